@@ -1,0 +1,55 @@
+// The file system as a seam: the store and the ledger's neighbours write through it, and tests replace it
+// to make it fail. Every function throws Error through system_error().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace presswork::base {
+
+namespace fs = std::filesystem;
+
+enum class FileKind { regular, directory, symlink, other };
+
+// What lstat says; symbolic links are never followed.
+struct FileStatus {
+  FileKind kind = FileKind::other;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;
+  std::uint32_t mode = 0;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual std::optional<FileStatus> status(const fs::path& path) = 0;  // nothing when there is none
+  virtual std::string read(const fs::path& path) = 0;
+  virtual std::vector<std::string> list(const fs::path& directory) = 0;  // names, sorted
+
+  virtual void create_directories(const fs::path& path) = 0;
+  virtual void write(const fs::path& path, std::string_view text) = 0;  // plain, not durable
+  virtual void rename(const fs::path& from, const fs::path& to) = 0;
+  // False when `to` exists already; throws on every other failure.
+  virtual bool hard_link(const fs::path& from, const fs::path& to) = 0;
+  // Copies the bytes, by reflink where the file system can.
+  virtual void copy(const fs::path& from, const fs::path& to) = 0;
+  virtual void set_mode(const fs::path& path, std::uint32_t mode) = 0;
+  virtual void sync(const fs::path& path) = 0;  // fsync of a file or a directory
+  virtual void remove_all(const fs::path& path) = 0;
+  virtual std::uint64_t free_bytes(const fs::path& path) = 0;
+
+  // Writes beside `path`, syncs, renames over it, syncs the directory: after a crash the file is the old
+  // one or the new one, whole.
+  void write_durably(const fs::path& path, std::string_view text);
+};
+
+FileSystem& real_file_system();
+
+}  // namespace presswork::base
