@@ -147,7 +147,8 @@ typedef struct pw_stage {
   uint32_t reserved;
   const char *id; /* "quantize/rtn" */
 
-  /* Writes the stage's description, a JSON object (schemas/stage-description.schema.json). */
+  /* Writes the stage's description, a JSON object (schemas/stage-description.schema.json). On PW_FAILED the
+   * text written is the reason instead. */
   int32_t (*describe)(const pw_sink *out);
 
   /* May be NULL when the stage keeps no state: `instance` is then NULL everywhere. */
