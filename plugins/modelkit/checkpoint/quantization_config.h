@@ -1,0 +1,44 @@
+// "quantization_config" of config.json: which modules are stored quantized, and how. Facts in the format
+// notes of compressed-tensors (QuantizationConfig, QuantizationArgs).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace presswork::modelkit {
+
+enum class PackedFormat { PackQuantized, IntQuantized };
+
+std::string_view name_of(PackedFormat format);
+
+// How the weights of a group of modules are stored.
+struct QuantizationScheme {
+  PackedFormat format = PackedFormat::PackQuantized;
+  int bits = 4;
+  std::int64_t group_size = 0;  // 0: one scale a row
+  bool symmetric = true;
+  bool dynamic_int8_inputs = false;  // W8A8: inputs are quantized token by token at run time
+  std::vector<std::string> targets;  // module names, "re:...", or the class name "Linear"
+};
+
+struct QuantizationConfig {
+  std::vector<QuantizationScheme> schemes;  // empty: nothing is quantized
+  std::vector<std::string> ignore;
+
+  bool empty() const { return schemes.empty(); }
+  // The scheme that covers a linear module, or nullptr when it is stored plain.
+  const QuantizationScheme* scheme_for(std::string_view module) const;
+
+  // From the text of config.json; empty when it has no quantization_config. Throws "unsupported" for another
+  // method or format (naming those that are read), "corrupt_file" for nonsense.
+  static QuantizationConfig parse(std::string_view config_text, const std::string& where);
+
+  // `config_text` with "quantization_config" replaced by this one, everything else as it was; minimal keys
+  // that old and new readers accept. Without schemes the key is removed.
+  std::string merged_into(std::string_view config_text, const std::string& where) const;
+};
+
+}  // namespace presswork::modelkit
