@@ -1,0 +1,118 @@
+// The seam between the models and the hardware. Everything numeric in a forward pass is one of these
+// operations, on storage that only the implementation understands; a new device is a new implementation and
+// changes nothing above.
+//
+// Letters in shapes:
+//   B sequences      T tokens of a sequence   R rows, a token each: R = B*T, sequence after sequence
+//   C model width    V vocabulary             N outputs of a linear, K its inputs
+//   H query heads    G key/value heads (H is a multiple of G)         D width of a head
+//
+// All operations are float32 and row-major. An operation may return before it is done; read() and
+// all_finite() wait. Results depend on shapes and values only, never on the number of threads. Arguments
+// whose shapes disagree throw Error "internal".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "plugins/modelkit/compute/matrix.h"
+#include "plugins/modelkit/formats/dtype.h"
+
+namespace presswork::modelkit {
+
+// Where the weight of a linear comes from: [out, in] in host memory, in whatever form.
+struct LinearSource {
+  std::size_t out = 0;
+  std::size_t in = 0;
+  // Writes rows [first, last) as float32, row-major. Called from several threads at once.
+  std::function<void(std::size_t first, std::size_t last, float* target)> rows;
+  std::span<const float> bias;  // [out], or empty
+};
+
+// A table [rows, cols] in host memory, for instance a mapped embedding.
+struct HostTable {
+  DType dtype = DType::F32;
+  const std::byte* data = nullptr;
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+};
+
+struct AttentionShape {
+  std::size_t sequences = 1;       // B
+  std::size_t queries = 0;         // T of q; query i stands at position keys - queries + i
+  std::size_t keys = 0;            // T of k and v; more than `queries` when earlier ones are cached
+  std::size_t heads = 0;           // H
+  std::size_t kv_heads = 0;        // G; query head h reads key/value head h / (H / G)
+  std::size_t head_dim = 0;        // D
+  float scale = 1.0F;              // of the scores
+  std::size_t sliding_window = 0;  // keys that a query sees, itself included; 0: all before it
+  float softcap = 0.0F;            // scores become softcap * tanh(score / softcap); 0: they stay
+};
+
+// log(sum(exp(row))) of rows that arrive in column slices, and each row's target logit.
+struct LogSumExp {
+  std::vector<float> largest;
+  std::vector<double> sum;  // of exp(value - largest)
+  std::vector<float> target;
+
+  explicit LogSumExp(std::size_t rows);
+  std::size_t rows() const { return largest.size(); }
+  // -log softmax at the target, float64.
+  double negative_log_likelihood(std::size_t row) const;
+};
+
+class Compute {
+ public:
+  virtual ~Compute() = default;
+
+  virtual std::string_view device() const = 0;  // "cpu"
+  virtual unsigned threads() const = 0;
+
+  virtual Matrix allocate(std::size_t rows, std::size_t cols) = 0;  // contents undefined
+  virtual void write(const Matrix& to, std::span<const float> from) = 0;
+  virtual void read(const Matrix& from, std::span<float> to) = 0;
+  virtual std::shared_ptr<const PackedLinear> pack(const LinearSource& source) = 0;
+
+  // out [R, C] = rows `ids` [R] of table [V, C]. Throws "invalid_input" for an id outside the table.
+  virtual void gather(const Matrix& out, const HostTable& table, std::span<const std::int32_t> ids) = 0;
+
+  // out [R, N] = x [R, K] * weight[N, K]^T + bias[N]; with `accumulate` added to what `out` holds.
+  virtual void linear(const Matrix& out, const Matrix& x, const PackedLinear& weight,
+                      bool accumulate = false) = 0;
+
+  // out [R, C] = x / sqrt(mean(x^2) + epsilon) * weight [1, C], each row alone. Zhang & Sennrich 2019, eq. 4.
+  virtual void rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) = 0;
+
+  // Rotates x [R, heads*D] in place; each head's first 2*cos.cols values are pairs (i, i + cos.cols), the
+  // rest stays. cos, sin [positions, D/2]; row r stands at position first + r % tokens. Su et al. 2021,
+  // section 3.4, in the half-split order of Hugging Face checkpoints.
+  virtual void rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                    std::size_t tokens, std::size_t first) = 0;
+
+  // out [B*queries, H*D] = softmax(scale * q k^T, causal) v with q like out, k and v [B*keys, G*D]. Never
+  // holds more scores than a tile. Dao et al. 2022 (FlashAttention), algorithm 1.
+  virtual void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
+                         const AttentionShape& shape) = 0;
+
+  // gate [R, N] = gate * sigmoid(gate) * up.
+  virtual void silu_multiply(const Matrix& gate, const Matrix& up) = 0;
+
+  // x += y, same shape.
+  virtual void add(const Matrix& x, const Matrix& y) = 0;
+
+  // Takes logits [R, n] of the vocabulary's entries [first, first + n) into `state`; targets [R] are ids.
+  virtual void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
+                           std::span<const std::int32_t> targets) = 0;
+
+  virtual bool all_finite(const Matrix& x) = 0;
+};
+
+// The CPU implementation. `threads` 0: as many as the machine has.
+std::unique_ptr<Compute> make_cpu_compute(unsigned threads);
+
+}  // namespace presswork::modelkit

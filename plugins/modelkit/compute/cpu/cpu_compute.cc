@@ -1,0 +1,188 @@
+#include "plugins/modelkit/compute/cpu/cpu_compute.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <string>
+
+#include "plugins/modelkit/compute/cpu/attention_kernel.h"
+#include "plugins/modelkit/compute/cpu/row_kernels.h"
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+float* row(const Matrix& m, std::size_t r) {
+  return static_cast<CpuStorage*>(m.storage.get())->data() + m.offset + r * m.stride;
+}
+
+std::string shape_text(const Matrix& m) {
+  return "[" + std::to_string(m.rows) + ", " + std::to_string(m.cols) + "]";
+}
+
+void expect(bool agrees, const char* operation, const Matrix& a, const Matrix& b) {
+  if (agrees) return;
+  throw Error("internal", "shapes " + shape_text(a) + " and " + shape_text(b) + " do not fit", operation);
+}
+
+}  // namespace
+
+std::unique_ptr<Compute> make_cpu_compute(unsigned threads) { return std::make_unique<CpuCompute>(threads); }
+
+CpuCompute::CpuCompute(unsigned threads) : threads_(threads) {}
+
+template <class Rows>
+void CpuCompute::each_block(std::size_t rows, std::size_t cols, Rows body) {
+  constexpr std::size_t kValues = 16384;
+  const std::size_t height = std::max<std::size_t>(1, kValues / std::max<std::size_t>(1, cols));
+  threads_.run((rows + height - 1) / height,
+               [&](std::size_t i) { body(i * height, std::min(rows, (i + 1) * height)); });
+}
+
+Matrix CpuCompute::allocate(std::size_t rows, std::size_t cols) {
+  return {std::make_shared<CpuStorage>(memory_, rows * cols), 0, rows, cols, cols};
+}
+
+void CpuCompute::write(const Matrix& to, std::span<const float> from) {
+  if (from.size() != to.rows * to.cols) throw Error("internal", "the host's values do not fill it", "write");
+  for (std::size_t r = 0; r < to.rows; ++r) {
+    std::memcpy(row(to, r), from.data() + r * to.cols, to.cols * sizeof(float));
+  }
+}
+
+void CpuCompute::read(const Matrix& from, std::span<float> to) {
+  if (to.size() != from.rows * from.cols)
+    throw Error("internal", "the host's memory has another size", "read");
+  for (std::size_t r = 0; r < from.rows; ++r) {
+    std::memcpy(to.data() + r * from.cols, row(from, r), from.cols * sizeof(float));
+  }
+}
+
+std::shared_ptr<const PackedLinear> CpuCompute::pack(const LinearSource& source) {
+  return matmul_.pack(source);
+}
+
+void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<const std::int32_t> ids) {
+  if (out.rows != ids.size() || out.cols != table.cols)
+    throw Error("internal", "shapes do not fit", "gather");
+  for (std::size_t r = 0; r < ids.size(); ++r) {
+    if (ids[r] >= 0 && static_cast<std::size_t>(ids[r]) < table.rows) continue;
+    throw Error(
+        "invalid_input",
+        "token id " + std::to_string(ids[r]) + " is outside the vocabulary of " + std::to_string(table.rows),
+        "embedding", "use the tokenizer that belongs to the model");
+  }
+  const std::size_t bytes = size_of(table.dtype) * table.cols;
+  each_block(out.rows, out.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      to_float(table.dtype, table.data + static_cast<std::size_t>(ids[r]) * bytes, table.cols, row(out, r));
+    }
+  });
+}
+
+void CpuCompute::linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) {
+  expect(out.rows == x.rows && x.cols == weight.in() && out.cols == weight.out(), "linear", out, x);
+  const auto& packed = static_cast<const CpuPackedLinear&>(weight);
+  matmul_.multiply(row(out, 0), out.stride, row(x, 0), x.stride, x.rows, packed, accumulate);
+}
+
+void CpuCompute::rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) {
+  expect(out.rows == x.rows && out.cols == x.cols, "rms_norm", out, x);
+  expect(weight.rows == 1 && weight.cols == x.cols, "rms_norm", weight, x);
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r)
+      rms_norm_row(row(out, r), row(x, r), row(weight, 0), x.cols, epsilon);
+  });
+}
+
+void CpuCompute::rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                      std::size_t tokens, std::size_t first) {
+  expect(cos.rows == sin.rows && cos.cols == sin.cols, "rope", cos, sin);
+  expect(2 * cos.cols <= head_dim && x.cols % head_dim == 0 && first + tokens <= cos.rows, "rope", x, cos);
+  each_block(x.rows, x.cols, [&](std::size_t from, std::size_t to) {
+    for (std::size_t r = from; r < to; ++r) {
+      const std::size_t position = first + r % tokens;
+      for (std::size_t c = 0; c < x.cols; c += head_dim) {
+        rope_head(row(x, r) + c, row(cos, position), row(sin, position), cos.cols);
+      }
+    }
+  });
+}
+
+void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
+                           const AttentionShape& s) {
+  expect(q.rows == s.sequences * s.queries && q.cols == s.heads * s.head_dim, "attention", q, k);
+  expect(k.rows == s.sequences * s.keys && k.cols == s.kv_heads * s.head_dim, "attention", q, k);
+  expect(v.rows == k.rows && v.cols == k.cols && out.rows == q.rows && out.cols == q.cols, "attention", v,
+         out);
+  expect(s.heads % s.kv_heads == 0 && s.keys >= s.queries, "attention", q, k);
+  constexpr std::size_t kRows = AttentionTile::kQueries;
+  const std::size_t depth = s.head_dim, pairs = s.sequences * s.kv_heads;
+  const CpuStorage transposed(memory_, k.rows * k.cols);  // [B, G, D, keys]
+  threads_.run(pairs, [&](std::size_t i) {
+    const float* from = row(k, i / s.kv_heads * s.keys) + i % s.kv_heads * depth;
+    transpose(transposed.data() + i * depth * s.keys, s.keys, from, k.stride, s.keys, depth);
+  });
+  const std::size_t tiles = (s.queries + kRows - 1) / kRows;
+  threads_.run(s.sequences * s.heads * tiles, [&](std::size_t i) {
+    const std::size_t sequence = i / (s.heads * tiles), head = i / tiles % s.heads;
+    const std::size_t kv_head = head / (s.heads / s.kv_heads), first = i % tiles * kRows;
+    AttentionTile tile;
+    tile.q = row(q, sequence * s.queries + first) + head * depth;
+    tile.q_stride = q.stride;
+    tile.k_transposed = transposed.data() + (sequence * s.kv_heads + kv_head) * depth * s.keys;
+    tile.k_stride = s.keys;
+    tile.v = row(v, sequence * s.keys) + kv_head * depth;
+    tile.v_stride = v.stride;
+    tile.out = row(out, sequence * s.queries + first) + head * depth;
+    tile.out_stride = out.stride;
+    tile.rows = std::min(kRows, s.queries - first);
+    tile.position = s.keys - s.queries + first;
+    tile.head_dim = depth;
+    tile.sliding_window = s.sliding_window;
+    tile.scale = s.scale;
+    tile.softcap = s.softcap;
+    thread_local std::vector<float> scratch;
+    attention_tile(tile, scratch);
+  });
+}
+
+void CpuCompute::silu_multiply(const Matrix& gate, const Matrix& up) {
+  expect(gate.rows == up.rows && gate.cols == up.cols, "silu_multiply", gate, up);
+  each_block(gate.rows, gate.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) silu_multiply_row(row(gate, r), row(up, r), gate.cols);
+  });
+}
+
+void CpuCompute::add(const Matrix& x, const Matrix& y) {
+  expect(x.rows == y.rows && x.cols == y.cols, "add", x, y);
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) add_row(row(x, r), row(y, r), x.cols);
+  });
+}
+
+void CpuCompute::log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
+                             std::span<const std::int32_t> targets) {
+  if (state.rows() != logits.rows || targets.size() != logits.rows) {
+    throw Error("internal", "the numbers of rows do not fit", "log_sum_exp");
+  }
+  each_block(logits.rows, logits.cols, [&](std::size_t from, std::size_t to) {
+    for (std::size_t r = from; r < to; ++r) {
+      const auto target = static_cast<std::size_t>(targets[r]);
+      if (target >= first && target - first < logits.cols) state.target[r] = row(logits, r)[target - first];
+      log_sum_exp_row(row(logits, r), logits.cols, state.largest[r], state.sum[r]);
+    }
+  });
+}
+
+bool CpuCompute::all_finite(const Matrix& x) {
+  std::atomic<bool> finite{true};
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      if (!all_finite_row(row(x, r), x.cols)) finite = false;
+    }
+  });
+  return finite;
+}
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,47 @@
+// The CPU behind the seam: rows are shared among threads in fixed blocks, products go to oneDNN.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "plugins/modelkit/compute/compute.h"
+#include "plugins/modelkit/compute/cpu/matmul.h"
+#include "plugins/modelkit/compute/cpu/memory_pool.h"
+#include "plugins/modelkit/compute/cpu/thread_pool.h"
+
+namespace presswork::modelkit {
+
+class CpuCompute final : public Compute {
+ public:
+  explicit CpuCompute(unsigned threads);
+
+  std::string_view device() const override { return "cpu"; }
+  unsigned threads() const override { return threads_.threads(); }
+  Matrix allocate(std::size_t rows, std::size_t cols) override;
+  void write(const Matrix& to, std::span<const float> from) override;
+  void read(const Matrix& from, std::span<float> to) override;
+  std::shared_ptr<const PackedLinear> pack(const LinearSource& source) override;
+  void gather(const Matrix& out, const HostTable& table, std::span<const std::int32_t> ids) override;
+  void linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) override;
+  void rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) override;
+  void rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim, std::size_t tokens,
+            std::size_t first) override;
+  void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
+                 const AttentionShape& shape) override;
+  void silu_multiply(const Matrix& gate, const Matrix& up) override;
+  void add(const Matrix& x, const Matrix& y) override;
+  void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
+                   std::span<const std::int32_t> targets) override;
+  bool all_finite(const Matrix& x) override;
+
+ private:
+  // Calls rows(first, last) for blocks of rows that hold about as many values as a first-level cache.
+  template <class Rows>
+  void each_block(std::size_t rows, std::size_t cols, Rows body);
+
+  ThreadPool threads_;
+  std::shared_ptr<MemoryPool> memory_ = std::make_shared<MemoryPool>();
+  Matmul matmul_{threads_, memory_};
+};
+
+}  // namespace presswork::modelkit

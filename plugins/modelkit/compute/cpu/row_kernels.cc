@@ -1,0 +1,146 @@
+#include "plugins/modelkit/compute/cpu/row_kernels.h"
+
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "plugins/modelkit/compute/cpu/row_kernels.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target, which includes this file once a target.
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace presswork::modelkit::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+using Vector = hn::Vec<Floats>;
+
+// Calls body(i, load, store) for whole vectors, then for the rest of a row with masks, so that both run the
+// same arithmetic.
+template <class Body>
+HWY_INLINE void each_vector(std::size_t n, Body body) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    body([=](const float* p) HWY_ATTR { return hn::LoadU(Floats(), p + i); },
+         [=](Vector v, float* p) HWY_ATTR { hn::StoreU(v, Floats(), p + i); });
+  }
+  if (i == n) return;
+  const auto rest = hn::FirstN(d, n - i);
+  body([=](const float* p) HWY_ATTR { return hn::MaskedLoad(rest, Floats(), p + i); },
+       [=](Vector v, float* p) HWY_ATTR { hn::BlendedStore(v, rest, Floats(), p + i); });
+}
+
+void RmsNormRow(float* out, const float* x, const float* weight, std::size_t n, float epsilon) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  Vector a = hn::Zero(d), b = a;
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const Vector u = hn::LoadU(d, x + i), v = hn::LoadU(d, x + i + lanes);
+    a = hn::MulAdd(u, u, a);
+    b = hn::MulAdd(v, v, b);
+  }
+  each_vector(n - i, [&](auto load, auto) HWY_ATTR {
+    const Vector v = load(x + i);
+    a = hn::MulAdd(v, v, a);
+  });
+  const float mean = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b))) / static_cast<float>(n);
+  const Vector scale = hn::Set(d, 1.0F / std::sqrt(mean + epsilon));
+  each_vector(
+      n, [=](auto load, auto store) HWY_ATTR { store(hn::Mul(hn::Mul(load(x), scale), load(weight)), out); });
+}
+
+void RopeHead(float* x, const float* cos, const float* sin, std::size_t half) {
+  each_vector(half, [=](auto load, auto store) HWY_ATTR {
+    const Vector c = load(cos), s = load(sin), first = load(x), second = load(x + half);
+    store(hn::NegMulAdd(second, s, hn::Mul(first, c)), x);
+    store(hn::MulAdd(first, s, hn::Mul(second, c)), x + half);
+  });
+}
+
+void SiluMultiplyRow(float* gate, const float* up, std::size_t n) {
+  each_vector(n, [=](auto load, auto store) HWY_ATTR {
+    const Floats d;
+    const Vector g = load(gate);
+    const Vector denominator = hn::Add(hn::Set(d, 1.0F), hn::Exp(d, hn::Neg(g)));
+    store(hn::Mul(hn::Div(g, denominator), load(up)), gate);
+  });
+}
+
+void AddRow(float* x, const float* y, std::size_t n) {
+  each_vector(n, [=](auto load, auto store) HWY_ATTR { store(hn::Add(load(x), load(y)), x); });
+}
+
+bool AllFiniteRow(const float* x, std::size_t n) {
+  // v - v is 0 for finite v and NaN for others, and NaN stays in a sum.
+  const Floats d;
+  Vector sum = hn::Zero(d);
+  each_vector(n, [&](auto load, auto) HWY_ATTR {
+    const Vector v = load(x);
+    sum = hn::Add(sum, hn::Sub(v, v));
+  });
+  return hn::GetLane(hn::SumOfLanes(d, sum)) == 0.0F;
+}
+
+void LogSumExpRow(const float* x, std::size_t n, float* largest, double* sum) {
+  if (n == 0) return;
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  Vector top = hn::Set(d, *largest);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) top = hn::Max(top, hn::LoadU(d, x + i));
+  float most = hn::GetLane(hn::MaxOfLanes(d, top));
+  for (std::size_t j = i; j < n; ++j) most = x[j] > most ? x[j] : most;
+  const Vector shift = hn::Set(d, most);
+  Vector total = hn::Zero(d);
+  for (i = 0; i + lanes <= n; i += lanes) {
+    total = hn::Add(total, hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), shift)));
+  }
+  if (i < n) {
+    const auto rest = hn::FirstN(d, n - i);
+    const Vector last = hn::Exp(d, hn::Sub(hn::MaskedLoad(rest, d, x + i), shift));
+    total = hn::Add(total, hn::IfThenElseZero(rest, last));
+  }
+  const double earlier = *sum * std::exp(static_cast<double>(*largest) - static_cast<double>(most));
+  *sum = earlier + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, total)));
+  *largest = most;
+}
+
+}  // namespace presswork::modelkit::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace presswork::modelkit {
+
+HWY_EXPORT(RmsNormRow);
+HWY_EXPORT(RopeHead);
+HWY_EXPORT(SiluMultiplyRow);
+HWY_EXPORT(AddRow);
+HWY_EXPORT(AllFiniteRow);
+HWY_EXPORT(LogSumExpRow);
+
+void rms_norm_row(float* out, const float* x, const float* weight, std::size_t n, float epsilon) {
+  HWY_DYNAMIC_DISPATCH(RmsNormRow)(out, x, weight, n, epsilon);
+}
+
+void rope_head(float* x, const float* cos, const float* sin, std::size_t half) {
+  HWY_DYNAMIC_DISPATCH(RopeHead)(x, cos, sin, half);
+}
+
+void silu_multiply_row(float* gate, const float* up, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(SiluMultiplyRow)(gate, up, n);
+}
+
+void add_row(float* x, const float* y, std::size_t n) { HWY_DYNAMIC_DISPATCH(AddRow)(x, y, n); }
+
+bool all_finite_row(const float* x, std::size_t n) { return HWY_DYNAMIC_DISPATCH(AllFiniteRow)(x, n); }
+
+void log_sum_exp_row(const float* x, std::size_t n, float& largest, double& sum) {
+  HWY_DYNAMIC_DISPATCH(LogSumExpRow)(x, n, &largest, &sum);
+}
+
+}  // namespace presswork::modelkit
+#endif  // HWY_ONCE

@@ -1,0 +1,24 @@
+// Operations on rows, for the widest vectors of the machine that runs them (Highway). One thread each.
+#pragma once
+
+#include <cstddef>
+
+namespace presswork::modelkit {
+
+// out = x / sqrt(mean(x^2) + epsilon) * weight, all of length n.
+void rms_norm_row(float* out, const float* x, const float* weight, std::size_t n, float epsilon);
+
+// Rotates the pairs (i, i + half) of x [2 * half] by cos and sin [half].
+void rope_head(float* x, const float* cos, const float* sin, std::size_t half);
+
+// gate = gate * sigmoid(gate) * up.
+void silu_multiply_row(float* gate, const float* up, std::size_t n);
+
+void add_row(float* x, const float* y, std::size_t n);
+
+bool all_finite_row(const float* x, std::size_t n);
+
+// Takes n more values into log-sum-exp's largest and sum (of exp(value - largest)).
+void log_sum_exp_row(const float* x, std::size_t n, float& largest, double& sum);
+
+}  // namespace presswork::modelkit
