@@ -17,15 +17,15 @@ struct Plan {
   workflow::Workflow workflow;
   std::string text;   // of the workflow file, so that a run can be resumed when the file has changed
   base::Json params;  // every parameter's value
-  std::vector<std::size_t> order;               // indices of workflow.nodes, needs first
-  std::vector<std::vector<std::size_t>> needs;  // by node index
+  std::vector<std::size_t> order;                        // indices of workflow.nodes, needs first
+  std::vector<std::vector<std::size_t>> needs;           // by node index
   std::vector<const plugins::StageDescription*> stages;  // by node index; null for a decision
 
   base::Json to_json() const;
 };
 
-// Throws Error{invalid_workflow, invalid_input}. `catalogue` must outlive the plan. `directory`: what relative
-// paths in `given` are relative to.
+// Throws Error{invalid_workflow, invalid_input}. `catalogue` must outlive the plan. `directory`: what
+// relative paths in `given` are relative to.
 Plan make_plan(std::string text, const std::filesystem::path& file, const base::Json& given,
                const std::filesystem::path& directory, const plugins::Catalogue& catalogue);
 

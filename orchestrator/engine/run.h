@@ -37,9 +37,9 @@ struct Limits {
 
 struct RunOptions {
   Limits limits;
-  bool use_cache = true;   // false: run every stage again (results are still recorded)
-  bool rehash = false;     // hash inputs outside the store again, whatever stat says
-  std::string salt;        // part of every cache key
+  bool use_cache = true;  // false: run every stage again (results are still recorded)
+  bool rehash = false;    // hash inputs outside the store again, whatever stat says
+  std::string salt;       // part of every cache key
 };
 
 struct ChecklistResult {
@@ -51,12 +51,13 @@ struct ChecklistResult {
 
 struct RunResult {
   std::string run;
-  std::string state;  // succeeded, failed, interrupted
+  std::string state;                // succeeded, failed, interrupted
   std::vector<std::string> failed;  // instances
   std::vector<ChecklistResult> checklist;
 };
 
-// Holds the workspace lock while it runs: the caller acquires it before. First cleans up after runs that died.
+// Holds the workspace lock while it runs: the caller acquires it before. First cleans up after runs that
+// died.
 RunResult start_run(const Plan& plan, const Surroundings& surroundings, const RunOptions& options);
 
 // Goes on with a recorded run: what is committed is kept, decisions are replayed, the rest is run.
@@ -64,10 +65,11 @@ RunResult resume_run(const std::string& run, const Plan& plan, const Surrounding
                      const RunOptions& options);
 
 // The checklist against what the ledger holds of a run.
-std::vector<ChecklistResult> evaluate_checklist(const Plan& plan, store::Ledger& ledger, const std::string& run);
+std::vector<ChecklistResult> evaluate_checklist(const Plan& plan, store::Ledger& ledger,
+                                                const std::string& run);
 
-// What a stage that reads the run is told (stage_abi.h, "presswork.run"): the run's instances with parameters,
-// metrics, inputs, outputs and times. `only`: these instances, or all when empty.
+// What a stage that reads the run is told (stage_abi.h, "presswork.run"): the run's instances with
+// parameters, metrics, inputs, outputs and times. `only`: these instances, or all when empty.
 base::Json run_facts(const Plan& plan, store::Ledger& ledger, const std::string& run,
                      const std::vector<std::string>& only = {});
 

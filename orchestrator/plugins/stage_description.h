@@ -40,6 +40,7 @@ struct StageDescription {
   std::map<std::string, MetricDescription> metrics;
   bool cacheable = true;
   bool reads_run = false;
+  bool parallel = false;  // can keep as many threads busy as it is given
 
   // Where it comes from.
   std::filesystem::path plugin;  // absolute

@@ -1,0 +1,119 @@
+#include "orchestrator/engine/binding.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "orchestrator/base/error.h"
+#include "orchestrator/base/file_system.h"
+#include "orchestrator/engine/cache_key.h"
+
+namespace presswork::engine {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+
+namespace {
+
+// The metrics of an instance as an artifact of type `metrics`: a file metrics.json.
+std::string publish_metrics(const Json& metrics, store::ArtifactStore& artifacts) {
+  static std::atomic<unsigned> counter{0};
+  base::FileSystem& files = base::real_file_system();
+  const fs::path folder =
+      artifacts.root() / "tmp" / ("metrics-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+  files.create_directories(folder);
+  const fs::path file = folder / "metrics.json";
+  files.write(file, metrics.dump(2) + "\n");
+  const std::string digest = artifacts.publish(file).digest;
+  files.remove_all(folder);
+  return digest;
+}
+
+const store::CheckpointRow& checkpoint_of(const Plan& plan, const Instances& instances,
+                                          const std::string& id) {
+  const workflow::Node* node = plan.workflow.find(id);
+  const auto& checkpoint = instances[static_cast<std::size_t>(node - plan.workflow.nodes.data())].checkpoint;
+  if (!checkpoint) throw Error(ErrorCode::internal, id + " has no checkpoint");
+  return *checkpoint;
+}
+
+}  // namespace
+
+Binding bind_stage(const Plan& plan, std::size_t node, const Instances& instances) {
+  Binding binding;
+  binding.with = bind_parameters(plan, node, instances);
+  binding.inputs = bind_inputs(plan, node, instances);
+  for (const std::string& name : input_path_parameters(*plan.stages[node], binding.with)) {
+    binding.path_digests[name] = "";  // until write_down()
+  }
+  return binding;
+}
+
+bool needs_writing_down(const Binding& binding) {
+  if (!binding.path_digests.empty()) return true;
+  for (const auto& [name, input] : binding.inputs) {
+    if (input.digest.empty()) return true;
+  }
+  return false;
+}
+
+void write_down(Binding& binding, const Plan& plan, const Instances& instances,
+                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash) {
+  for (auto& [name, input] : binding.inputs) {
+    if (!input.digest.empty()) continue;
+    input.digest = publish_metrics(checkpoint_of(plan, instances, input.instance).metrics, artifacts);
+  }
+  for (auto& [name, digest] : binding.path_digests.items()) {
+    digest = artifacts.digest_of(binding.with[name].get<std::string>(), memo, rehash);
+  }
+}
+
+std::string key_of(const Binding& binding, const Plan& plan, std::size_t node, const std::string& salt,
+                   const Json& facts) {
+  const plugins::StageDescription& stage = *plan.stages[node];
+  KeyParts parts{stage.id,       stage.plugin_digest,
+                 binding.with,   binding.path_digests,
+                 Json::object(), plan.workflow.nodes[node].stage()->seed,
+                 salt,           facts};
+  for (const auto& [name, input] : binding.inputs) parts.inputs[name] = input.digest;
+  return parts.key();
+}
+
+Json to_json(const std::map<std::string, BoundInput>& inputs) {
+  Json json = Json::object();
+  for (const auto& [name, input] : inputs) {
+    json[name] = {{"instance", input.instance},
+                  {"output", input.output},
+                  {"type", input.type},
+                  {"digest", input.digest}};
+  }
+  return json;
+}
+
+bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts) {
+  for (const auto& [name, output] : checkpoint.outputs) {
+    if (!artifacts.contains(output.digest) || !artifacts.verify(output.digest, false).empty()) return false;
+  }
+  return true;
+}
+
+Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of) {
+  Decided decided{"", Json::object()};
+  const workflow::ValueOf recording = [&](const workflow::Name& name) {
+    auto value = value_of(name);
+    if (value) decided.inputs[name.text()] = *value;
+    return value;
+  };
+  for (const workflow::Case& one : decision.cases) {
+    if (!one.when || one.when->evaluate(recording) == Json(true)) {
+      decided.branch = one.then;
+      return decided;
+    }
+  }
+  throw Error(ErrorCode::stage_failed, "no condition of the decision holds, and it has no default",
+              "add a last entry {default: NAME}");
+}
+
+}  // namespace presswork::engine

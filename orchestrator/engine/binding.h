@@ -1,0 +1,44 @@
+// A stage bound to what is known: its parameters, its inputs, its cache key.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "orchestrator/engine/instance.h"
+
+namespace presswork::engine {
+
+struct Binding {
+  base::Json with;
+  base::Json path_digests = base::Json::object();  // of parameters that name input files or folders
+  std::map<std::string, BoundInput> inputs;
+};
+
+Binding bind_stage(const Plan& plan, std::size_t node, const Instances& instances);
+
+// True when write_down() has anything to do: it reads or writes files, and may take long.
+bool needs_writing_down(const Binding& binding);
+
+// Hashes the input paths and publishes the metrics that serve as inputs. Takes the checkpoints it needs from
+// `instances`; thread-safe as long as those do not change.
+void write_down(Binding& binding, const Plan& plan, const Instances& instances,
+                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash);
+
+// `facts`: for a stage that reads the run; null otherwise.
+std::string key_of(const Binding& binding, const Plan& plan, std::size_t node, const std::string& salt,
+                   const base::Json& facts);
+
+// {name: {instance, output, type, digest}}, as the ledger keeps it.
+base::Json to_json(const std::map<std::string, BoundInput>& inputs);
+
+// Every output of the checkpoint is in its place with its sizes.
+bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts);
+
+// A decision made: the branch, and every value that its conditions read.
+struct Decided {
+  std::string branch;
+  base::Json inputs;
+};
+Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of);
+
+}  // namespace presswork::engine

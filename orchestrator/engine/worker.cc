@@ -1,0 +1,53 @@
+#include "orchestrator/engine/worker.h"
+
+#include <utility>
+
+namespace presswork::engine {
+
+Worker::Worker(std::function<void()> wake) : wake_(std::move(wake)), thread_([this] { loop(); }) {}
+
+Worker::~Worker() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Worker::submit(std::function<Continuation()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_all();
+}
+
+std::vector<Worker::Continuation> Worker::take_finished() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(finished_, {});
+}
+
+bool Worker::busy() const {
+  const std::lock_guard lock(mutex_);
+  return working_ || !jobs_.empty() || !finished_.empty();
+}
+
+void Worker::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    working_ = true;
+    lock.unlock();
+    Continuation continuation = job();
+    lock.lock();
+    working_ = false;
+    finished_.push_back(std::move(continuation));
+    wake_();
+  }
+}
+
+}  // namespace presswork::engine

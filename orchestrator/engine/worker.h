@@ -1,0 +1,41 @@
+// One background thread for what would keep the engine from its children: hashing, publishing, removing.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace presswork::engine {
+
+class Worker {
+ public:
+  using Continuation = std::function<void()>;
+
+  // `wake` is called, on the worker's thread, each time a job has ended.
+  explicit Worker(std::function<void()> wake);
+  ~Worker();  // lets the job in hand end, drops the others
+
+  // Runs `job` on the worker's thread; what it returns is to be called on the engine's thread. Jobs run in
+  // order. A job must not throw.
+  void submit(std::function<Continuation()> job);
+
+  std::vector<Continuation> take_finished();
+  bool busy() const;  // jobs are waiting, running, or not yet taken
+
+ private:
+  void loop();
+
+  std::function<void()> wake_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<Continuation()>> jobs_;
+  std::vector<Continuation> finished_;
+  bool working_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace presswork::engine
