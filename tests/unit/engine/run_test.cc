@@ -1,0 +1,294 @@
+#include <fstream>
+
+#include "unit/engine/harness.h"
+
+namespace presswork::testing {
+namespace {
+
+const char* const chain = R"(
+stages:
+  a: {uses: test/work, with: {text: "A"}}
+  b: {uses: test/work, with: {text: "B"}, inputs: {x: a.out}}
+  c: {uses: test/work, with: {text: "C"}, inputs: {x: b.out}}
+)";
+
+TEST_F(EngineTest, RunsStagesInTheOrderOfTheirNeedsAndPassesOutputsOn) {
+  const auto result = run(chain);
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started a", "stage_succeeded a", "stage_started b",
+                                          "stage_succeeded b", "stage_started c", "stage_succeeded c",
+                                          "run_ended succeeded"));
+  EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, TakesEverythingFromTheCacheTheSecondTime) {
+  run(chain);
+  open();
+  const auto result = run(chain);
+  EXPECT_THAT(recorder.lines,
+              ElementsAre("run_started", "stage_cached a", "stage_cached b", "stage_cached c", "run_ended succeeded"));
+  EXPECT_TRUE(executor->started.empty());
+  EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, RunsOnlyWhatAChangeReaches) {
+  run(chain);
+  std::string changed = chain;
+  changed.replace(changed.find("\"B\""), 3, "\"b\"");
+  const auto result = run(changed);
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
+                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
+  EXPECT_EQ(text(result.run, "c"), "CbA");
+}
+
+TEST_F(EngineTest, AnotherPluginFileIsOtherWork) {
+  run(chain);
+  plugins::StageDescription rebuilt = fake_stage("test/work");
+  rebuilt.plugin_digest = "d2";
+  catalogue = plugins::make_catalogue({rebuilt});
+  run(chain);
+  EXPECT_EQ(executor->started.size(), 6u);
+}
+
+TEST_F(EngineTest, AnInputFileThatChangedIsOtherWork) {
+  std::ofstream(folder / "data.txt") << "one";
+  const char* const yaml = "stages: {a: {uses: test/work, with: {path: data.txt}}}\n";
+  run(yaml);
+  EXPECT_EQ(executor->started.at(0).parameters.at("path"), (folder / "data.txt").string());
+  std::ofstream(folder / "data.txt") << "other";
+  run(yaml);
+  EXPECT_EQ(executor->started.size(), 2u);
+}
+
+TEST_F(EngineTest, AMissingInputFileFailsTheStageWithItsName) {
+  const auto result = run("stages: {a: {uses: test/work, with: {path: nowhere.txt}}}\n");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_THAT(ledger->run(result.run)->message, HasSubstr("nowhere.txt"));
+}
+
+TEST_F(EngineTest, AStageThatIsNotCacheableRunsEachTime) {
+  const char* const yaml = "stages: {a: {uses: test/restless}}\n";
+  run(yaml);
+  run(yaml);
+  EXPECT_EQ(executor->started.size(), 2u);
+}
+
+TEST_F(EngineTest, WithTheCacheOffEverythingRunsAgain) {
+  run(chain);
+  options.use_cache = false;
+  run(chain);
+  EXPECT_EQ(executor->started.size(), 6u);
+}
+
+TEST_F(EngineTest, StartsIndependentStagesTogetherWithinTheCores) {
+  options.limits.cores = 2;
+  run("stages: {a: {uses: test/work, with: {text: a}}, b: {uses: test/work, with: {text: b}}, "
+      "c: {uses: test/work, with: {text: c}}}\n");
+  EXPECT_EQ(executor->most_at_once, 2u);
+}
+
+TEST_F(EngineTest, AParallelStageGetsAllCores) {
+  options.limits.cores = 4;
+  run("stages: {a: {uses: test/wide, with: {text: a}}, b: {uses: test/wide, with: {text: b}}}\n");
+  EXPECT_EQ(executor->most_at_once, 1u);
+  EXPECT_EQ(executor->started.at(0).threads, 4u);
+}
+
+TEST_F(EngineTest, KeepsWithinTheMemory) {
+  options.limits = {4, 3ull << 30};
+  run("stages: {a: {uses: test/work, with: {text: a}, resources: {memory: 2GiB}}, "
+      "b: {uses: test/work, with: {text: b}, resources: {memory: 2GiB}}}\n");
+  EXPECT_EQ(executor->most_at_once, 1u);
+}
+
+TEST_F(EngineTest, RefusesAStageThatCanNeverFitBeforeAnythingRuns) {
+  options.limits.memory = 1ull << 30;
+  try {
+    run("stages: {a: {uses: test/work, resources: {memory: 2GiB}}}\n");
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::ErrorCode::cannot_fit);
+    EXPECT_THAT(error.message, HasSubstr("stage a asks for 2.00 GiB"));
+  }
+  EXPECT_TRUE(executor->started.empty());
+  EXPECT_TRUE(ledger->runs().empty());
+}
+
+TEST_F(EngineTest, AFailureSkipsWhatNeedsItAndNothingElse) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {fails: failed}}
+  b: {uses: test/work, with: {text: b}, inputs: {x: a.out}}
+  c: {uses: test/work, with: {text: c}}
+)");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_THAT(result.failed, ElementsAre("a"));
+  EXPECT_THAT(recorder.lines, Contains("stage_failed a failed"));
+  EXPECT_THAT(recorder.lines, Contains("stage_skipped b: needs a, which failed"));
+  EXPECT_THAT(recorder.lines, Contains("stage_succeeded c"));
+  EXPECT_EQ(ledger->run(result.run)->message, "a: told_to: as its parameters say");
+}
+
+TEST_F(EngineTest, RetriesTheFailureClassesThatAreNamedWithGrowingPauses) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {fails: crashed, times: 2}, retry: {attempts: 3, backoff: 10s, on: [crashed]}}
+)");
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_THAT(recorder.lines,
+              ElementsAre("run_started", "stage_started a", "stage_failed a crashed retry in 10000 ms",
+                          "stage_started a", "stage_failed a crashed retry in 20000 ms", "stage_started a",
+                          "stage_succeeded a", "run_ended succeeded"));
+  ASSERT_EQ(ledger->attempts(result.run).size(), 3u);
+  EXPECT_EQ(executor->started.at(0).scratch_dir, executor->started.at(2).scratch_dir);
+  EXPECT_NE(executor->started.at(0).work_dir, executor->started.at(2).work_dir);
+}
+
+TEST_F(EngineTest, DoesNotRetryOtherFailures) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {fails: failed}, retry: {attempts: 3, on: [crashed]}}
+)");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_EQ(executor->started.size(), 1u);
+}
+
+TEST_F(EngineTest, AStageThatWithholdsAnOutputFails) {
+  const auto result = run("stages: {a: {uses: test/work, with: {silent: true}}}\n");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_THAT(ledger->run(result.run)->message, HasSubstr("without giving its output out"));
+}
+
+TEST_F(EngineTest, MetricsFlowIntoParametersAndAsInputs) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {value: 2.5}}
+  b: {uses: test/work, with: {value: "${{ a.metrics.value * 2 }}"}}
+  c: {uses: test/work, inputs: {m: b.metrics}}
+)");
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_EQ(executor->started.at(1).parameters.at("value"), Json(5.0));
+  EXPECT_EQ(Json::parse(text(result.run, "c")), (Json{{"value", 5.0}}));
+}
+
+TEST_F(EngineTest, AReaderOfTheRunIsToldOfWhatItNeedsOnly) {
+  run(R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  unrelated: {uses: test/work, with: {value: 2}}
+  r: {uses: test/reader, after: [a]}
+)");
+  const Json& facts = executor->started.back().run_facts;
+  ASSERT_EQ(facts.at("instances").size(), 1u);
+  EXPECT_EQ(facts["instances"][0]["id"], "a");
+  EXPECT_EQ(facts["instances"][0]["metrics"]["value"], 1);
+  EXPECT_EQ(facts["instances"][0]["seconds"], 1.5);
+}
+
+TEST_F(EngineTest, AReportOfACachedRunIsCachedToo) {
+  const char* const yaml = R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  r: {uses: test/reader, after: [a]}
+)";
+  run(yaml);
+  run(yaml);
+  EXPECT_THAT(recorder.lines, Contains("stage_cached r"));
+}
+
+TEST_F(EngineTest, ARequiredCheckThatDoesNotHoldFailsTheRun) {
+  const auto result = run(R"(
+stages: {a: {uses: test/work, with: {value: 3}}}
+checklist:
+  - {title: small, check: "a.metrics.value < 2", required: true}
+  - {title: positive, check: "a.metrics.value > 0"}
+)");
+  EXPECT_EQ(result.state, "failed");
+  ASSERT_EQ(result.checklist.size(), 2u);
+  EXPECT_EQ(result.checklist[0].state, "fail");
+  EXPECT_EQ(result.checklist[0].why, "a.metrics.value = 3");
+  EXPECT_EQ(result.checklist[1].state, "pass");
+  EXPECT_EQ(ledger->run(result.run)->message, "required check not met: small");
+}
+
+TEST_F(EngineTest, TheFirstStopRequestEndsChildrenAndLeavesAResumableRun) {
+  executor->on_outcome = [this](const executor::StageRequest&) {
+    executor->hold = true;  // b will be running when the request comes
+    stop = 0;
+  };
+  struct StopAtB : Recorder {
+    EngineTest* test;
+    engine::StopRequest* stop;
+    void on_event(const engine::Event& event) override {
+      Recorder::on_event(event);
+      if (event.kind == "stage_started" && event.instance == "b") *stop = 1;
+    }
+  } observer;
+  observer.stop = &stop;
+  const engine::Plan made = plan(chain);
+  const engine::Surroundings around{workspace, *ledger, *artifacts, *executor, clock, observer, stop};
+  const auto result = engine::start_run(made, around, options);
+  EXPECT_EQ(result.state, "interrupted");
+  EXPECT_THAT(observer.lines, Contains("stage_cancelled b"));
+  EXPECT_EQ(executor->running(), 0u);
+
+  open();
+  const auto resumed = resume(result.run);
+  EXPECT_EQ(resumed.state, "succeeded");
+  EXPECT_EQ(executor->started.size(), 2u);  // b and c
+  EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitted) {
+  struct Death {};
+  executor->on_outcome = [](const executor::StageRequest& request) {
+    if (request.parameters.at("text") == "B") throw Death();  // as kill -9 would: nothing more is recorded
+  };
+  EXPECT_THROW(run(chain), Death);
+  open();
+  const auto runs = ledger->runs();
+  ASSERT_EQ(runs.size(), 1u);
+  const auto result = resume(runs[0].id);
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
+                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
+  const auto attempts = ledger->attempts(result.run);
+  ASSERT_EQ(attempts.size(), 4u);
+  EXPECT_EQ(attempts[1].outcome, "interrupted");
+}
+
+TEST_F(EngineTest, AResumeKeepsItsOwnWorkEvenWithTheCacheOff) {
+  options.use_cache = false;
+  struct Death {};
+  executor->on_outcome = [](const executor::StageRequest& request) {
+    if (request.parameters.at("text") == "C") throw Death();
+  };
+  EXPECT_THROW(run(chain), Death);
+  open();
+  resume(ledger->runs()[0].id);
+  EXPECT_EQ(executor->started.size(), 1u);
+}
+
+TEST_F(EngineTest, ADamagedCheckpointIsRebuilt) {
+  const auto first = run(chain);
+  for (const auto& entry : fs::recursive_directory_iterator(workspace.store() / "objects")) {
+    if (!entry.is_regular_file()) continue;
+    if (base::real_file_system().read(entry.path()) != "BA") continue;
+    fs::permissions(entry.path(), fs::perms::owner_all);
+    std::ofstream(entry.path(), std::ios::trunc) << "B";
+  }
+  open();
+  const auto result = run(chain);
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_THAT(recorder.lines, Contains("stage_succeeded b"));
+  EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, NothingIsLeftInTheWorkFoldersAfterARun) {
+  run(chain);
+  EXPECT_TRUE(fs::is_empty(workspace.attempts()));
+  EXPECT_TRUE(!fs::exists(workspace.root / "scratch") || fs::is_empty(workspace.root / "scratch"));
+}
+
+}  // namespace
+}  // namespace presswork::testing
