@@ -45,6 +45,7 @@ class Checkpoint {
     const SafetensorsFile* file;
     const TensorView* view;
   };
+  void open_shards();
   template <class Action>
   void each_below(std::string_view name, Action action) const;
 

@@ -1,0 +1,231 @@
+#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "plugins/modelkit/formats/bit_packing.h"
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+std::int64_t groups_in(const QuantizationScheme& scheme, std::int64_t in) {
+  return scheme.group_size == 0 ? 1 : in / scheme.group_size;
+}
+
+// A tensor of module that must have this type and shape.
+const TensorView& need(const Checkpoint& checkpoint, const std::string& name, DType dtype,
+                       const Shape& shape) {
+  const TensorView& tensor = checkpoint.tensor(name);
+  if (tensor.dtype == dtype && tensor.shape == shape) return tensor;
+  throw Error("corrupt_file",
+              "the tensor " + name + " is " + std::string(name_of(tensor.dtype)) + " " +
+                  to_text(tensor.shape) + "; " + std::string(name_of(dtype)) + " " + to_text(shape) +
+                  " is expected",
+              checkpoint.folder().string(), "check quantization_config in config.json against the weights");
+}
+
+// Scales [out, groups]. A single scale for the whole tensor is spread over the rows.
+std::vector<float> read_scales(const Checkpoint& checkpoint, const std::string& module, std::int64_t out,
+                               std::int64_t groups) {
+  const TensorView& tensor = checkpoint.tensor(module + ".weight_scale");
+  const bool flat = groups == 1 && tensor.shape == Shape{out};
+  const bool single = groups == 1 && tensor.elements() == 1 && tensor.shape.size() <= 2;
+  if (!is_floating(tensor.dtype) || !(tensor.shape == Shape{out, groups} || flat || single)) {
+    need(checkpoint, tensor.name, DType::F32, {out, groups});
+  }
+  std::vector<float> scales(static_cast<std::size_t>(out * groups));
+  const auto stored = static_cast<std::size_t>(tensor.elements());
+  to_float(tensor.dtype, tensor.bytes.data(), stored, scales.data());
+  if (stored == 1) std::fill(scales.begin(), scales.end(), scales.front());
+  const std::size_t bad = find_not_finite(DType::F32, scales.data(), scales.size());
+  if (bad != scales.size()) {
+    throw Error("not_finite",
+                "the tensor " + tensor.name + " has NaN or infinity at element " + std::to_string(bad),
+                checkpoint.folder().string(), "quantize the model again from the original");
+  }
+  return scales;
+}
+
+std::vector<std::int32_t> read_group_index(const Checkpoint& checkpoint, const std::string& module,
+                                           std::int64_t in, std::int64_t groups) {
+  const std::string name = module + ".weight_g_idx";
+  if (checkpoint.find(name) == nullptr) return {};
+  const TensorView& tensor = need(checkpoint, name, DType::I32, {in});
+  std::vector<std::int32_t> index(static_cast<std::size_t>(in));
+  std::memcpy(index.data(), tensor.bytes.data(), tensor.bytes.size());
+  if (std::all_of(index.begin(), index.end(), [](std::int32_t group) { return group == -1; }))
+    return {};  // "unset"
+  for (const std::int32_t group : index) {
+    if (group < 0 || group >= groups) {
+      throw Error(
+          "corrupt_file",
+          "the tensor " + name + " names group " + std::to_string(group) + " of " + std::to_string(groups),
+          checkpoint.folder().string());
+    }
+  }
+  return index;
+}
+
+Shape read_weight_shape(const Checkpoint& checkpoint, const std::string& module) {
+  const std::string name = module + ".weight_shape";
+  const TensorView& tensor = checkpoint.tensor(name);
+  if (tensor.shape == Shape{2} && (tensor.dtype == DType::I64 || tensor.dtype == DType::I32)) {
+    std::int64_t sizes[2] = {0, 0};
+    if (tensor.dtype == DType::I64) {
+      std::memcpy(sizes, tensor.bytes.data(), sizeof(sizes));
+    } else {
+      std::int32_t narrow[2];
+      std::memcpy(narrow, tensor.bytes.data(), sizeof(narrow));
+      sizes[0] = narrow[0];
+      sizes[1] = narrow[1];
+    }
+    constexpr std::int64_t kLimit = std::int64_t{1} << 30;
+    if (sizes[0] > 0 && sizes[1] > 0 && sizes[0] <= kLimit && sizes[1] <= kLimit) return {sizes[0], sizes[1]};
+  }
+  throw Error("corrupt_file", "the tensor " + name + " holds no valid [out, in]",
+              checkpoint.folder().string());
+}
+
+void check_groups(const Checkpoint& checkpoint, const QuantizationScheme& scheme, const std::string& module,
+                  std::int64_t in) {
+  if (scheme.group_size == 0 || in % scheme.group_size == 0) return;
+  throw Error("corrupt_file",
+              "the group size " + std::to_string(scheme.group_size) + " does not divide the " +
+                  std::to_string(in) + " inputs of " + module,
+              checkpoint.folder().string());
+}
+
+LinearWeight read_packed(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
+                         const std::string& module) {
+  const Shape shape = read_weight_shape(checkpoint, module);
+  const std::int64_t out = shape[0], in = shape[1];
+  check_groups(checkpoint, scheme, module, in);
+  const std::int64_t groups = groups_in(scheme, in);
+  const std::int64_t words = packed_words(in, scheme.bits);
+  const TensorView& packed = need(checkpoint, module + ".weight_packed", DType::I32, {out, words});
+  GroupedIntWeight ints{.bits = scheme.bits,
+                        .group_size = scheme.group_size,
+                        .symmetric = scheme.symmetric,
+                        .q = std::vector<std::int8_t>(static_cast<std::size_t>(out * in)),
+                        .scales = read_scales(checkpoint, module, out, groups),
+                        .zeros = {},
+                        .group_of_input = read_group_index(checkpoint, module, in, groups)};
+  for (std::int64_t row = 0; row < out; ++row) {
+    unpack_row(packed.bytes.data() + row * words * 4, in, scheme.bits, ints.q.data() + row * in);
+  }
+  if (!scheme.symmetric) {  // packed along the rows
+    const TensorView& zeros =
+        need(checkpoint, module + ".weight_zero_point", DType::I32, {packed_words(out, scheme.bits), groups});
+    ints.zeros.resize(static_cast<std::size_t>(out * groups));
+    for (std::int64_t group = 0; group < groups; ++group) {
+      unpack_row(zeros.bytes.data() + group * 4, out, scheme.bits, ints.zeros.data() + group, groups, groups);
+    }
+  }
+  return {.out = out, .in = in, .form = std::move(ints)};
+}
+
+LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
+                        const std::string& module) {
+  const TensorView& tensor = checkpoint.tensor(module + ".weight");
+  if (tensor.dtype != DType::I8 || tensor.shape.size() != 2) need(checkpoint, tensor.name, DType::I8, {0, 0});
+  const std::int64_t out = tensor.shape[0], in = tensor.shape[1];
+  check_groups(checkpoint, scheme, module, in);
+  const std::int64_t groups = groups_in(scheme, in);
+  GroupedIntWeight ints{.bits = scheme.bits,
+                        .group_size = scheme.group_size,
+                        .symmetric = scheme.symmetric,
+                        .q = std::vector<std::int8_t>(tensor.bytes.size()),
+                        .scales = read_scales(checkpoint, module, out, groups),
+                        .zeros = {},
+                        .group_of_input = read_group_index(checkpoint, module, in, groups)};
+  if (!ints.q.empty()) std::memcpy(ints.q.data(), tensor.bytes.data(), tensor.bytes.size());
+  if (!scheme.symmetric) {
+    const TensorView& zeros = need(checkpoint, module + ".weight_zero_point", DType::I8, {out, groups});
+    ints.zeros.resize(zeros.bytes.size());
+    std::memcpy(ints.zeros.data(), zeros.bytes.data(), zeros.bytes.size());
+  }
+  return {.out = out, .in = in, .form = std::move(ints)};
+}
+
+template <class Value>
+std::vector<std::byte> to_bytes(const std::vector<Value>& values) {
+  std::vector<std::byte> bytes(values.size() * sizeof(Value));
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+std::vector<std::byte> pack_weights(const LinearWeight& weight, const GroupedIntWeight& ints) {
+  const std::int64_t words = packed_words(weight.in, ints.bits);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(weight.out * words));
+  for (std::int64_t row = 0; row < weight.out; ++row) {
+    pack_row(ints.q.data() + row * weight.in, weight.in, ints.bits, packed.data() + row * words);
+  }
+  return to_bytes(packed);
+}
+
+std::vector<std::byte> pack_zeros(const LinearWeight& weight, const GroupedIntWeight& ints) {
+  const std::int64_t groups = weight.groups();
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(packed_words(weight.out, ints.bits) * groups));
+  for (std::int64_t group = 0; group < groups; ++group) {
+    pack_row(ints.zeros.data() + group, weight.out, ints.bits, packed.data() + group, groups, groups);
+  }
+  return to_bytes(packed);
+}
+
+}  // namespace
+
+LinearWeight read_compressed_linear(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
+                                    const std::string& module) {
+  return scheme.format == PackedFormat::PackQuantized ? read_packed(checkpoint, scheme, module)
+                                                      : read_bytes(checkpoint, scheme, module);
+}
+
+std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                        const QuantizationScheme& scheme, DType scale_dtype) {
+  const std::int64_t groups = groups_in(scheme, in);
+  const bool packed = scheme.format == PackedFormat::PackQuantized;
+  std::vector<TensorPlan> plan;
+  if (packed) {
+    plan.push_back({module + ".weight_packed", DType::I32, {out, packed_words(in, scheme.bits)}});
+    plan.push_back({module + ".weight_shape", DType::I64, {2}});
+  } else {
+    plan.push_back({module + ".weight", DType::I8, {out, in}});
+  }
+  plan.push_back({module + ".weight_scale", scale_dtype, {out, groups}});
+  if (!scheme.symmetric) {
+    if (packed) {
+      plan.push_back({module + ".weight_zero_point", DType::I32, {packed_words(out, scheme.bits), groups}});
+    } else {
+      plan.push_back({module + ".weight_zero_point", DType::I8, {out, groups}});
+    }
+  }
+  return plan;
+}
+
+std::vector<NamedBytes> compressed_data(const std::string& module, const LinearWeight& weight,
+                                        const QuantizationScheme& scheme, DType scale_dtype) {
+  const GroupedIntWeight* ints = weight.grouped_int();
+  if (ints == nullptr || ints->bits != scheme.bits || ints->group_size != scheme.group_size ||
+      ints->symmetric != scheme.symmetric) {
+    throw Error("internal", "the weight is not quantized as its scheme says", module);
+  }
+  const bool packed = scheme.format == PackedFormat::PackQuantized;
+  std::vector<NamedBytes> data;
+  if (packed) {
+    data.push_back({module + ".weight_packed", pack_weights(weight, *ints)});
+    data.push_back({module + ".weight_shape", to_bytes(std::vector<std::int64_t>{weight.out, weight.in})});
+  } else {
+    data.push_back({module + ".weight", to_bytes(ints->q)});
+  }
+  std::vector<std::byte> scales(ints->scales.size() * size_of(scale_dtype));
+  from_float(scale_dtype, ints->scales.data(), ints->scales.size(), scales.data());
+  data.push_back({module + ".weight_scale", std::move(scales)});
+  if (!scheme.symmetric) {
+    data.push_back(
+        {module + ".weight_zero_point", packed ? pack_zeros(weight, *ints) : to_bytes(ints->zeros)});
+  }
+  return data;
+}
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,156 @@
+#include "plugins/modelkit/checkpoint/quantization_config.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "plugins/modelkit/checkpoint/config_reader.h"
+#include "plugins/modelkit/checkpoint/module_pattern.h"
+#include "plugins/modelkit/formats/json_text.h"
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+using Json = nlohmann::json;
+using OrderedJson = nlohmann::ordered_json;
+
+bool any_matches(const std::vector<std::string>& patterns, std::string_view module) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return pattern == "Linear" || ModulePattern(pattern).matches(module);
+  });
+}
+
+PackedFormat read_format(const std::string& name, const std::string& where) {
+  for (const PackedFormat known : {PackedFormat::PackQuantized, PackedFormat::IntQuantized}) {
+    if (name == name_of(known)) return known;
+  }
+  throw Error("unsupported", "the compressed-tensors format \"" + name + "\" is not supported", where,
+              "supported: pack-quantized, int-quantized");
+}
+
+std::vector<std::string> read_names(const Json& object, const char* key, const std::string& where) {
+  std::vector<std::string> names;
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return names;
+  if (!found->is_array()) throw Error("corrupt_file", "a list of names is expected", where + "/" + key);
+  for (const Json& name : *found) {
+    if (!name.is_string()) throw Error("corrupt_file", "a list of names is expected", where + "/" + key);
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
+QuantizationScheme read_scheme(const Json& group, const std::string& default_format,
+                               const std::string& where) {
+  const ConfigReader reader(group, where);
+  QuantizationScheme scheme;
+  scheme.format = read_format(reader.text("format", default_format), where + "/format");
+  scheme.targets = read_names(group, "targets", where);
+  const ConfigReader weights = reader.object("weights");
+  const std::string type = weights.text("type", "int");
+  const std::int64_t bits = weights.integer("num_bits", 8);
+  if (type != "int" || bits < 2 || bits > 8) {
+    throw Error("unsupported",
+                "weights of type " + type + " with " + std::to_string(bits) + " bits are not supported",
+                weights.where(), "supported: int with 2 to 8 bits");
+  }
+  scheme.bits = static_cast<int>(bits);
+  scheme.symmetric = weights.boolean("symmetric", true);
+  const std::int64_t group_size = weights.integer("group_size", 0);
+  const std::string strategy = weights.text("strategy", group_size > 0   ? "group"
+                                                        : group_size < 0 ? "channel"
+                                                                         : "tensor");
+  if (strategy == "group" && group_size > 0) {
+    scheme.group_size = group_size;
+  } else if (strategy != "channel" && strategy != "tensor") {
+    throw Error("unsupported", "weights quantized by " + strategy + " are not supported", weights.where(),
+                "supported: group (with a group_size), channel, tensor");
+  }
+  const ConfigReader inputs = reader.object("input_activations");
+  scheme.dynamic_int8_inputs = inputs.integer("num_bits", 0) == 8 && inputs.text("type", "int") == "int";
+  return scheme;
+}
+
+OrderedJson to_json(const QuantizationScheme& scheme) {
+  OrderedJson weights = {{"num_bits", scheme.bits}, {"type", "int"}, {"symmetric", scheme.symmetric}};
+  weights["strategy"] = scheme.group_size == 0 ? "channel" : "group";
+  if (scheme.group_size != 0) weights["group_size"] = scheme.group_size;
+  weights["dynamic"] = false;
+  OrderedJson inputs = nullptr;
+  if (scheme.dynamic_int8_inputs) {
+    inputs = {
+        {"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}, {"dynamic", true}};
+  }
+  return {{"targets", scheme.targets},
+          {"weights", weights},
+          {"input_activations", inputs},
+          {"output_activations", nullptr}};
+}
+
+}  // namespace
+
+std::string_view name_of(PackedFormat format) {
+  return format == PackedFormat::PackQuantized ? "pack-quantized" : "int-quantized";
+}
+
+const QuantizationScheme* QuantizationConfig::scheme_for(std::string_view module) const {
+  if (any_matches(ignore, module)) return nullptr;
+  // An exact or pattern target is stronger than the class name.
+  for (const bool by_class : {false, true}) {
+    for (const QuantizationScheme& scheme : schemes) {
+      for (const std::string& target : scheme.targets) {
+        const bool is_class = target == "Linear";
+        if (is_class == by_class && (is_class || ModulePattern(target).matches(module))) return &scheme;
+      }
+    }
+  }
+  return nullptr;
+}
+
+QuantizationConfig QuantizationConfig::parse(std::string_view config_text, const std::string& where) {
+  const Json config = parse_json(config_text, where);
+  QuantizationConfig result;
+  const ConfigReader top(config, where);
+  const char* key =
+      top.has("quantization_config") ? "quantization_config" : "compression_config";  // older name
+  if (!top.has(key)) return result;
+  const Json& json = config.at(key);
+  const std::string place = where + "/" + key;
+  const ConfigReader reader(json, place);
+  const std::string method = reader.text("quant_method", "");
+  if (method != "compressed-tensors") {
+    throw Error("unsupported", "the model is quantized with \"" + method + "\", which is not read yet", place,
+                "supported: compressed-tensors; or start from the original, unquantized model");
+  }
+  result.ignore = read_names(json, "ignore", place);
+  const std::string format = reader.text("format", "");
+  const auto groups = json.find("config_groups");
+  if (groups == json.end() || !groups->is_object()) return result;
+  for (const auto& [name, group] : groups->items()) {
+    result.schemes.push_back(read_scheme(group, format, place + "/config_groups/" + name));
+  }
+  return result;
+}
+
+std::string QuantizationConfig::merged_into(std::string_view config_text, const std::string& where) const {
+  OrderedJson config = parse_json(config_text, where);
+  if (!config.is_object()) throw Error("corrupt_file", "a JSON object is expected", where);
+  config.erase("compression_config");
+  config.erase("quantization_config");
+  if (!schemes.empty()) {
+    OrderedJson groups = OrderedJson::object();
+    for (const QuantizationScheme& scheme : schemes) {
+      groups["group_" + std::to_string(groups.size())] = to_json(scheme);
+    }
+    config["quantization_config"] = {{"quant_method", "compressed-tensors"},
+                                     {"format", name_of(schemes.front().format)},
+                                     {"quantization_status", "compressed"},
+                                     {"global_compression_ratio", nullptr},
+                                     {"kv_cache_scheme", nullptr},
+                                     {"ignore", ignore},
+                                     {"config_groups", groups}};
+  }
+  return config.dump(2) + "\n";
+}
+
+}  // namespace presswork::modelkit
