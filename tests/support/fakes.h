@@ -30,8 +30,9 @@ class FakeClock : public base::Clock {
   std::chrono::steady_clock::time_point moment_{std::chrono::hours(1)};
 };
 
-// Runs stages at once and in order: `test/work` writes its parameter `text` to its output `out`, followed by the
-// contents of its inputs, and reports `value` as a metric. `fails` is an Ending for its first `times` attempts.
+// Runs stages at once and in order: `test/work` writes its parameter `text` to its output `out`, followed by
+// the contents of its inputs, and reports `value` as a metric. `fails` is an Ending for its first `times`
+// attempts.
 class FakeExecutor : public executor::Executor {
  public:
   explicit FakeExecutor(FakeClock& clock) : clock_(clock) {}

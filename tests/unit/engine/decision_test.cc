@@ -13,7 +13,9 @@ stages:
       - {default: "no"}
   shrink: {uses: test/work, after: [big.yes], with: {text: small}, inputs: {x: a.out}}
   keep: {uses: test/work, after: [big.no], with: {text: same}, inputs: {x: a.out}}
-  last: {uses: test/work, with: {text: end}, inputs: {x: "first(shrink.out, keep.out)"}}
+  last: {uses: test/work, with: {text: end}, inputs: {x: "first(shrink.out, keep.out)"
+}
+}
 )";
 
 TEST_F(EngineTest, ADecisionReleasesItsBranchAndSkipsTheOther) {
@@ -95,15 +97,16 @@ TEST_P(JoinTest, JudgesASuccessOrFailureBesideASkippedNeed) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, JoinTest,
-                         ::testing::Values(JoinCase{"default", "", true}, JoinCase{"default", "failed", false},
-                                           JoinCase{"all_success", "", false}, JoinCase{"any_success", "", true},
-                                           JoinCase{"any_success", "failed", false}, JoinCase{"all_done", "", true},
-                                           JoinCase{"all_done", "failed", true}, JoinCase{"on_failure", "", false},
-                                           JoinCase{"on_failure", "failed", true}),
-                         [](const auto& tested) {
-                           return tested.param.rule + (tested.param.fails.empty() ? "_success" : "_failure");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Rules, JoinTest,
+    ::testing::Values(JoinCase{"default", "", true}, JoinCase{"default", "failed", false},
+                      JoinCase{"all_success", "", false}, JoinCase{"any_success", "", true},
+                      JoinCase{"any_success", "failed", false}, JoinCase{"all_done", "", true},
+                      JoinCase{"all_done", "failed", true}, JoinCase{"on_failure", "", false},
+                      JoinCase{"on_failure", "failed", true}),
+    [](const auto& tested) {
+      return tested.param.rule + (tested.param.fails.empty() ? "_success" : "_failure");
+    });
 
 TEST_F(EngineTest, ThePreviewSaysWhatIsCachedAndWhatCannotBeKnown) {
   const engine::Plan before = plan(tree);

@@ -93,7 +93,8 @@ class EngineTest : public ::testing::Test {
   }
 
   engine::Plan plan(const std::string& yaml, const Json& params = Json::object()) {
-    return engine::make_plan("presswork: 1\nname: test\n" + yaml, folder / "test.yaml", params, folder, *catalogue);
+    return engine::make_plan("presswork: 1\nname: test\n" + yaml, folder / "test.yaml", params, folder,
+                             *catalogue);
   }
   engine::Surroundings surroundings() {
     return {workspace, *ledger, *artifacts, *executor, clock, recorder, stop};

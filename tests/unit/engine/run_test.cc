@@ -15,9 +15,9 @@ stages:
 TEST_F(EngineTest, RunsStagesInTheOrderOfTheirNeedsAndPassesOutputsOn) {
   const auto result = run(chain);
   EXPECT_EQ(result.state, "succeeded");
-  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started a", "stage_succeeded a", "stage_started b",
-                                          "stage_succeeded b", "stage_started c", "stage_succeeded c",
-                                          "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started a", "stage_succeeded a",
+                                          "stage_started b", "stage_succeeded b", "stage_started c",
+                                          "stage_succeeded c", "run_ended succeeded"));
   EXPECT_EQ(text(result.run, "c"), "CBA");
 }
 
@@ -25,8 +25,8 @@ TEST_F(EngineTest, TakesEverythingFromTheCacheTheSecondTime) {
   run(chain);
   open();
   const auto result = run(chain);
-  EXPECT_THAT(recorder.lines,
-              ElementsAre("run_started", "stage_cached a", "stage_cached b", "stage_cached c", "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached a", "stage_cached b", "stage_cached c",
+                                          "run_ended succeeded"));
   EXPECT_TRUE(executor->started.empty());
   EXPECT_EQ(text(result.run, "c"), "CBA");
 }
@@ -36,8 +36,9 @@ TEST_F(EngineTest, RunsOnlyWhatAChangeReaches) {
   std::string changed = chain;
   changed.replace(changed.find("\"B\""), 3, "\"b\"");
   const auto result = run(changed);
-  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
-                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines,
+              ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
+                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
   EXPECT_EQ(text(result.run, "c"), "CbA");
 }
 
@@ -250,8 +251,9 @@ TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitt
   ASSERT_EQ(runs.size(), 1u);
   const auto result = resume(runs[0].id);
   EXPECT_EQ(result.state, "succeeded");
-  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
-                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines,
+              ElementsAre("run_started", "stage_cached a", "stage_started b", "stage_succeeded b",
+                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
   const auto attempts = ledger->attempts(result.run);
   ASSERT_EQ(attempts.size(), 4u);
   EXPECT_EQ(attempts[1].outcome, "interrupted");
