@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/base/hash.h"
 
 namespace presswork::base {
 
@@ -59,7 +61,15 @@ class RealFileSystem : public FileSystem {
     status.inode = s.st_ino;
     status.device = s.st_dev;
     status.mode = s.st_mode & 07777;
+    status.links = s.st_nlink;
     return status;
+  }
+
+  fs::path resolve(const fs::path& path) override {
+    std::error_code failed;
+    fs::path real = fs::canonical(path, failed);
+    if (failed) throw system_error("look at", path.native(), failed.value());
+    return real;
   }
 
   std::string read(const fs::path& path) override {
@@ -86,6 +96,10 @@ class RealFileSystem : public FileSystem {
     return names;
   }
 
+  std::string sha256(const fs::path& path, const std::function<void(std::size_t)>& progress) override {
+    return sha256_file(path, progress);
+  }
+
   void create_directories(const fs::path& path) override {
     std::error_code failed;
     fs::create_directories(path, failed);
@@ -101,10 +115,30 @@ class RealFileSystem : public FileSystem {
     if (::rename(from.c_str(), to.c_str()) != 0) throw system_error("move to", to.native(), errno);
   }
 
-  bool hard_link(const fs::path& from, const fs::path& to) override {
-    if (::link(from.c_str(), to.c_str()) == 0) return true;
-    if (errno == EEXIST) return false;
-    throw system_error("link", to.native(), errno);
+  void exchange(const fs::path& a, const fs::path& b) override {
+    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return;
+    if (errno != EINVAL && errno != ENOSYS) throw system_error("move to", b.native(), errno);
+    fs::path aside = b;
+    aside += ".old" + std::to_string(::getpid());
+    rename(b, aside);
+    rename(a, b);
+    rename(aside, a);
+  }
+
+  Linked hard_link(const fs::path& from, const fs::path& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return Linked::yes;
+    switch (errno) {
+      case EEXIST:
+        return Linked::exists;
+      case EXDEV:
+      case EMLINK:
+      case EPERM:
+      case ENOSYS:
+      case EOPNOTSUPP:
+        return Linked::impossible;
+      default:
+        throw system_error("link", to.native(), errno);
+    }
   }
 
   void copy(const fs::path& from, const fs::path& to) override {
@@ -112,7 +146,8 @@ class RealFileSystem : public FileSystem {
     Descriptor out(to, O_WRONLY | O_CREAT | O_TRUNC, "create");
     if (::ioctl(out.get(), FICLONE, in.get()) == 0) return;
     for (;;) {
-      const ssize_t copied = ::copy_file_range(in.get(), nullptr, out.get(), nullptr, std::size_t{1} << 30, 0);
+      const ssize_t copied =
+          ::copy_file_range(in.get(), nullptr, out.get(), nullptr, std::size_t{1} << 30, 0);
       if (copied > 0) continue;
       if (copied == 0) return;
       if (errno == EINTR) continue;
@@ -156,11 +191,18 @@ class RealFileSystem : public FileSystem {
 }  // namespace
 
 void FileSystem::write_durably(const fs::path& path, std::string_view text) {
+  static std::atomic<unsigned> counter{0};  // two threads may write the same path
   fs::path beside = path;
-  beside += ".tmp" + std::to_string(::getpid());
-  write(beside, text);
-  sync(beside);
-  rename(beside, path);
+  beside += ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(++counter);
+  try {
+    write(beside, text);
+    sync(beside);
+    rename(beside, path);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw;
+  }
   sync(path.parent_path().empty() ? fs::path(".") : path.parent_path());
 }
 

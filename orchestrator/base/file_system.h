@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,13 @@ struct FileStatus {
   std::uint64_t inode = 0;
   std::uint64_t device = 0;
   std::uint32_t mode = 0;
+  std::uint64_t links = 1;  // names that this inode has
+};
+
+enum class Linked {
+  yes,
+  exists,      // there is something at that path already
+  impossible,  // this file system, or this pair of folders, cannot; copy instead
 };
 
 class FileSystem {
@@ -30,14 +38,19 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual std::optional<FileStatus> status(const fs::path& path) = 0;  // nothing when there is none
+  // The absolute path without symbolic links; throws Error{not_found} when one leads nowhere.
+  virtual fs::path resolve(const fs::path& path) = 0;
   virtual std::string read(const fs::path& path) = 0;
   virtual std::vector<std::string> list(const fs::path& directory) = 0;  // names, sorted
+  // SHA-256 of the contents; `progress` hears the bytes of each piece and may throw to stop.
+  virtual std::string sha256(const fs::path& path, const std::function<void(std::size_t)>& progress = {}) = 0;
 
   virtual void create_directories(const fs::path& path) = 0;
   virtual void write(const fs::path& path, std::string_view text) = 0;  // plain, not durable
   virtual void rename(const fs::path& from, const fs::path& to) = 0;
-  // False when `to` exists already; throws on every other failure.
-  virtual bool hard_link(const fs::path& from, const fs::path& to) = 0;
+  virtual void exchange(const fs::path& a,
+                        const fs::path& b) = 0;  // swaps two names, in one step where possible
+  virtual Linked hard_link(const fs::path& from, const fs::path& to) = 0;
   // Copies the bytes, by reflink where the file system can.
   virtual void copy(const fs::path& from, const fs::path& to) = 0;
   virtual void set_mode(const fs::path& path, std::uint32_t mode) = 0;

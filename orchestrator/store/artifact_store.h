@@ -4,13 +4,24 @@
 //   <root>/manifests/ab/cdef….json what an artifact consists of; its digest is the artifact's name
 //   <root>/trees/ab/cdef…/         the artifact as a stage sees it: hard links to objects
 //   <root>/references/ab/cdef….json where an artifact outside the store lies, and what stat said of its files
-//   <root>/tmp/                    what is being put together; may be emptied when nothing runs
+//   <root>/tmp/                    what is being put together; sweep() empties it of what dead processes left
+//
+// Modes: objects, and with them the files of trees, are 0444 (the executable bit is not part of an artifact);
+// folders are 0755, so that `rm -r` and garbage collection work without chmod. A file added to a tree is
+// found by locate(), which then makes the tree anew.
+//
+// Order of publication, so that a kill or power cut leaves nothing visible or the whole artifact: every
+// object (contents synced, linked under its name, folder synced), then the manifest (likewise); trees come
+// last, on demand, and are not synced, because they can be made again.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +33,7 @@ namespace presswork::store {
 namespace fs = std::filesystem;
 
 struct FileEntry {
-  std::string path;  // relative, '/' between the parts; never absolute, never with ".."
+  std::string path;  // relative, UTF-8, '/' between the parts; never absolute, never with ".."
   std::uint64_t size = 0;
   std::string sha256;
 };
@@ -43,7 +54,9 @@ struct Artifact {
   std::uint64_t files = 0;
 };
 
-// Digests of files outside the store, remembered by what stat said of them. The ledger keeps them.
+// Digests of files outside the store, remembered by what stat said of them. The ledger keeps them. The store
+// never has a file remembered that changed in the last two seconds before it was hashed: a second change
+// could fall on the same time stamp and stay unseen.
 class DigestMemo {
  public:
   virtual ~DigestMemo() = default;
@@ -59,28 +72,43 @@ struct Damage {
   std::string problem;  // "missing", "has other contents: sha256 …", "size 10, expected 12"
 };
 
+struct FoundFile;  // scan.h
+class Staging;     // staging.h
+struct Place;      // reference.h
+
 // Thread-safe; several processes may use one store at once.
 class ArtifactStore {
  public:
+  // Creates the store when there is none. Throws Error{incompatible} for a store of a newer version.
   ArtifactStore(base::FileSystem& file_system, fs::path root);
+  ~ArtifactStore();
+  ArtifactStore(const ArtifactStore&) = delete;
+  ArtifactStore& operator=(const ArtifactStore&) = delete;
 
-  // Takes over the file or folder at `produced`: hashes, syncs, moves into the store. Symbolic links and special
-  // files are refused (Error{invalid_input}). After it returns, the artifact survives a power cut.
+  // Takes over the file or folder at `produced`: hashes, syncs, moves into the store. Symbolic links and
+  // special files are refused (Error{invalid_input}); empty folders are not kept. After it returns, the
+  // artifact survives a power cut and `produced` is gone. When it throws, `produced` has all its files still
+  // and publish() may be called again.
   Artifact publish(const fs::path& produced, const ByteProgress& progress = {});
 
-  // Records a file or folder elsewhere by its digests; its bytes stay where they are. In a folder, symbolic links
-  // to regular files are followed (Hugging Face caches are made of them), others are refused; hidden files and
-  // folders (".git", ".cache") are not part of it. `rehash` ignores the memo.
+  // Several at once, for the price in fsyncs of about one; in the order given.
+  std::vector<Artifact> publish(const std::vector<fs::path>& produced, const ByteProgress& progress = {});
+
+  // Records a file or folder elsewhere by its digests; its bytes stay where they are. In a folder, symbolic
+  // links to regular files are followed (Hugging Face caches are made of them), others are refused; hidden
+  // files and folders (".git", ".cache") are not part of it. `rehash` ignores the memo. An artifact may lie
+  // at several places; the one referenced last is preferred.
   Artifact reference(const fs::path& path, DigestMemo& memo, bool rehash, const ByteProgress& progress = {});
 
   // The digest that reference() would give, without recording anything.
-  std::string digest_of(const fs::path& path, DigestMemo& memo, bool rehash, const ByteProgress& progress = {});
+  std::string digest_of(const fs::path& path, DigestMemo& memo, bool rehash,
+                        const ByteProgress& progress = {});
 
   bool contains(const std::string& digest) const;
 
-  // Absolute path at which a stage may read the artifact: its tree (made anew when it is gone), its file, or the
-  // place outside the store. Throws Error{corrupt} with the file's name when an object is missing or has another
-  // size, or when a referenced file changed since (another size, mtime or inode).
+  // Absolute path at which a stage may read the artifact: its tree (made anew when it is gone), its file, or
+  // the place outside the store. Throws Error{corrupt} with the file's name when an object is missing or has
+  // another size, or when a referenced file changed since (another size, mtime or inode).
   fs::path locate(const std::string& digest);
 
   Manifest manifest(const std::string& digest) const;  // throws Error{not_found, corrupt}
@@ -88,14 +116,54 @@ class ArtifactStore {
   // Checks an artifact: sizes only, or with every byte hashed again. Empty: sound.
   std::vector<Damage> verify(const std::string& digest, bool rehash, const ByteProgress& progress = {}) const;
 
-  // Makes `destination` (must not exist) a copy of the artifact; hard links are not used, so that it can be edited.
+  // Makes `destination` (must not exist) a copy of the artifact; hard links are not used, so that it can be
+  // edited.
   void export_to(const std::string& digest, const fs::path& destination, const ByteProgress& progress = {});
+
+  // Forgets an artifact that verify() found damaged, so that its stage can publish it anew: its manifest,
+  // tree and reference, and those of its objects that are not sound (which damages every other artifact that
+  // has them).
+  void discard(const std::string& digest);
+
+  // Removes what dead processes left in tmp/. Safe while others use the store.
+  void sweep();
 
   const fs::path& root() const { return root_; }
 
  private:
+  struct Pending;
+  fs::path object_path(const std::string& sha256) const;
+  fs::path manifest_path(const std::string& digest) const;
+  fs::path tree_path(const std::string& digest) const;
+  fs::path reference_path(const std::string& digest) const;
+
+  bool object_intact(const FileEntry& entry) const;
+  void create_layout();
+  Pending examine(const fs::path& produced) const;
+  bool store_object(const FoundFile& found, const FileEntry& entry);
+  void sync_folders(const std::set<fs::path>& folders);
+  bool write_manifest(const Manifest& manifest, const std::string& digest);
+  bool known_durable(const fs::path& path);
+  void set_durable(const std::vector<fs::path>& paths);
+
+  Manifest measure(const fs::path& root, const std::vector<FoundFile>& found, bool directory,
+                   DigestMemo& memo, bool rehash, const ByteProgress& progress);
+  std::vector<Place> places(const std::string& digest) const;
+  std::string place_problem(const Place& place) const;
+
+  bool tree_sound(const Manifest& manifest, const fs::path& tree) const;
+  void build_tree(const Manifest& manifest, const fs::path& tree);
+  std::vector<Damage> verify_objects(const Manifest& manifest, const fs::path& tree, bool rehash,
+                                     const ByteProgress& progress) const;
+  std::vector<Damage> verify_places(const std::string& digest, const Manifest& manifest, bool rehash,
+                                    const ByteProgress& progress) const;
+
   base::FileSystem& file_system_;
   fs::path root_;
+  std::unique_ptr<Staging> staging_;
+  std::mutex durable_mutex_;
+  std::set<fs::path>
+      durable_;  // objects and manifests whose folder this process has synced since they appeared
 };
 
 }  // namespace presswork::store

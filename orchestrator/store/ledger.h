@@ -18,8 +18,8 @@ namespace presswork::store {
 struct RunRow {
   std::string id;  // "r1", "r2", … in the order of their start
   std::string workflow;
-  std::string state;  // running, interrupted, succeeded, failed, cancelled
-  base::Json plan;    // all that a resume needs
+  std::string state;           // running, interrupted, succeeded, failed, cancelled
+  base::Json plan;             // all that a resume needs
   std::string started, ended;  // UTC; `ended` empty while it runs
   std::string message;         // why it failed
 };
@@ -68,11 +68,16 @@ struct DecisionRow {
   std::string made;
 };
 
+// One connection; every function may be called from any thread, and takes part in the transaction that is
+// open, if one is. Outside of a transaction each change is one of its own. What the database refuses is an
+// Error: {no_space, locked} when another process keeps it for more than five seconds, {corrupt, permission,
+// io}. In read_only mode find() works, remember() does nothing, and every other change is Error{permission}.
 class Ledger : public DigestMemo {
  public:
   enum class Mode { read_write, read_only };
-  // Creates the file and its tables when missing. Throws Error{incompatible} for a newer schema, {corrupt} for a
-  // damaged file (saying how to go on: the store's artifacts are intact, `presswork doctor`), {io, permission}.
+  // Creates the file and its tables when missing. Throws Error{incompatible} for a newer schema, {corrupt}
+  // for a damaged file (saying how to go on: the store's artifacts are intact, `presswork doctor`), {io,
+  // permission}.
   static std::unique_ptr<Ledger> open(const std::filesystem::path& file, Mode mode = Mode::read_write);
   ~Ledger() override = default;
 
@@ -84,18 +89,19 @@ class Ledger : public DigestMemo {
   virtual std::string create_run(const RunRow& run) = 0;  // gives the id
   virtual void set_run_state(const std::string& run, const std::string& state, const std::string& ended,
                              const std::string& message) = 0;
-  virtual void put(const InstanceRow& row) = 0;    // inserts or replaces, by (run, id)
-  virtual void put(const AttemptRow& row) = 0;     // by (run, instance, number)
-  virtual void put(const CheckpointRow& row) = 0;  // by key
-  virtual void put(const DecisionRow& row) = 0;    // by (run, id)
+  virtual void put(const InstanceRow& row) = 0;                // inserts or replaces, by (run, id)
+  virtual void put(const AttemptRow& row) = 0;                 // by (run, instance, number)
+  virtual void put(const CheckpointRow& row) = 0;              // by key
+  virtual void put(const DecisionRow& row) = 0;                // by (run, id)
   virtual void forget_checkpoint(const std::string& key) = 0;  // its artifacts turned out damaged
 
   virtual std::optional<RunRow> run(const std::string& id) = 0;
-  virtual std::vector<RunRow> runs() = 0;  // newest first
+  virtual std::vector<RunRow> runs() = 0;                                  // newest first
   virtual std::vector<InstanceRow> instances(const std::string& run) = 0;  // in the order first put
   virtual std::vector<AttemptRow> attempts(const std::string& run) = 0;
   virtual std::vector<AttemptRow> open_attempts() = 0;  // of all runs, without an outcome
   virtual std::optional<CheckpointRow> checkpoint(const std::string& key) = 0;
+  virtual std::vector<CheckpointRow> checkpoints() = 0;  // by time of making; for gc and verify
   virtual std::vector<DecisionRow> decisions(const std::string& run) = 0;
 
   // Runs a full integrity check; empty when sound.

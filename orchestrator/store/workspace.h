@@ -1,8 +1,10 @@
 // The folder .presswork/: where ledger, store, logs and scratch lie, and the lock that keeps it to one run.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace presswork::store {
@@ -21,14 +23,30 @@ struct Workspace {
   fs::path logs(const std::string& run) const { return root / "runs" / run / "logs"; }
 };
 
-// Creates the folders (mode 0700) and a .gitignore that ignores them all.
+// Creates what is missing of the folders (mode 0700) and a .gitignore that ignores them all. A symbolic link
+// at `root` that leads to a folder is followed (a workspace on a larger disk). Throws Error{invalid_input}
+// when `root` is something else than a folder, or a folder with other things in it; {permission} when it
+// cannot be written to.
 Workspace open_workspace(const fs::path& root);
 
-// Held by the one process that runs stages in the workspace; released by the destructor or by death.
+// The workspace at `root` as it is, for commands that only look; throws Error{not_found} when there is none.
+Workspace existing_workspace(const fs::path& root);
+
+struct LockHolder {
+  std::int64_t pid = 0;
+  std::string command;  // as in /proc/PID/cmdline, words parted by spaces
+  std::string since;    // UTC
+};
+
+// Who runs stages in the workspace at this moment. Only a look: it may end, or another begin, right after.
+std::optional<LockHolder> lock_holder(const Workspace& workspace);
+
+// Held by the one process that runs stages in the workspace; released by the destructor or by death. A child
+// process does not inherit it through exec.
 class WorkspaceLock {
  public:
-  // Throws Error{locked} that says who holds it (pid, start, command) when a live process does. A lock left by a
-  // dead process (another boot id, no such pid, or another start time) is taken over.
+  // Throws Error{locked} that says who holds it (pid, start, command) when a live process does. A lock left
+  // by a dead process (another boot id, no such pid, or another start time) is taken over.
   static std::unique_ptr<WorkspaceLock> acquire(const Workspace& workspace);
   virtual ~WorkspaceLock() = default;
 };

@@ -1,0 +1,45 @@
+// The ledger on SQLite.
+#pragma once
+
+#include <mutex>
+
+#include "orchestrator/store/ledger.h"
+#include "orchestrator/store/sqlite.h"
+
+namespace presswork::store {
+
+class SqliteLedger : public Ledger {
+ public:
+  SqliteLedger(const std::string& file, int flags) : db_(file, flags) {}
+  void set_up(const std::string& file, Mode mode);  // checks the version, brings it up to date
+
+  void begin() override;
+  void commit() override;
+  void roll_back() override;
+  std::string create_run(const RunRow& run) override;
+  void set_run_state(const std::string& run, const std::string& state, const std::string& ended,
+                     const std::string& message) override;
+  void put(const InstanceRow& row) override;
+  void put(const AttemptRow& row) override;
+  void put(const CheckpointRow& row) override;
+  void put(const DecisionRow& row) override;
+  void forget_checkpoint(const std::string& key) override;
+  std::optional<RunRow> run(const std::string& id) override;
+  std::vector<RunRow> runs() override;
+  std::vector<InstanceRow> instances(const std::string& run) override;
+  std::vector<AttemptRow> attempts(const std::string& run) override;
+  std::vector<AttemptRow> open_attempts() override;
+  std::optional<CheckpointRow> checkpoint(const std::string& key) override;
+  std::vector<CheckpointRow> checkpoints() override;
+  std::vector<DecisionRow> decisions(const std::string& run) override;
+  std::string check() override;
+
+  std::optional<std::string> find(const fs::path& path, const base::FileStatus& status) override;
+  void remember(const fs::path& path, const base::FileStatus& status, const std::string& sha256) override;
+
+ private:
+  std::mutex mutex_;
+  sqlite::Connection db_;
+};
+
+}  // namespace presswork::store

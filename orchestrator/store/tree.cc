@@ -1,0 +1,110 @@
+// Artifacts as folders that a stage can read, and copies for people.
+#include <unistd.h>
+
+#include "orchestrator/base/error.h"
+#include "orchestrator/store/artifact_store.h"
+#include "orchestrator/store/reference.h"
+#include "orchestrator/store/scan.h"
+#include "orchestrator/store/staging.h"
+
+namespace presswork::store {
+
+using base::Error;
+using base::ErrorCode;
+using base::FileKind;
+
+fs::path ArtifactStore::locate(const std::string& digest) {
+  const Manifest contents = manifest(digest);
+  const FileEntry* broken = nullptr;
+  for (const FileEntry& entry : contents.files) {
+    if (object_intact(entry)) continue;
+    broken = &entry;
+    break;
+  }
+  if (broken != nullptr) {
+    std::string problem;
+    for (const Place& place : places(digest)) {
+      const std::string changed = place_problem(place);
+      if (changed.empty()) return place.root;
+      if (problem.empty()) problem = changed;
+    }
+    if (!problem.empty()) {
+      throw Error(ErrorCode::corrupt, problem,
+                  "put the files back as they were, or start a new run, which reads them as they are now");
+    }
+    const auto status = file_system_.status(object_path(broken->sha256));
+    throw Error(ErrorCode::corrupt,
+                "the store has lost \"" + broken->path + "\" of artifact " + digest + ": " +
+                    object_path(broken->sha256).native() + (status ? " has another size" : " is missing"),
+                "the stage that made it has to run again");
+  }
+  const fs::path tree = tree_path(digest);
+  if (!tree_sound(contents, tree)) build_tree(contents, tree);
+  return fs::absolute(contents.directory ? tree : tree / contents.files.front().path);
+}
+
+bool ArtifactStore::tree_sound(const Manifest& contents, const fs::path& tree) const {
+  const auto status = file_system_.status(tree);
+  if (!status || status->kind != FileKind::directory) return false;
+  std::vector<FoundFile> found;
+  try {
+    found = scan(file_system_, tree, ScanRule::produced);
+  } catch (const Error& error) {
+    if (error.code == ErrorCode::invalid_input) return false;  // somebody put a symbolic link there
+    throw;
+  }
+  if (found.size() != contents.files.size()) return false;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i].path != contents.files[i].path || found[i].status.size != contents.files[i].size)
+      return false;
+  }
+  return true;
+}
+
+void ArtifactStore::build_tree(const Manifest& contents, const fs::path& tree) {
+  const StagedPath staged(file_system_, staging_->fresh());
+  file_system_.create_directories(staged.path);
+  for (const FileEntry& entry : contents.files) {
+    const fs::path file = staged.path / entry.path;
+    if (entry.path.find('/') != std::string::npos) file_system_.create_directories(file.parent_path());
+    const fs::path object = object_path(entry.sha256);
+    if (file_system_.hard_link(object, file) == base::Linked::yes) continue;
+    file_system_.copy(object, file);
+    file_system_.set_mode(file, 0444);
+  }
+  if (file_system_.status(tree)) {
+    file_system_.exchange(staged.path, tree);  // the damaged one leaves with `staged`
+    return;
+  }
+  try {
+    file_system_.rename(staged.path, tree);
+  } catch (const Error&) {
+    if (!tree_sound(contents, tree)) throw;  // else another process was first
+  }
+}
+
+void ArtifactStore::export_to(const std::string& digest, const fs::path& destination,
+                              const ByteProgress& progress) {
+  if (file_system_.status(destination)) {
+    throw Error(ErrorCode::invalid_input, destination.native() + " exists already",
+                "name a path that does not exist yet");
+  }
+  const fs::path source = locate(digest);
+  const Manifest contents = manifest(digest);
+  const fs::path absolute = fs::absolute(destination).lexically_normal();
+  const fs::path target = absolute.has_filename() ? absolute : absolute.parent_path();
+  file_system_.create_directories(target.parent_path());
+  const std::string name = ".presswork-export-" + std::to_string(::getpid()) + "-" + digest.substr(0, 12);
+  const StagedPath copy(file_system_, target.parent_path() / name);
+  if (contents.directory) file_system_.create_directories(copy.path);
+  for (const FileEntry& entry : contents.files) {
+    const fs::path file = contents.directory ? copy.path / entry.path : copy.path;
+    if (contents.directory) file_system_.create_directories(file.parent_path());
+    file_system_.copy(contents.directory ? source / entry.path : source, file);
+    file_system_.set_mode(file, 0644);
+    if (progress) progress(entry.size);
+  }
+  file_system_.rename(copy.path, target);
+}
+
+}  // namespace presswork::store

@@ -1,0 +1,118 @@
+// Looks at what the store holds, byte by byte where asked.
+#include "orchestrator/base/error.h"
+#include "orchestrator/store/artifact_store.h"
+#include "orchestrator/store/reference.h"
+#include "orchestrator/store/scan.h"
+#include "orchestrator/store/staging.h"
+
+namespace presswork::store {
+
+using base::Error;
+using base::ErrorCode;
+using base::FileKind;
+
+namespace {
+
+// What is wrong with one file; empty when it is sound.
+std::string file_problem(base::FileSystem& file_system, const fs::path& path, const FileEntry& expected,
+                         bool rehash, const ByteProgress& progress) {
+  const auto status = file_system.status(path);
+  if (!status) return "missing";
+  if (status->kind != FileKind::regular) return "not a file";
+  if (status->size != expected.size) {
+    return "size " + std::to_string(status->size) + ", expected " + std::to_string(expected.size);
+  }
+  if (!rehash) return {};
+  try {
+    const std::string sha256 = file_system.sha256(path, progress);
+    return sha256 == expected.sha256 ? "" : "has other contents: sha256 " + sha256;
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::io) throw;
+    return error.message;  // an unreadable sector is damage, too
+  }
+}
+
+}  // namespace
+
+std::vector<Damage> ArtifactStore::verify(const std::string& digest, bool rehash,
+                                          const ByteProgress& progress) const {
+  Manifest contents;
+  try {
+    contents = manifest(digest);
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;
+    return {{digest, error.code == ErrorCode::not_found ? "missing" : error.message}};
+  }
+  std::vector<Damage> damage = verify_objects(contents, tree_path(digest), rehash, progress);
+  if (damage.empty() || places(digest).empty()) return damage;
+  return verify_places(digest, contents, rehash, progress);
+}
+
+// A tree's file is the object itself, unless the file system could not link it: then it is looked at, too.
+std::vector<Damage> ArtifactStore::verify_objects(const Manifest& contents, const fs::path& tree, bool rehash,
+                                                  const ByteProgress& progress) const {
+  std::vector<Damage> damage;
+  std::set<std::string> seen;
+  for (const FileEntry& entry : contents.files) {
+    const fs::path object = object_path(entry.sha256);
+    if (seen.insert(entry.sha256).second) {
+      const std::string problem = file_problem(file_system_, object, entry, rehash, progress);
+      if (!problem.empty()) damage.push_back({entry.sha256, problem});
+    }
+    const auto there = file_system_.status(tree / entry.path);
+    const auto original = file_system_.status(object);
+    if (!there || (original && original->inode == there->inode && original->device == there->device))
+      continue;
+    const std::string problem = file_problem(file_system_, tree / entry.path, entry, rehash, progress);
+    if (!problem.empty()) damage.push_back({entry.sha256, (tree / entry.path).native() + ": " + problem});
+  }
+  return damage;
+}
+
+std::vector<Damage> ArtifactStore::verify_places(const std::string& digest, const Manifest& contents,
+                                                 bool rehash, const ByteProgress& progress) const {
+  std::vector<Damage> damage;
+  for (const Place& place : places(digest)) {
+    std::vector<Damage> here;
+    if (const std::string problem = place_problem(place); !problem.empty()) here.push_back({digest, problem});
+    if (here.empty() && rehash) {
+      for (const FoundFile& found : scan(file_system_, place.root, ScanRule::referenced)) {
+        for (const FileEntry& entry : contents.files) {
+          if (entry.path != found.path) continue;
+          const std::string problem = file_problem(file_system_, found.real, entry, true, progress);
+          if (!problem.empty()) here.push_back({entry.sha256, found.real.native() + ": " + problem});
+        }
+      }
+    }
+    if (here.empty()) return {};  // one sound place is enough
+    damage.insert(damage.end(), here.begin(), here.end());
+  }
+  return damage;
+}
+
+void ArtifactStore::discard(const std::string& digest) {
+  Manifest contents;
+  try {
+    contents = manifest(digest);
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;
+  }
+  // The manifest goes first: without it nothing else is visible.
+  file_system_.remove_all(manifest_path(digest));
+  file_system_.sync(manifest_path(digest).parent_path());
+  file_system_.remove_all(reference_path(digest));
+  if (const fs::path tree = tree_path(digest); file_system_.status(tree)) {
+    const StagedPath aside(file_system_, staging_->fresh());
+    file_system_.rename(tree, aside.path);
+  }
+  for (const FileEntry& entry : contents.files) {
+    const fs::path object = object_path(entry.sha256);
+    if (!file_problem(file_system_, object, entry, true, {}).empty()) file_system_.remove_all(object);
+    const std::lock_guard lock(durable_mutex_);
+    durable_.erase(object);
+  }
+  const std::lock_guard lock(durable_mutex_);
+  durable_.erase(manifest_path(digest));
+}
+
+}  // namespace presswork::store
