@@ -99,6 +99,40 @@ bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore
   return true;
 }
 
+void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStore& artifacts) {
+  for (const auto& [name, output] : checkpoint.outputs) {
+    if (!artifacts.verify(output.digest, false).empty()) artifacts.discard(output.digest);
+  }
+}
+
+std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,
+                                                      const executor::Outcome& outcome,
+                                                      store::ArtifactStore& artifacts,
+                                                      store::DigestMemo& memo, bool rehash) {
+  std::map<std::string, store::OutputRow> outputs;
+  std::vector<std::string> names;
+  std::vector<fs::path> produced;  // published together: one fsync of each folder serves them all
+  for (const auto& [name, described] : stage.outputs) {
+    const auto declared =
+        std::find_if(outcome.outputs.begin(), outcome.outputs.end(),
+                     [wanted = &name](const auto& output) { return output.name == *wanted; });
+    if (declared == outcome.outputs.end()) {
+      throw Error(ErrorCode::stage_failed, "the stage succeeded without giving its output " + name,
+                  "this is a defect of the stage: it must call output() for each output it describes");
+    }
+    outputs[name].type = described.type;
+    if (declared->reference) {
+      outputs[name].digest = artifacts.reference(declared->path, memo, rehash).digest;
+    } else {
+      names.push_back(name);
+      produced.push_back(declared->path);
+    }
+  }
+  const std::vector<store::Artifact> published = artifacts.publish(produced);
+  for (std::size_t i = 0; i < names.size(); ++i) outputs[names[i]].digest = published[i].digest;
+  return outputs;
+}
+
 Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of) {
   Decided decided{"", Json::object()};
   const workflow::ValueOf recording = [&](const workflow::Name& name) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "orchestrator/engine/instance.h"
+#include "orchestrator/executor/executor.h"
 
 namespace presswork::engine {
 
@@ -33,6 +34,16 @@ base::Json to_json(const std::map<std::string, BoundInput>& inputs);
 
 // Every output of the checkpoint is in its place with its sizes.
 bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts);
+
+// Forgets those outputs that are not, so that their stage can publish them anew.
+void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStore& artifacts);
+
+// Brings what a stage declared into the store, every output that it describes. Throws Error{stage_failed}
+// when one is missing.
+std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,
+                                                      const executor::Outcome& outcome,
+                                                      store::ArtifactStore& artifacts,
+                                                      store::DigestMemo& memo, bool rehash);
 
 // A decision made: the branch, and every value that its conditions read.
 struct Decided {

@@ -36,6 +36,7 @@ void clean_up(const Surroundings& around) {
     }
     around.ledger.commit();
   }
+  around.artifacts.sweep();
   base::FileSystem& files = base::real_file_system();
   if (!files.status(around.workspace.attempts())) return;
   for (const std::string& name : files.list(around.workspace.attempts())) {

@@ -176,6 +176,7 @@ void Runner::look_up(std::size_t node) {
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
     in_transaction();
     around_.ledger.forget_checkpoint(work.row.key);
+    discard_unsound(*checkpoint, around_.artifacts);
     checkpoint.reset();
     work.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {
@@ -378,21 +379,9 @@ void Runner::on(executor::Outcome outcome) {
 void Runner::publish(std::size_t node) {
   worker_.submit([this, node]() -> Worker::Continuation {
     Work& work = works_[node];
-    std::map<std::string, store::OutputRow> outputs;
     try {
-      for (const auto& [name, described] : plan_.stages[node]->outputs) {
-        const auto declared =
-            std::find_if(work.outcome.outputs.begin(), work.outcome.outputs.end(),
-                         [&, wanted = &name](const auto& output) { return output.name == *wanted; });
-        if (declared == work.outcome.outputs.end()) {
-          throw Error(ErrorCode::stage_failed, "the stage succeeded without giving its output " + name,
-                      "this is a defect of the stage: it must call output() for each output it describes");
-        }
-        const store::Artifact artifact =
-            declared->reference ? around_.artifacts.reference(declared->path, around_.ledger, options_.rehash)
-                                : around_.artifacts.publish(declared->path);
-        outputs[name] = {described.type, artifact.digest};
-      }
+      auto outputs = store_outputs(*plan_.stages[node], work.outcome, around_.artifacts, around_.ledger,
+                                   options_.rehash);
       return [this, node, outputs] { succeed(node, outputs); };
     } catch (const Error& error) {
       return [this, node, error] {
