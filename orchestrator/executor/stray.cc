@@ -1,0 +1,146 @@
+#include "orchestrator/executor/stray.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "orchestrator/executor/executor.h"
+#include "orchestrator/executor/spawn.h"
+
+namespace presswork::executor {
+
+namespace {
+
+// A process that forks faster than we kill is stopped by rounds that each take all that exist.
+constexpr int max_rounds = 200;
+constexpr int death_wait_ms = 2000;
+
+std::string read_proc(pid_t pid, const char* name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  if (!file) return text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return pids;
+  while (const dirent* entry = ::readdir(proc)) {
+    char* end = nullptr;
+    const long pid = std::strtol(entry->d_name, &end, 10);
+    if (pid > 0 && *end == '\0') pids.push_back(static_cast<pid_t>(pid));
+  }
+  ::closedir(proc);
+  return pids;
+}
+
+struct ProcessState {
+  char state = '?';
+  pid_t parent = 0;
+  pid_t group = 0;
+};
+
+ProcessState state_of(pid_t pid) {
+  ProcessState result;
+  const std::string stat = read_proc(pid, "stat");
+  // The name, in parentheses, may hold anything: the fields start after the last ')'.
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return result;
+  int parent = 0, group = 0;
+  if (std::sscanf(stat.c_str() + name_end + 1, " %c %d %d", &result.state, &parent, &group) == 3) {
+    result.parent = parent;
+    result.group = group;
+  }
+  return result;
+}
+
+// Environments are blocks of NUL-terminated "NAME=value".
+bool belongs_to(pid_t pid, const std::string& attempt) {
+  const std::string entry = "PRESSWORK_ATTEMPT=" + attempt;
+  const std::string environment = read_proc(pid, "environ");
+  for (std::size_t at = 0; at < environment.size(); at += std::strlen(environment.c_str() + at) + 1) {
+    if (environment.compare(at, std::strlen(environment.c_str() + at), entry) == 0) return true;
+  }
+  return false;
+}
+
+// Kills `pid` if `still_meant`, and waits for its end. A pidfd keeps the number from meaning another process.
+bool end_process(pid_t pid, const std::function<bool()>& still_meant) {
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process || !still_meant()) return false;
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) return false;
+  pollfd ended{process.get(), POLLIN, 0};
+  while (::poll(&ended, 1, death_wait_ms) < 0 && errno == EINTR) {
+  }
+  return true;
+}
+
+// Whether there is anything to look for: one cheap call tells.
+bool has_no_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
+// One round over this process's children. Returns how many strays were found.
+int end_leftovers_once(pid_t group, const std::string& attempt, const std::function<bool(pid_t)>& is_host) {
+  const pid_t self = ::getpid();
+  int found = 0;
+  for (const pid_t pid : all_processes()) {
+    if (is_host(pid)) continue;
+    const ProcessState state = state_of(pid);
+    if (state.parent != self) continue;
+    if (state.state == 'Z') {
+      ::waitpid(pid, nullptr, WNOHANG);
+      continue;
+    }
+    if (state.group != group && !belongs_to(pid, attempt)) continue;
+    ++found;
+    end_process(pid, [] { return true; });  // our own child: its number is not reused before we reap it
+    ::waitpid(pid, nullptr, WNOHANG);
+  }
+  return found;
+}
+
+}  // namespace
+
+void end_leftovers(pid_t group, const std::string& attempt, const std::function<bool(pid_t)>& is_host) {
+  for (int round = 0; round < max_rounds; ++round) {
+    if (has_no_children() || end_leftovers_once(group, attempt, is_host) == 0) return;
+  }
+}
+
+std::size_t reap_stray(const std::string& attempt) {
+  std::size_t killed = 0;
+  if (attempt.empty()) return killed;
+  const pid_t self = ::getpid();
+  for (int round = 0; round < max_rounds; ++round) {
+    std::size_t found = 0;
+    for (const pid_t pid : all_processes()) {
+      if (pid == self || !belongs_to(pid, attempt)) continue;
+      if (end_process(pid, [&] { return belongs_to(pid, attempt); })) ++found;
+      if (state_of(pid).parent == self) ::waitpid(pid, nullptr, WNOHANG);
+    }
+    killed += found;
+    if (found == 0) return killed;
+  }
+  return killed;
+}
+
+}  // namespace presswork::executor

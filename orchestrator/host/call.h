@@ -1,0 +1,13 @@
+// One call of a plugin, from loading it to the done record.
+#pragma once
+
+#include "orchestrator/host/channel.h"
+#include "orchestrator/host/request.h"
+
+namespace presswork::host {
+
+// Does what `request` says and returns the done event: {"event": "done", "status": "ok" | "failed" |
+// "cancelled" | "unsupported", "code", "message", "where", "hint", "outputs", "document"}.
+Json perform(const Request& request, Channel& channel);
+
+}  // namespace presswork::host
