@@ -1,0 +1,77 @@
+#include "plugins/modelkit/quantize/quantized_checkpoint.h"
+
+#include <unordered_set>
+
+#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+// Endings of the tensors that together are one module's weight, in plain or quantized form.
+constexpr std::string_view kWeightParts[] = {".weight",       ".weight_packed",     ".weight_shape",
+                                             ".weight_scale", ".weight_zero_point", ".weight_g_idx"};
+
+// The module whose weight `tensor` is a part of, or "" (biases, for instance).
+std::string_view owner_of(std::string_view tensor) {
+  for (const std::string_view part : kWeightParts) {
+    if (tensor.ends_with(part)) return tensor.substr(0, tensor.size() - part.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
+                                         const QuantizationScheme& scheme, DType scale_dtype,
+                                         std::filesystem::path folder)
+    : source_(source), scheme_(scheme), scale_dtype_(scale_dtype) {
+  std::unordered_map<std::string_view, const LinearSite*> sites;
+  for (const LinearSite& site : targets.modules) sites.emplace(site.module, &site);
+  std::unordered_set<std::string_view> planned;
+  for (const std::string& name : source.names()) {
+    const std::string_view owner = owner_of(name);
+    const auto site = sites.find(owner);
+    if (site == sites.end()) {
+      if (!owner.empty() && !name.ends_with(".weight")) {
+        throw Error("unsupported",
+                    "the module " + std::string(owner) + " is already quantized and is to be kept",
+                    source.folder().string(), "start from the original model, or do not ignore this module");
+      }
+      const TensorView& view = source.tensor(name);
+      plan_.push_back({name, view.dtype, view.shape});
+      steps_.push_back({name, false});
+    } else if (planned.insert(site->first).second) {
+      const LinearSite& linear = *site->second;
+      for (TensorPlan& part : compressed_plan(linear.module, linear.out, linear.in, scheme, scale_dtype)) {
+        plan_.push_back(std::move(part));
+      }
+      steps_.push_back({linear.module, true});
+    }
+  }
+  for (const TensorPlan& tensor : plan_) planned_bytes_ += tensor.byte_count();
+  config_.ignore = targets.ignored;
+  if (!targets.modules.empty()) {
+    config_.schemes = {scheme_};
+    config_.schemes.front().targets = {"Linear"};
+  }
+  writer_ = std::make_unique<CheckpointWriter>(std::move(folder), plan_);
+}
+
+void QuantizedCheckpoint::write(const std::string& module, const LinearWeight& weight) {
+  for (const NamedBytes& part : compressed_data(module, weight, scheme_, scale_dtype_)) {
+    writer_->write(part.name, part.bytes);
+  }
+}
+
+void QuantizedCheckpoint::copy(const std::string& tensor) {
+  writer_->write(tensor, source_.tensor(tensor).bytes);
+}
+
+std::uint64_t QuantizedCheckpoint::finish(const std::function<void(const std::string&)>& skipped) {
+  const std::string config = config_.merged_into(source_.config(), source_.config_path());
+  writer_->finish(source_, config, skipped);
+  return writer_->file_bytes();
+}
+
+}  // namespace presswork::modelkit
