@@ -59,7 +59,7 @@ void CpuCompute::read(const Matrix& from, std::span<float> to) {
 }
 
 std::shared_ptr<const PackedLinear> CpuCompute::pack(const LinearSource& source) {
-  return matmul_.pack(source);
+  return std::make_shared<CpuPackedLinear>(source, threads_, memory_);
 }
 
 void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<const std::int32_t> ids) {
@@ -83,7 +83,7 @@ void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<con
 void CpuCompute::linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) {
   expect(out.rows == x.rows && x.cols == weight.in() && out.cols == weight.out(), "linear", out, x);
   const auto& packed = static_cast<const CpuPackedLinear&>(weight);
-  matmul_.multiply(row(out, 0), out.stride, row(x, 0), x.stride, x.rows, packed, accumulate);
+  packed.multiply(row(out, 0), out.stride, row(x, 0), x.stride, x.rows, accumulate, threads_);
 }
 
 void CpuCompute::rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) {

@@ -41,7 +41,6 @@ class CpuCompute final : public Compute {
 
   ThreadPool threads_;
   std::shared_ptr<MemoryPool> memory_ = std::make_shared<MemoryPool>();
-  Matmul matmul_{threads_, memory_};
 };
 
 }  // namespace presswork::modelkit

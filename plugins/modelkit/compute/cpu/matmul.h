@@ -1,5 +1,5 @@
-// Products with a weight that is used many times, by oneDNN. The weight is cut into slices of outputs, and
-// each slice is stored in the blocked layout that oneDNN's kernel asks for.
+// Products with a weight that is used many times, by oneDNN. The weight is kept transposed and cut into
+// slices of outputs, so that a slice stays in the cache while rows pass by.
 #pragma once
 
 #include <cstddef>
@@ -12,45 +12,33 @@
 
 namespace presswork::modelkit {
 
-class SliceKernel;  // oneDNN primitives for one width of slice
-
 class CpuPackedLinear final : public PackedLinear {
  public:
+  // Converts and transposes the slices in parallel.
+  CpuPackedLinear(const LinearSource& source, ThreadPool& threads, const std::shared_ptr<MemoryPool>& memory);
+
   std::size_t out() const override { return out_; }
   std::size_t in() const override { return in_; }
-  std::size_t bytes() const override { return storage_->count() * sizeof(float); }
+  std::size_t bytes() const override { return storage_.count() * sizeof(float); }
 
- private:
-  friend class Matmul;
-  struct Slice {
-    std::shared_ptr<const SliceKernel> kernel;
-    std::size_t first = 0, count = 0;  // outputs
-    float* weight = nullptr;           // inside storage_
-  };
-  std::size_t out_ = 0, in_ = 0;
-  std::unique_ptr<CpuStorage> storage_;
-  std::vector<float> bias_;
-  std::vector<Slice> slices_;
-};
-
-class Matmul {
- public:
-  Matmul(ThreadPool& threads, std::shared_ptr<MemoryPool> memory);
-  ~Matmul();
-
-  std::shared_ptr<const PackedLinear> pack(const LinearSource& source);
-
-  // out [rows, N] (+)= x [rows, K] * weight^T + bias. Strides in elements; `out` and `x` do not overlap. Rows
-  // are taken in blocks of a fixed height, the last one filled up, so that a row's result does not depend on
-  // how many others come with it.
+  // out [rows, N] (+)= x [rows, K] * weight^T + bias. Strides in elements; `out` and `x` do not overlap.
+  // Rows are taken in blocks of one height, the last one filled up: a row's result does not depend on how
+  // many others come with it, except that few rows (at most kFewRows) go another way.
   void multiply(float* out, std::size_t out_stride, const float* x, std::size_t x_stride, std::size_t rows,
-                const CpuPackedLinear& weight, bool accumulate);
+                bool accumulate, ThreadPool& threads) const;
+
+  static constexpr std::size_t kFewRows = 16;
 
  private:
-  class Kernels;
-  ThreadPool& threads_;
-  std::shared_ptr<MemoryPool> memory_;
-  std::unique_ptr<Kernels> kernels_;
+  struct Slice {
+    std::size_t first = 0, count = 0;  // outputs
+    const float* weight = nullptr;     // [in, count]
+  };
+  Slice slice(std::size_t index) const;
+
+  std::size_t out_, in_;
+  std::vector<float> bias_;
+  CpuStorage storage_;
 };
 
 }  // namespace presswork::modelkit

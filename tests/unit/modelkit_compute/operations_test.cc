@@ -1,0 +1,207 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "plugins/modelkit/compute/compute.h"
+#include "presswork/error.h"
+#include "unit/modelkit_compute/reference.h"
+
+namespace presswork::modelkit {
+namespace {
+
+using reference::Values;
+
+class Operations : public testing::TestWithParam<unsigned> {
+ protected:
+  Matrix on_device(const Values& values) {
+    const Matrix matrix = compute_->allocate(values.rows, values.cols);
+    compute_->write(matrix, values.floats());
+    return matrix;
+  }
+
+  std::vector<float> from_device(const Matrix& matrix) {
+    std::vector<float> values(matrix.rows * matrix.cols);
+    compute_->read(matrix, values);
+    return values;
+  }
+
+  std::shared_ptr<const PackedLinear> packed(const Values& weight, const std::vector<float>& bias = {}) {
+    LinearSource source{weight.rows, weight.cols, {}, bias};
+    source.rows = [&](std::size_t first, std::size_t last, float* target) {
+      for (std::size_t i = first * weight.cols; i < last * weight.cols; ++i) {
+        *target++ = static_cast<float>(weight.at[i]);
+      }
+    };
+    return compute_->pack(source);
+  }
+
+  void expect_near(const Matrix& got, const Values& expected, double tolerance) {
+    const auto values = from_device(got);
+    ASSERT_EQ(values.size(), expected.at.size());
+    double worst = 0.0;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      worst = std::max(worst, std::abs(values[i] - expected.at[i]));
+    EXPECT_LE(worst, tolerance);
+  }
+
+  std::unique_ptr<Compute> compute_ = make_cpu_compute(GetParam());
+};
+
+TEST_P(Operations, LinearAgreesWithFloat64ForShapesThatFillNoTile) {
+  unsigned seed = 1;
+  for (const auto& [rows, out, in] :
+       {std::array<std::size_t, 3>{1, 1, 1}, {3, 17, 64}, {128, 64, 96}, {145, 513, 33}, {300, 1030, 128}}) {
+    const Values x = reference::random(rows, in, seed++), weight = reference::random(out, in, seed++);
+    std::vector<float> bias(out);
+    std::iota(bias.begin(), bias.end(), -5.0F);
+    const Matrix got = compute_->allocate(rows, out);
+    compute_->linear(got, on_device(x), *packed(weight, bias));
+    expect_near(got, reference::linear(x, weight, bias), 1e-4);
+  }
+}
+
+TEST_P(Operations, LinearAddsToTheOutputWhenAskedTo) {
+  const Values x = reference::random(150, 48, 1), weight = reference::random(80, 48, 2);
+  const Values before = reference::random(150, 80, 3);
+  Values expected = reference::linear(x, weight, {});
+  for (std::size_t i = 0; i < expected.at.size(); ++i) expected.at[i] += before.at[i];
+  const Matrix out = on_device(before);
+  compute_->linear(out, on_device(x), *packed(weight), true);
+  expect_near(out, expected, 1e-4);
+}
+
+TEST_P(Operations, LinearReadsAndWritesViewsOfWiderMatrices) {
+  const Values wide = reference::random(40, 100, 1), weight = reference::random(24, 32, 2);
+  Values x(40, 32);
+  for (std::size_t r = 0; r < 40; ++r) {
+    for (std::size_t c = 0; c < 32; ++c) x(r, c) = wide(r, 50 + c);
+  }
+  const Matrix out = compute_->allocate(40, 60);
+  compute_->linear(out.column_range(30, 24), on_device(wide).column_range(50, 32), *packed(weight));
+  expect_near(out.column_range(30, 24), reference::linear(x, weight, {}), 1e-4);
+}
+
+TEST_P(Operations, ARowOfALinearDoesNotDependOnTheRowsAroundIt) {
+  const Values x = reference::random(200, 384, 1), weight = reference::random(640, 384, 2);
+  const auto linear = packed(weight);
+  const Matrix input = on_device(x), all = compute_->allocate(200, 640), some = compute_->allocate(21, 640);
+  compute_->linear(all, input, *linear);
+  compute_->linear(some, input.row_range(100, 21), *linear);
+  EXPECT_TRUE(from_device(some) == from_device(all.row_range(100, 21)));
+}
+
+TEST_P(Operations, RmsNormAgreesWithFloat64) {
+  for (const std::size_t width : {1, 15, 64, 100, 384}) {
+    const Values x = reference::random(70, width, 1, 3.0), weight = reference::random(1, width, 2);
+    const Matrix out = compute_->allocate(70, width);
+    compute_->rms_norm(out, on_device(x), on_device(weight), 1e-5F);
+    expect_near(out, reference::rms_norm(x, weight, 1e-5), 5e-6);
+  }
+}
+
+TEST_P(Operations, RopeRotatesEachHeadByItsTokensPosition) {
+  for (const auto& [head_dim, half] : {std::pair<std::size_t, std::size_t>{16, 8}, {20, 10}, {32, 8}}) {
+    const Values x = reference::random(3 * 7, 4 * head_dim, 1);
+    Values cos(12, half), sin(12, half);
+    for (std::size_t p = 0; p < 12; ++p) {
+      for (std::size_t i = 0; i < half; ++i) {
+        const double angle = static_cast<double>(p) / std::pow(100.0, static_cast<double>(i) / 8.0);
+        cos(p, i) = static_cast<float>(std::cos(angle));
+        sin(p, i) = static_cast<float>(std::sin(angle));
+      }
+    }
+    const Matrix got = on_device(x);
+    compute_->rope(got, on_device(cos), on_device(sin), head_dim, 7, 5);
+    expect_near(got, reference::rope(x, cos, sin, head_dim, 7, 5), 1e-6);
+  }
+}
+
+TEST_P(Operations, AttentionAgreesWithFloat64) {
+  const std::vector<AttentionShape> shapes{
+      {2, 48, 48, 4, 4, 16, 0.25F, 0, 0.0F},    {3, 130, 130, 4, 2, 32, 0.2F, 0, 0.0F},
+      {1, 300, 300, 6, 2, 64, 0.125F, 0, 0.0F}, {2, 300, 300, 2, 1, 20, 0.3F, 0, 0.0F},
+      {2, 1, 77, 4, 2, 16, 0.25F, 0, 0.0F},     {1, 50, 200, 2, 2, 24, 0.25F, 0, 0.0F},
+      {2, 290, 290, 2, 2, 16, 0.25F, 33, 0.0F}, {1, 150, 150, 2, 1, 16, 0.5F, 0, 2.0F},
+      {1, 260, 260, 2, 1, 16, 0.5F, 1, 5.0F}};
+  for (const auto& shape : shapes) {
+    const Values q = reference::random(shape.sequences * shape.queries, shape.heads * shape.head_dim, 1);
+    const Values k = reference::random(shape.sequences * shape.keys, shape.kv_heads * shape.head_dim, 2);
+    const Values v = reference::random(k.rows, k.cols, 3);
+    const Matrix out = compute_->allocate(q.rows, q.cols);
+    compute_->attention(out, on_device(q), on_device(k), on_device(v), shape);
+    expect_near(out, reference::attention(q, k, v, shape), 5e-6);
+  }
+}
+
+TEST_P(Operations, GatedActivationAgreesWithFloat64EvenWhereTheSigmoidSaturates) {
+  Values gate = reference::random(33, 77, 1, 4.0);
+  const Values up = reference::random(33, 77, 2);
+  gate.at[0] = 100.0;
+  gate.at[1] = -100.0;
+  const Matrix got = on_device(gate);
+  compute_->silu_multiply(got, on_device(up));
+  expect_near(got, reference::silu_multiply(gate, up), 1e-5);
+}
+
+TEST_P(Operations, AddIsElementwise) {
+  const Values x = reference::random(19, 55, 1), y = reference::random(19, 55, 2);
+  Values expected = x;
+  for (std::size_t i = 0; i < x.at.size(); ++i) expected.at[i] += y.at[i];
+  const Matrix got = on_device(x);
+  compute_->add(got, on_device(y));
+  expect_near(got, expected, 1e-6);
+}
+
+TEST_P(Operations, LogSumExpTakesTheVocabularyInSlices) {
+  const Values logits = reference::random(40, 1001, 1, 6.0);
+  std::vector<std::int32_t> targets(40);
+  for (std::size_t r = 0; r < 40; ++r) targets[r] = static_cast<std::int32_t>((r * 379) % 1001);
+  const Matrix all = on_device(logits);
+  LogSumExp state(40);
+  for (std::size_t first = 0; first < 1001; first += 300) {
+    const std::size_t count = std::min<std::size_t>(300, 1001 - first);
+    compute_->log_sum_exp(state, all.column_range(first, count), first, targets);
+  }
+  for (std::size_t r = 0; r < 40; ++r) {
+    const auto expected = reference::negative_log_likelihood(logits, r, static_cast<std::size_t>(targets[r]));
+    EXPECT_NEAR(state.negative_log_likelihood(r), expected, 1e-5 * std::max(1.0, expected));
+  }
+}
+
+TEST_P(Operations, GatherConvertsRowsOfTheTableAndRefusesIdsOutsideIt) {
+  const std::vector<std::uint16_t> bf16{0x3F80, 0x4000, 0xBF80, 0x3F00, 0x0000, 0x4040};  // 1 2 -1 0.5 0 3
+  const HostTable table{DType::BF16, reinterpret_cast<const std::byte*>(bf16.data()), 3, 2};
+  const Matrix out = compute_->allocate(2, 2);
+  compute_->gather(out, table, std::vector<std::int32_t>{2, 0});
+  EXPECT_THAT(from_device(out), testing::ElementsAre(0.0F, 3.0F, 1.0F, 2.0F));
+  EXPECT_THROW(compute_->gather(out, table, std::vector<std::int32_t>{0, 3}), Error);
+  EXPECT_THROW(compute_->gather(out, table, std::vector<std::int32_t>{-1, 0}), Error);
+}
+
+TEST_P(Operations, AllFiniteFindsASingleNanOrInfinity) {
+  for (const float poison :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const std::size_t place : {0, 101, 1000 * 37 - 1}) {
+      Values x = reference::random(1000, 37, 1);
+      EXPECT_TRUE(compute_->all_finite(on_device(x)));
+      x.at[place] = poison;
+      EXPECT_FALSE(compute_->all_finite(on_device(x)));
+    }
+  }
+}
+
+TEST_P(Operations, ShapesThatDoNotFitAreRefused) {
+  const Matrix a = compute_->allocate(2, 3), b = compute_->allocate(3, 2);
+  EXPECT_THROW(compute_->add(a, b), Error);
+  EXPECT_THROW(compute_->silu_multiply(a, b), Error);
+  EXPECT_THROW(compute_->rms_norm(a, b, a, 1e-5F), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, Operations, testing::Values(1, 2, 3, 5));
+
+}  // namespace
+}  // namespace presswork::modelkit
