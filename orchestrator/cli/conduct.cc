@@ -1,0 +1,75 @@
+#include "orchestrator/cli/conduct.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/report_file.h"
+#include "orchestrator/cli/signals.h"
+#include "orchestrator/report/progress.h"
+#include "orchestrator/report/summary.h"
+
+namespace presswork::cli {
+
+namespace {
+
+std::unique_ptr<engine::Observer> make_progress(Session& session) {
+  const int verbosity = session.options().verbosity();
+  if (session.screen().live())
+    return report::make_live_progress(session.screen(), session.clock(), verbosity);
+  return report::make_plain_progress(session.screen(), session.clock(), verbosity);
+}
+
+void print_summary(Session& session, const engine::RunResult& result) {
+  report::Summary summary = report::summarize(result.run, session.ledger(), session.artifacts(),
+                                              session.catalogue(), session.clock());
+  summary.checklist = result.checklist;
+  if (const auto file = report_file(session, result.run)) summary.report = *file;
+  if (session.options().json) {
+    session.output().json(report::to_json(summary));
+  } else {
+    session.output().text(report::to_text(summary, session.output().style()));
+  }
+}
+
+bool required_check_failed(const engine::RunResult& result) {
+  return std::any_of(result.checklist.begin(), result.checklist.end(),
+                     [](const auto& item) { return item.required && item.state != "pass"; });
+}
+
+int conclude(Session& session, const engine::RunResult& result, int signal_code) {
+  const std::string resume = "presswork resume " + result.run + session.workspace_argument();
+  if (result.state == "succeeded" && !required_check_failed(result)) return kOk;
+  if (result.state == "succeeded" || result.state == "failed") {
+    if (!result.failed.empty()) spdlog::warn("once the cause is mended, go on with: {}", resume);
+    return kFailed;
+  }
+  spdlog::warn("{} was interrupted; what is finished is kept. Go on with: {}", result.run, resume);
+  return signal_code != 0 ? signal_code : kInterrupted;
+}
+
+}  // namespace
+
+int conduct(Session& session, const engine::Plan&, const Go& go) {
+  const store::Workspace& workspace = session.workspace();
+  const auto lock = store::WorkspaceLock::acquire(workspace);
+  engine::RunResult result;
+  int signal_code = 0;
+  {
+    const auto progress = make_progress(session);
+    const auto journal =
+        report::make_journal(workspace.root / "runs", [](const std::string& what) { spdlog::warn(what); });
+    report::Fanout observer({journal.get(), progress.get()});
+    engine::StopRequest stop{0};
+    const Signals signals(stop, session.executor());
+    result = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),
+                 observer, stop});
+    signal_code = signals.exit_code();
+  }
+  print_summary(session, result);
+  session.output().flush();  // before the hints on stderr, so that a terminal shows them last
+  return conclude(session, result, signal_code);
+}
+
+}  // namespace presswork::cli

@@ -1,0 +1,18 @@
+// What `run` and `resume` share: everything around the engine's work.
+#pragma once
+
+#include <functional>
+
+#include "orchestrator/cli/session.h"
+#include "orchestrator/engine/plan.h"
+#include "orchestrator/engine/run.h"
+
+namespace presswork::cli {
+
+using Go = std::function<engine::RunResult(const engine::Surroundings&)>;
+
+// Takes the workspace lock, shows progress, keeps the journal, turns signals into stop requests, calls `go`,
+// prints the summary, and returns the exit code.
+int conduct(Session& session, const engine::Plan& plan, const Go& go);
+
+}  // namespace presswork::cli

@@ -1,0 +1,77 @@
+#include "orchestrator/cli/machine.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace presswork::cli {
+
+namespace {
+
+// Files below /proc and /sys have no size; "" when there is none.
+std::string slurp(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc() || result.ptr == text.data()) return std::nullopt;
+  return value;
+}
+
+int cores_by_affinity() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+}  // namespace
+
+std::optional<int> cores_of_quota(std::string_view cpu_max) {
+  const auto blank = cpu_max.find(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  const auto quota = number(cpu_max.substr(0, blank));
+  const auto period = number(cpu_max.substr(blank + 1));
+  if (!quota || !period || *period == 0) return std::nullopt;
+  return static_cast<int>(std::clamp<std::uint64_t>((*quota + *period - 1) / *period, 1, 1u << 20));
+}
+
+void apply_control_groups(Machine& machine, const std::filesystem::path& root, std::string_view self) {
+  // Version 2 has one line, "0::/path".
+  const auto at = self.find("0::/");
+  if (at == std::string_view::npos) return;
+  const std::string_view line = self.substr(at + 4);
+  std::filesystem::path group = std::filesystem::path(line.substr(0, line.find('\n'))).lexically_normal();
+  for (;;) {
+    const std::filesystem::path folder = root / group;
+    if (const auto cores = cores_of_quota(slurp(folder / "cpu.max")))
+      machine.cores = std::min(machine.cores, *cores);
+    if (const auto memory = number(slurp(folder / "memory.max"))) {
+      machine.memory = machine.memory == 0 ? *memory : std::min(machine.memory, *memory);
+    }
+    if (group.empty() || group == "." || group == "..") return;
+    group = group.parent_path();
+  }
+}
+
+Machine this_machine() {
+  Machine machine;
+  machine.cores = cores_by_affinity();
+  const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+  if (pages > 0 && size > 0)
+    machine.memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
+  apply_control_groups(machine, "/sys/fs/cgroup", slurp("/proc/self/cgroup"));
+  return machine;
+}
+
+}  // namespace presswork::cli

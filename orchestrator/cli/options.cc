@@ -1,0 +1,36 @@
+#include "orchestrator/cli/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace presswork::cli {
+
+void add_common(CLI::App& app, CommonOptions& options) {
+  const std::string group = "Common options";
+  app.add_option("--workspace", options.workspace,
+                 "Folder of ledger, store and scratch (default: ./.presswork)")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_option("--plugin-path", options.plugin_paths,
+                 "Folder of further plugins, searched before the built-in ones (may be repeated)")
+      ->type_name("DIR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(group);
+  app.add_flag("--json", options.json, "Print the result as JSON")->group(group);
+  app.add_flag("-v,--verbose", options.verbose, "Say more; -vv says all")->group(group);
+  app.add_flag("-q,--quiet", options.quiet, "Say only what goes wrong")->group(group);
+}
+
+void add_limits(CLI::App& app, LimitOptions& options) {
+  const std::string group = "Limits";
+  app.add_option("--cores", options.cores, "Cores to use at once (default: all that this process may use)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20))
+      ->group(group);
+  app.add_option("--memory", options.memory,
+                 "Memory to use at once, like 8GiB (default: all of the machine's)")
+      ->type_name("SIZE")
+      ->group(group);
+}
+
+}  // namespace presswork::cli

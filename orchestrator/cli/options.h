@@ -1,0 +1,33 @@
+// The options that verbs share.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace presswork::cli {
+
+struct CommonOptions {
+  std::string workspace = ".presswork";
+  std::vector<std::string> plugin_paths;  // searched before the product's own plugins
+  bool json = false;
+  int verbose = 0;
+  bool quiet = false;
+
+  int verbosity() const { return quiet ? -1 : verbose; }
+};
+
+struct LimitOptions {
+  int cores = 0;       // 0: all that the process may use
+  std::string memory;  // "": all that the machine has
+};
+
+void add_common(CLI::App& app, CommonOptions& options);
+void add_limits(CLI::App& app, LimitOptions& options);
+
+}  // namespace presswork::cli

@@ -1,0 +1,78 @@
+#include "orchestrator/cli/report_file.h"
+
+#include <spdlog/spdlog.h>
+
+#include "orchestrator/base/error.h"
+#include "orchestrator/base/file_system.h"
+
+namespace presswork::cli {
+
+namespace {
+
+std::optional<std::string> report_digest(Session& session, const std::string& run) {
+  std::optional<std::string> digest;
+  for (const store::InstanceRow& instance : session.ledger().instances(run)) {
+    if (instance.key.empty() || (instance.state != "succeeded" && instance.state != "cached")) continue;
+    const auto checkpoint = session.ledger().checkpoint(instance.key);
+    if (!checkpoint) continue;
+    for (const auto& [name, output] : checkpoint->outputs) {
+      if (output.type == "report") digest = output.digest;
+    }
+  }
+  return digest;
+}
+
+// The Markdown file of a report that is a folder, the first file where there is none.
+fs::path main_file(const fs::path& folder) {
+  fs::path first;
+  for (const std::string& name : base::real_file_system().list(folder)) {
+    if (fs::path(name).extension() == ".md") return folder / name;
+    if (first.empty()) first = folder / name;
+  }
+  return first;
+}
+
+// Files in the store have no ending; HTML is told by its first character.
+std::string ending_of(const std::string& text) { return !text.empty() && text[0] == '<' ? ".html" : ".md"; }
+
+// Where the report of a run goes; what was there is removed.
+fs::path clear_place(Session& session, const std::string& run, const std::string& ending) {
+  base::FileSystem& files = base::real_file_system();
+  const fs::path place = session.workspace().root / "runs" / run / ("report" + ending);
+  files.create_directories(place.parent_path());
+  if (files.status(place)) files.remove_all(place);
+  return place;
+}
+
+}  // namespace
+
+std::optional<fs::path> report_file(Session& session, const std::string& run) {
+  const auto digest = report_digest(session, run);
+  if (!digest) return std::nullopt;
+  store::ArtifactStore& artifacts = session.artifacts();
+  try {
+    const bool folder = artifacts.manifest(*digest).directory;
+    const std::string ending =
+        folder ? "" : ending_of(base::real_file_system().read(artifacts.locate(*digest)));
+    const fs::path place = clear_place(session, run, ending);
+    artifacts.export_to(*digest, place);
+    return folder ? main_file(place) : place;
+  } catch (const base::Error& error) {
+    spdlog::warn("the report of {} cannot be read: {}", run, error.message);
+    return std::nullopt;
+  }
+}
+
+fs::path keep_report(Session& session, const std::string& run, const fs::path& written) {
+  base::FileSystem& files = base::real_file_system();
+  if (fs::is_directory(written)) {
+    const fs::path place = clear_place(session, run, "");
+    fs::copy(written, place, fs::copy_options::recursive | fs::copy_options::skip_symlinks);
+    return main_file(place);
+  }
+  const fs::path place = clear_place(session, run, ending_of(files.read(written)));
+  files.copy(written, place);
+  return place;
+}
+
+}  // namespace presswork::cli

@@ -1,0 +1,53 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "orchestrator/base/file_system.h"
+#include "orchestrator/cli/conduct.h"
+#include "orchestrator/cli/params.h"
+#include "orchestrator/cli/verb.h"
+#include "orchestrator/cli/workflow_file.h"
+
+namespace presswork::cli {
+
+namespace {
+
+struct Options {
+  WorkflowOptions workflow;
+  LimitOptions limits;
+  bool no_cache = false;
+  bool rehash = false;
+};
+
+int run(Session& session, const Options& options) {
+  const engine::Plan plan = plan_of(session, options.workflow);
+  engine::RunOptions how;
+  how.limits = session.limits(options.limits);
+  how.use_cache = !options.no_cache;
+  how.rehash = options.rehash;
+  return conduct(session, plan, [&](const engine::Surroundings& surroundings) {
+    return engine::start_run(plan, surroundings, how);
+  });
+}
+
+}  // namespace
+
+Verb run_verb() {
+  return {"run", "Run a workflow",
+          "Runs the workflow in FILE from start to end. Stages whose results are in the workspace already "
+          "are not run "
+          "again. Ends with a table of the stages, what changed for the model, and where the results lie.",
+          "  presswork run workflows/quantize-int4.yaml -p model=models/llama",
+          [](CLI::App& app) -> std::function<int(Session&)> {
+            auto options = std::make_shared<Options>();
+            add_workflow(app, options->workflow);
+            add_params(app, options->workflow);
+            app.add_flag("--no-cache", options->no_cache,
+                         "Run every stage, also those whose results are known");
+            app.add_flag("--rehash", options->rehash,
+                         "Read inputs outside the store again, even if they look unchanged");
+            add_limits(app, options->limits);
+            return [options](Session& session) { return run(session, *options); };
+          }};
+}
+
+}  // namespace presswork::cli

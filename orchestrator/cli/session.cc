@@ -1,0 +1,140 @@
+#include "orchestrator/cli/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include "orchestrator/base/error.h"
+#include "orchestrator/base/file_system.h"
+#include "orchestrator/base/units.h"
+#include "orchestrator/cli/logging.h"
+#include "orchestrator/cli/machine.h"
+
+namespace presswork::cli {
+
+using base::Error;
+using base::ErrorCode;
+
+fs::path executable_path() {
+  std::error_code error;
+  fs::path path = fs::read_symlink("/proc/self/exe", error);
+  if (error) throw base::system_error("read", "/proc/self/exe", error.value());
+  return path;
+}
+
+fs::path host_path() { return executable_path().parent_path() / "presswork-host"; }
+
+Session::Session(const CommonOptions& options, Output& output, report::Screen& screen)
+    : options_(options), output_(output), screen_(screen) {
+  start_logging(screen_, options_.verbosity());
+}
+
+Session::~Session() { stop_logging(); }
+
+executor::Executor& Session::executor() {
+  if (!executor_) executor_ = executor::make_local_executor(host_path(), clock());
+  return *executor_;
+}
+
+std::vector<fs::path> Session::plugin_directories() const {
+  std::vector<fs::path> directories;
+  for (const std::string& path : options_.plugin_paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      throw Error(ErrorCode::usage, "--plugin-path " + path + " is no folder");
+    }
+    directories.push_back(fs::absolute(path).lexically_normal());
+  }
+  directories.push_back((executable_path().parent_path() / "../lib/presswork/plugins").lexically_normal());
+  return directories;
+}
+
+const plugins::Discovery& Session::discovery() {
+  if (discovery_) return *discovery_;
+  const fs::path cache = has_workspace() ? workspace().cache() / "plugins.json" : fs::path();
+  discovery_ =
+      std::make_unique<plugins::Discovery>(plugins::discover(plugin_directories(), cache, executor()));
+  for (const plugins::PluginProblem& problem : discovery_->problems) {
+    spdlog::info("plugin {} cannot be used: {} [{}]", problem.plugin.string(), problem.message, problem.code);
+  }
+  if (!discovery_->problems.empty()) {
+    const std::size_t count = discovery_->problems.size();
+    spdlog::warn("{} cannot be used; `presswork doctor` says why",
+                 count == 1 ? "the plugin " + discovery_->problems[0].plugin.filename().string()
+                            : std::to_string(count) + " plugins");
+  }
+  return *discovery_;
+}
+
+const plugins::StageDescription& Session::stage(const std::string& id) {
+  const plugins::StageDescription* stage = catalogue().find(id);
+  if (stage != nullptr) return *stage;
+  const std::string near = base::nearest(id, catalogue().ids());
+  throw Error(ErrorCode::usage, "there is no stage " + id,
+              near.empty() ? "list the stages with `presswork plugins`" : "did you mean " + near + "?");
+}
+
+fs::path Session::workspace_root() const { return fs::absolute(options_.workspace).lexically_normal(); }
+
+bool Session::has_workspace() const {
+  std::error_code error;
+  return fs::exists(store::Workspace{workspace_root()}.ledger(), error);
+}
+
+const store::Workspace& Session::workspace() {
+  if (!workspace_) workspace_ = std::make_unique<store::Workspace>(store::open_workspace(workspace_root()));
+  return *workspace_;
+}
+
+store::Ledger& Session::ledger() {
+  if (!ledger_) ledger_ = store::Ledger::open(workspace().ledger());
+  return *ledger_;
+}
+
+store::ArtifactStore& Session::artifacts() {
+  if (!artifacts_) {
+    artifacts_ = std::make_unique<store::ArtifactStore>(base::real_file_system(), workspace().store());
+  }
+  return *artifacts_;
+}
+
+void Session::need_workspace() const {
+  if (has_workspace()) return;
+  throw Error(ErrorCode::not_found, "there is no workspace at " + workspace_root().string(),
+              "`presswork run` makes one; --workspace DIR names another place");
+}
+
+store::RunRow Session::find_run(const std::string& id) {
+  need_workspace();
+  const std::vector<store::RunRow> runs = ledger().runs();
+  if (runs.empty()) {
+    throw Error(ErrorCode::not_found, "there are no runs yet in " + workspace_root().string(),
+                "start one with `presswork run FILE`");
+  }
+  if (id.empty()) return runs.front();
+  std::vector<std::string> ids;
+  for (const store::RunRow& run : runs) {
+    if (run.id == id) return run;
+    ids.push_back(run.id);
+  }
+  throw Error(ErrorCode::not_found, "there is no run " + id,
+              "the latest is " + ids.front() + "; `presswork runs` lists them all");
+}
+
+engine::Limits Session::limits(const LimitOptions& options) const {
+  const Machine machine = this_machine();
+  engine::Limits limits{options.cores > 0 ? options.cores : machine.cores, machine.memory};
+  if (!options.memory.empty()) {
+    const auto bytes = base::parse_bytes(options.memory);
+    if (!bytes || *bytes == 0) {
+      throw Error(ErrorCode::usage,
+                  "--memory needs an amount like 8GiB or 512MB, not \"" + options.memory + "\"");
+    }
+    limits.memory = *bytes;
+  }
+  return limits;
+}
+
+std::string Session::workspace_argument() const {
+  return options_.workspace == CommonOptions().workspace ? "" : " --workspace " + options_.workspace;
+}
+
+}  // namespace presswork::cli

@@ -1,0 +1,76 @@
+// What the verbs work with, made when it is first asked for.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orchestrator/base/clock.h"
+#include "orchestrator/cli/options.h"
+#include "orchestrator/cli/output.h"
+#include "orchestrator/engine/run.h"
+#include "orchestrator/executor/executor.h"
+#include "orchestrator/plugins/catalogue.h"
+#include "orchestrator/report/screen.h"
+#include "orchestrator/store/artifact_store.h"
+#include "orchestrator/store/ledger.h"
+#include "orchestrator/store/workspace.h"
+
+namespace presswork::cli {
+
+namespace fs = std::filesystem;
+
+class Session {
+ public:
+  Session(const CommonOptions& options, Output& output, report::Screen& screen);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const CommonOptions& options() const { return options_; }
+  Output& output() { return output_; }
+  report::Screen& screen() { return screen_; }  // stderr
+  base::Clock& clock() { return base::system_clock(); }
+
+  executor::Executor& executor();
+  // Warns once about plugins that cannot be used. Descriptions are remembered in the workspace,
+  // where there is one.
+  const plugins::Discovery& discovery();
+  const plugins::Catalogue& catalogue() { return *discovery().catalogue; }
+  // Throws Error{usage} with a suggestion when there is no such stage.
+  const plugins::StageDescription& stage(const std::string& id);
+
+  fs::path workspace_root() const;
+  bool has_workspace() const;
+  // Makes the workspace when there is none.
+  const store::Workspace& workspace();
+  store::Ledger& ledger();
+  store::ArtifactStore& artifacts();
+  // For verbs that only look: throws Error{not_found} instead of making an empty workspace.
+  void need_workspace() const;
+  // A run by its id, or the latest one for "". Throws Error{not_found} with a suggestion.
+  store::RunRow find_run(const std::string& id);
+
+  engine::Limits limits(const LimitOptions& options) const;
+  // " --workspace DIR" when it is not the default: for commands shown to the user.
+  std::string workspace_argument() const;
+
+  std::vector<fs::path> plugin_directories() const;
+
+ private:
+  const CommonOptions& options_;
+  Output& output_;
+  report::Screen& screen_;
+  std::unique_ptr<executor::Executor> executor_;
+  std::unique_ptr<plugins::Discovery> discovery_;
+  std::unique_ptr<store::Workspace> workspace_;
+  std::unique_ptr<store::Ledger> ledger_;
+  std::unique_ptr<store::ArtifactStore> artifacts_;
+};
+
+// Where this program lies, and the host beside it. The build tree is laid out like an installation.
+fs::path executable_path();
+fs::path host_path();
+
+}  // namespace presswork::cli

@@ -1,0 +1,47 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/report_file.h"
+#include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/plan.h"
+#include "orchestrator/report/summary.h"
+
+namespace presswork::cli {
+
+namespace {
+
+int status(Session& session, const std::string& id) {
+  const store::RunRow run = session.find_run(id);
+  report::Summary summary =
+      report::summarize(run.id, session.ledger(), session.artifacts(), session.catalogue(), session.clock());
+  if (const auto file = report_file(session, run.id)) summary.report = *file;
+  try {
+    const engine::Plan plan = engine::restore_plan(run.plan, session.catalogue());
+    summary.checklist = engine::evaluate_checklist(plan, session.ledger(), run.id);
+  } catch (const base::Error&) {
+    // A plugin of the run is no longer there: its stages are in the ledger all the same.
+  }
+  if (session.options().json) {
+    session.output().json(report::to_json(summary));
+  } else {
+    session.output().text(report::to_text(summary, session.output().style()));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+Verb status_verb() {
+  return {"status", "Show the stages of a run",
+          "Shows RUN, or the latest run: its stages with state and time, what changed for the model, its "
+          "checklist, "
+          "and where the results lie.",
+          "  presswork status r3", [](CLI::App& app) -> std::function<int(Session&)> {
+            auto run = std::make_shared<std::string>();
+            app.add_option("RUN", *run, "The run, like r3")->type_name("");
+            return [run](Session& session) { return status(session, *run); };
+          }};
+}
+
+}  // namespace presswork::cli

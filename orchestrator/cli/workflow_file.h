@@ -1,0 +1,31 @@
+// The workflow that a verb is about.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "orchestrator/cli/session.h"
+#include "orchestrator/engine/plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace presswork::cli {
+
+struct WorkflowOptions {
+  std::string file;
+  std::vector<std::string> params;
+  std::string params_file;
+};
+
+void add_workflow(CLI::App& app, WorkflowOptions& options);
+void add_params(CLI::App& app, WorkflowOptions& options);
+
+// The text of the file; throws Error{not_found, usage} with a hint about what lies near.
+std::string read_workflow(const std::string& file);
+
+// Reads, checks and plans. Relative paths given by -p are relative to the current directory.
+engine::Plan plan_of(Session& session, const WorkflowOptions& options);
+
+}  // namespace presswork::cli

@@ -1,0 +1,151 @@
+#include "orchestrator/report/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+
+#include "orchestrator/base/error.h"
+
+namespace presswork::report {
+
+namespace {
+
+using base::Json;
+
+// Seconds since 1970 of "2026-11-22T07:36:49.123Z"; nothing for any other text.
+std::optional<double> seconds_of(const std::string& utc) {
+  std::tm parts{};
+  double seconds = 0;
+  if (std::sscanf(utc.c_str(), "%d-%d-%dT%d:%d:%lfZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                  &parts.tm_hour, &parts.tm_min, &seconds) != 6) {
+    return std::nullopt;
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return static_cast<double>(timegm(&parts)) + seconds;
+}
+
+double elapsed(const store::RunRow& run, base::Clock& clock) {
+  const auto begin = seconds_of(run.started);
+  const auto end = seconds_of(run.ended.empty() ? base::to_utc_string(clock.now()) : run.ended);
+  return begin && end ? std::max(0.0, *end - *begin) : 0;
+}
+
+bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
+
+OutputSummary output_of(const store::OutputRow& row, store::ArtifactStore& artifacts) {
+  OutputSummary output{row.type, row.digest, {}, 0};
+  try {
+    output.bytes = artifacts.manifest(row.digest).bytes();
+    output.path = artifacts.locate(row.digest);
+  } catch (const base::Error&) {
+    output.path
+        .clear();  // damaged or gone: the summary says so by its absence, `doctor` and a resume deal with it
+  }
+  return output;
+}
+
+void add_checkpoint(NodeSummary& node, const store::CheckpointRow& checkpoint,
+                    store::ArtifactStore& artifacts, const plugins::Catalogue& catalogue) {
+  node.seconds = checkpoint.seconds;
+  node.metrics = checkpoint.metrics.is_object() ? checkpoint.metrics : Json::object();
+  for (const auto& [name, row] : checkpoint.outputs) node.outputs[name] = output_of(row, artifacts);
+  const plugins::StageDescription* stage = catalogue.find(node.uses);
+  if (stage == nullptr || !stage->document.is_object()) return;
+  for (const auto& [name, metric] : stage->metrics) {
+    const Json& declared = stage->document.value("metrics", Json::object()).value(name, Json::object());
+    const auto it = node.metrics.find(name);
+    if (it == node.metrics.end() || !declared.is_object()) continue;
+    const auto headline = declared.find("headline");
+    if (headline != declared.end() && *headline == Json(true))
+      node.headlines.push_back({name, metric.unit, *it});
+  }
+}
+
+// The first and the last of each headline that two stages measured, in the order of their first measurement.
+std::vector<Change> changes_of(const std::vector<NodeSummary>& nodes) {
+  std::vector<Change> changes;
+  for (const NodeSummary& node : nodes) {
+    for (const Metric& metric : node.headlines) {
+      if (!metric.value.is_number()) continue;
+      const double value = metric.value.get<double>();
+      const auto it = std::find_if(changes.begin(), changes.end(), [&](const Change& change) {
+        return change.name == metric.name && change.unit == metric.unit;
+      });
+      if (it == changes.end()) {
+        changes.push_back({metric.name, metric.unit, value, value, node.id, node.id});
+      } else {
+        it->after = value;
+        it->after_stage = node.id;
+      }
+    }
+  }
+  std::erase_if(changes, [](const Change& change) { return change.before_stage == change.after_stage; });
+  return changes;
+}
+
+// Sizes on disk of the run's first and last model.
+std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
+  std::optional<Change> change;
+  std::string first, last;
+  for (const NodeSummary& node : nodes) {
+    for (const auto& [name, output] : node.outputs) {
+      if (output.type != "model" || output.bytes == 0) continue;
+      const auto bytes = static_cast<double>(output.bytes);
+      if (!change) {
+        change = Change{"model_size", "bytes", bytes, bytes, node.id, node.id};
+        first = output.digest;
+      }
+      change->after = bytes;
+      change->after_stage = node.id;
+      last = output.digest;
+    }
+  }
+  if (!change || first == last) return std::nullopt;
+  return change;
+}
+
+}  // namespace
+
+Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
+                  const plugins::Catalogue& catalogue, base::Clock& clock) {
+  const auto row = ledger.run(run);
+  if (!row)
+    throw base::Error(base::ErrorCode::not_found, "there is no run " + run,
+                      "list the runs with `presswork runs`");
+  Summary summary;
+  summary.run = *row;
+  summary.seconds = elapsed(*row, clock);
+  std::map<std::string, std::string> branches;
+  for (const store::DecisionRow& decision : ledger.decisions(run)) branches[decision.id] = decision.branch;
+  for (const store::InstanceRow& instance : ledger.instances(run)) {
+    NodeSummary node;
+    node.id = instance.id;
+    node.uses = instance.uses;
+    node.state = instance.state;
+    node.cause = instance.cause;
+    node.attempts = instance.attempts;
+    if (const auto it = branches.find(instance.id); it != branches.end()) node.branch = it->second;
+    if (is_good(instance.state) && !instance.key.empty()) {
+      if (const auto checkpoint = ledger.checkpoint(instance.key)) {
+        add_checkpoint(node, *checkpoint, artifacts, catalogue);
+      }
+    }
+    summary.nodes.push_back(std::move(node));
+  }
+  summary.changes = changes_of(summary.nodes);
+  const bool sized = std::any_of(summary.changes.begin(), summary.changes.end(),
+                                 [](const Change& change) { return change.unit == "bytes"; });
+  if (const auto size = size_change(summary.nodes); size && !sized) {
+    summary.changes.insert(summary.changes.begin(), *size);
+  }
+  for (const NodeSummary& node : summary.nodes) {
+    for (const auto& [name, output] : node.outputs) {
+      if (output.type == "model" && !output.path.empty()) summary.model = output.path;
+    }
+  }
+  return summary;
+}
+
+}  // namespace presswork::report

@@ -1,0 +1,72 @@
+// What a run came to, out of the ledger: stages, what changed for the model, checks, and where the results
+// lie.
+//
+// Nothing here knows a plugin by name. What is worth a place in the summary is said by the stages themselves:
+// a metric that its description marks with `"headline": true` is printed beside its stage, and one of that
+// name that several stages measured (`bytes`, `perplexity`) is compared, the first measurement of the run
+// with the last one.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/base/json.h"
+#include "orchestrator/engine/run.h"
+#include "orchestrator/plugins/catalogue.h"
+#include "orchestrator/report/style.h"
+#include "orchestrator/store/ledger.h"
+
+namespace presswork::report {
+
+struct OutputSummary {
+  std::string type, digest;
+  std::filesystem::path path;  // empty when it is not there (any more)
+  std::uint64_t bytes = 0;
+};
+
+struct Metric {
+  std::string name, unit;
+  base::Json value;
+};
+
+struct NodeSummary {
+  std::string id, uses, state, cause;
+  std::optional<double> seconds;  // of the work itself; for a cached stage, when it was done
+  int attempts = 0;
+  std::string branch;  // of a decision
+  base::Json metrics = base::Json::object();
+  std::vector<Metric> headlines;
+  std::map<std::string, OutputSummary> outputs;
+};
+
+// One quantity before and after.
+struct Change {
+  std::string name, unit;
+  double before = 0, after = 0;
+  std::string before_stage, after_stage;
+};
+
+struct Summary {
+  store::RunRow run;
+  double seconds = 0;  // from the run's start to its end, or to now
+  std::vector<NodeSummary> nodes;
+  std::vector<Change> changes;
+  std::vector<engine::ChecklistResult> checklist;
+  std::filesystem::path model;   // the last output of type `model`
+  std::filesystem::path report;  // filled in by the caller
+};
+
+// Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines.
+Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
+                  const plugins::Catalogue& catalogue, base::Clock& clock);
+
+std::string to_text(const Summary& summary, const Style& style);
+base::Json to_json(const Summary& summary);
+
+// "3.41 MiB" for bytes, "3.56x", "12.5 %", "31.9 tokens/s"; text as it is, anything else as JSON.
+std::string format_metric(const base::Json& value, const std::string& unit);
+
+}  // namespace presswork::report

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "orchestrator/base/units.h"
+#include "orchestrator/report/summary.h"
+#include "orchestrator/report/table.h"
+#include "orchestrator/report/text.h"
+
+namespace presswork::report {
+
+namespace {
+
+using base::Json;
+
+std::string duration(double seconds) {
+  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
+}
+
+std::string words(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return one_line(name);
+}
+
+std::string result_of(const NodeSummary& node) {
+  if (!node.branch.empty()) return one_line(node.branch);
+  if (!node.cause.empty()) return one_line(node.cause);
+  std::string text;
+  for (const Metric& metric : node.headlines) {
+    text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
+  }
+  return text;
+}
+
+std::string time_of(const NodeSummary& node) {
+  if (!node.seconds) return {};
+  return node.state == "cached" ? "(" + duration(*node.seconds) + ")" : duration(*node.seconds);
+}
+
+std::string stages_text(const Summary& summary, const Style& style) {
+  using Align = Table::Align;
+  Table table({{style.bold("STAGE")},
+               {style.bold("USES")},
+               {style.bold("STATE")},
+               {style.bold("TIME"), Align::right},
+               {style.bold("RESULT")}});
+  for (const NodeSummary& node : summary.nodes) {
+    std::string state = style.state(node.state);
+    if (node.attempts > 1) state += " (attempt " + std::to_string(node.attempts) + ")";
+    table.add({one_line(node.id), node.uses.empty() ? "decision" : one_line(node.uses), state, time_of(node),
+               truncate(result_of(node), 72)});
+  }
+  return table.text();
+}
+
+std::string change_of(const Change& change) {
+  if (change.before == 0) return {};
+  if (change.unit == "bytes" && change.after > 0) {
+    const bool smaller = change.after <= change.before;
+    char text[48];
+    std::snprintf(text, sizeof text, "%.2fx %s",
+                  smaller ? change.before / change.after : change.after / change.before,
+                  smaller ? "smaller" : "larger");
+    return text;
+  }
+  return format_signed_percent((change.after / change.before - 1) * 100);
+}
+
+std::string changes_text(const Summary& summary, const Style& style) {
+  using Align = Table::Align;
+  Table table({{""},
+               {style.bold("BEFORE"), Align::right},
+               {style.bold("AFTER"), Align::right},
+               {style.bold("CHANGE"), Align::right}});
+  for (const Change& change : summary.changes) {
+    table.add({words(change.name), format_metric(change.before, change.unit),
+               format_metric(change.after, change.unit), change_of(change)});
+  }
+  return table.empty() ? "" : "\n" + table.text();
+}
+
+std::string checklist_text(const Summary& summary, const Style& style) {
+  if (summary.checklist.empty()) return {};
+  Table table({{""}, {""}, {""}});
+  for (const engine::ChecklistResult& item : summary.checklist) {
+    const std::string state = item.state == "not_run" ? "not run" : item.state;
+    table.add({style.state(state), one_line(item.title) + (item.required ? " (required)" : ""),
+               style.dim(truncate(one_line(item.why), 80))});
+  }
+  return "\n" + style.bold("CHECKLIST") + "\n" + table.text();
+}
+
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json change_json(const Change& change) {
+  Json json = {{"name", change.name},     {"unit", change.unit},
+               {"before", change.before}, {"before_stage", change.before_stage},
+               {"after", change.after},   {"after_stage", change.after_stage}};
+  json["change_percent"] =
+      change.before == 0 ? Json() : number_or_null((change.after / change.before - 1) * 100);
+  return json;
+}
+
+Json node_json(const NodeSummary& node) {
+  Json json = {{"id", node.id}, {"uses", node.uses}, {"state", node.state}, {"attempts", node.attempts}};
+  if (!node.cause.empty()) json["cause"] = node.cause;
+  if (!node.branch.empty()) json["branch"] = node.branch;
+  if (node.uses.empty()) return json;
+  json["seconds"] = node.seconds ? Json(*node.seconds) : Json();
+  json["metrics"] = node.metrics;
+  json["outputs"] = Json::object();
+  for (const auto& [name, output] : node.outputs) {
+    json["outputs"][name] = {{"type", output.type},
+                             {"digest", output.digest},
+                             {"bytes", output.bytes},
+                             {"path", output.path.empty() ? Json() : Json(output.path.string())}};
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string format_metric(const Json& value, const std::string& unit) {
+  if (value.is_string()) return one_line(value.get<std::string>());
+  if (!value.is_number()) return one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const double number = value.get<double>();
+  if (unit == "bytes" && number >= 0 && number < 1e18)
+    return base::format_bytes(static_cast<std::uint64_t>(number));
+  const std::string text =
+      value.is_number_integer() ? format_integer(value.get<long long>()) : format_number(number);
+  if (unit.empty() || unit == "1") return text;
+  return unit == "x" ? text + "x" : text + " " + one_line(unit);
+}
+
+std::string to_text(const Summary& summary, const Style& style) {
+  std::string out = "run " + style.bold(one_line(summary.run.id)) + " of " + one_line(summary.run.workflow) +
+                    " " + style.state(summary.run.state) + (summary.run.ended.empty() ? ", " : " in ") +
+                    duration(summary.seconds) + "\n";
+  if (!summary.run.message.empty()) out += printable(summary.run.message) + "\n";
+  out += "\n" + stages_text(summary, style) + changes_text(summary, style) + checklist_text(summary, style);
+  Table paths({{""}, {""}});
+  if (!summary.model.empty()) paths.add({"model", summary.model.string()});
+  if (!summary.report.empty()) paths.add({"report", summary.report.string()});
+  if (!paths.empty()) out += "\n" + paths.text();
+  return out;
+}
+
+Json to_json(const Summary& summary) {
+  Json json = {{"run", summary.run.id},          {"workflow", summary.run.workflow},
+               {"state", summary.run.state},     {"started", summary.run.started},
+               {"ended", summary.run.ended},     {"seconds", summary.seconds},
+               {"message", summary.run.message}, {"stages", Json::array()},
+               {"changes", Json::array()},       {"checklist", Json::array()}};
+  for (const NodeSummary& node : summary.nodes) json["stages"].push_back(node_json(node));
+  for (const Change& change : summary.changes) json["changes"].push_back(change_json(change));
+  for (const engine::ChecklistResult& item : summary.checklist) {
+    json["checklist"].push_back({{"title", item.title},
+                                 {"expression", item.expression},
+                                 {"required", item.required},
+                                 {"state", item.state},
+                                 {"why", item.why}});
+  }
+  json["model"] = summary.model.empty() ? Json() : Json(summary.model.string());
+  json["report"] = summary.report.empty() ? Json() : Json(summary.report.string());
+  return json;
+}
+
+}  // namespace presswork::report
