@@ -1,0 +1,46 @@
+// A checkpoint together with what its config.json says: where the forward pass takes its weights from.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "plugins/modelkit/checkpoint/architecture.h"
+#include "plugins/modelkit/checkpoint/checkpoint.h"
+#include "plugins/modelkit/checkpoint/linear_weight.h"
+#include "plugins/modelkit/checkpoint/model_config.h"
+#include "plugins/modelkit/checkpoint/quantization_config.h"
+#include "plugins/modelkit/compute/compute.h"
+
+namespace presswork::modelkit {
+
+class ModelSource {
+ public:
+  // Opens a model folder; errors as Checkpoint::open and ModelConfig::parse.
+  static ModelSource open(const std::filesystem::path& folder);
+
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  const ModelConfig& config() const { return config_; }
+  const QuantizationConfig& quantization() const { return quantization_; }
+
+  LinearWeight linear(std::string_view module) const;
+  // A linear with its bias on the device; afterwards the checkpoint's pages are let go.
+  std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site) const;
+  std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site,
+                                             const LinearWeight& weight) const;
+  // A one-dimensional tensor as [1, n].
+  Matrix vector(Compute& compute, const std::string& name) const;
+
+  // The first stored tensor of `module` that holds NaN or infinity, or an empty text.
+  std::string find_not_finite(const std::string& module) const;
+
+ private:
+  ModelSource(Checkpoint checkpoint, ModelConfig config, QuantizationConfig quantization);
+
+  Checkpoint checkpoint_;
+  ModelConfig config_;
+  QuantizationConfig quantization_;
+};
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,59 @@
+// The forward pass of a decoder-only model, one layer at a time: the caller holds the hidden states of as
+// many windows as it likes and walks the layers, so that memory is that of the states and one layer. Letters
+// as in compute.h.
+//
+//   Matrix states = model.embed(ids, tokens);
+//   for (i < model.layers()) model.layer(i).forward(states, tokens, model.rope());
+//   model.final_norm(states);
+//   model.negative_log_likelihood(states, targets);
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "plugins/modelkit/model/decoder_layer.h"
+#include "plugins/modelkit/model/model_source.h"
+#include "plugins/modelkit/model/rope_table.h"
+
+namespace presswork::modelkit {
+
+class Transformer {
+ public:
+  // Both arguments must outlive it. Throws "unsupported" when the forward pass lacks something that the model
+  // needs.
+  Transformer(Compute& compute, const ModelSource& source);
+
+  const ModelSource& source() const { return source_; }
+  const ModelConfig& config() const { return source_.config(); }
+  Compute& compute() const { return compute_; }
+  std::int64_t layers() const { return config().layers; }
+
+  // Embeddings [R, C] of ids [R], whose sequences are at most `tokens` long.
+  Matrix embed(std::span<const std::int32_t> ids, std::size_t tokens);
+  const RopeTable& rope() const { return rope_; }
+
+  // Takes layer `index` from the checkpoint, and asks for the next one to be read ahead.
+  DecoderLayer layer(std::int64_t index) const;
+
+  void final_norm(const Matrix& states) const;  // [R, C], in place
+
+  // Logits [R, V] of normalized states: for few rows.
+  Matrix logits(const Matrix& states);
+
+  // -log softmax(logits)[target] of normalized states [R, C], float64; rows whose target is negative give 0.
+  // Holds a slice of the head and a block of logits only. `step` is called now and then with the share done.
+  std::vector<double> negative_log_likelihood(const Matrix& states, std::span<const std::int32_t> targets,
+                                              const std::function<void(double)>& step = {});
+
+ private:
+  Compute& compute_;
+  const ModelSource& source_;
+  RopeTable rope_;
+  std::size_t positions_ = 0;  // of rope_
+  Matrix norm_;                // [1, C]
+};
+
+}  // namespace presswork::modelkit
