@@ -1,4 +1,5 @@
-// The workflow document, read and checked: what the user wrote, with positions, before parameters have values.
+// The workflow document, read and checked: what the user wrote, with positions, before parameters have
+// values.
 #pragma once
 
 #include <chrono>
@@ -7,6 +8,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -32,12 +35,16 @@ struct Param {
 struct OutputName {
   std::string node;
   std::string output;
+  base::Where where;
+
+  std::string text() const { return node + "." + output; }
 };
 
 // An input: one output, or the first of several that exists (`first(a.x, b.x)`).
 struct Input {
   std::vector<OutputName> candidates;
   base::Where where;
+  base::Where name_where;  // of the input's name
 };
 
 // An entry of `after:`: a node, or one branch of a decision (`limit.yes`).
@@ -47,7 +54,11 @@ struct After {
   base::Where where;
 };
 
-// When a node may start, judged once all its needs have ended.
+// When a node may start, judged once all its needs have ended. A branch that was not taken counts as skipped;
+// whatever the join, each input must have a value.
+//   standard     no need failed, and one of `after:` succeeded (when it names any)
+//   all_success  every need succeeded       any_success  one need succeeded, others may have failed
+//   all_done     always                     on_failure   a need failed
 enum class Join { standard, all_success, any_success, all_done, on_failure };
 
 struct Retry {
@@ -87,7 +98,7 @@ struct Decision {
 struct Node {
   std::string id;
   std::string description;
-  base::Where where;
+  base::Where where;  // of the id
   std::vector<After> after;
   Join join = Join::standard;
   std::variant<Stage, Decision> work;
@@ -110,13 +121,15 @@ struct Workflow {
   std::vector<Param> params;
   std::vector<Node> nodes;  // in the order of the document
   std::vector<ChecklistItem> checklist;
+  std::unordered_map<std::string, std::size_t>
+      node_index;  // by id, filled by parse(); find() works without it
 
   const Node* find(std::string_view id) const;
   const Param* param(std::string_view name) const;
 };
 
-// Reads the YAML text: syntax, schemas/workflow.schema.json, expressions, names and cycles inside the document.
-// Throws Error{invalid_workflow}; with several faults, `others` holds the rest.
+// Reads the YAML text: syntax, schemas/workflow.schema.json, expressions, names and cycles inside the
+// document. Throws Error{invalid_workflow}; with several faults, `others` holds the rest.
 Workflow parse(std::string_view text, const std::filesystem::path& file);
 Workflow load(const std::filesystem::path& file);
 
@@ -127,9 +140,14 @@ void check(const Workflow& workflow, const plugins::Catalogue& catalogue);
 // The values of all parameters: defaults, then `given` (each a JSON value, or a string that is read as the
 // parameter's type). Relative paths: a default's from the workflow's folder, a given one's from `directory`.
 // Throws Error{invalid_input}: unknown name with a suggestion, missing value, wrong type, schema violation.
-base::Json resolve_params(const Workflow& workflow, const base::Json& given, const std::filesystem::path& directory);
+base::Json resolve_params(const Workflow& workflow, const base::Json& given,
+                          const std::filesystem::path& directory);
 
-// The ids of the nodes that `node` needs: from `after:`, `inputs:` and the expressions in `with:` and `decide:`.
+// The ids of the nodes that `node` needs: from `after:`, `inputs:` and the expressions in `with:` and
+// `decide:`. Each once, in that order.
 std::vector<std::string> needs(const Node& node);
+
+// Every expression of the node: in `with:` or in `decide:`.
+std::vector<const Expression*> expressions(const Node& node);
 
 }  // namespace presswork::workflow

@@ -1,0 +1,64 @@
+// When nodes run, as far as it is known before the run: which branches must be taken.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/workflow/need_graph.h"
+#include "orchestrator/workflow/position.h"
+#include "orchestrator/workflow/workflow.h"
+
+namespace presswork::workflow {
+
+// A decision took a branch: indices of the node and of the branch. A node that runs only after a failure
+// counts as a decision with the branches "it runs" (0) and "it does not" (1).
+using Taken = std::pair<std::size_t, std::size_t>;
+
+// One way to come to a node: all of these, sorted.
+using Way = std::vector<Taken>;
+
+// Any of these ways; an empty way is "always", no way is "never". Failures are not part of it: a node whose
+// needs fail is not run either, and nothing is said about that before the run.
+struct Condition {
+  std::vector<Way> ways;
+  bool too_large = false;  // more ways than we follow; nothing is known then
+
+  static Condition always() { return {{{}}, false}; }
+  bool is_always() const { return ways.size() == 1 && ways[0].empty(); }
+};
+
+class Conditions {
+ public:
+  // The graph must have no cycle.
+  Conditions(const Workflow& workflow, const NeedGraph& graph);
+
+  const Condition& of(std::size_t node) const { return conditions_[node]; }
+  // What `after:` and `join:` ask for, without what the node reads.
+  Condition control(std::size_t node, const std::vector<std::size_t>& needs) const;
+  std::size_t index(const std::string& id) const;
+
+  // Whether `needed` holds in every run in which `given` holds; true when that is not known.
+  bool implies(const Condition& given, const Condition& needed) const;
+  Condition either(const Condition& a, const Condition& b) const;
+  Condition both(const Condition& a, const Condition& b) const;
+
+  // "limit.yes", "limit.yes and size.small, or other.no".
+  std::string text(const Condition& condition) const;
+
+ private:
+  Condition taken(std::size_t node, std::size_t branch) const;
+  Condition of_edge(const After& after) const;
+  std::size_t branches(std::size_t node) const;
+  void simplify(Condition& condition) const;
+  bool covers(const Way& given, std::vector<Way> ways, int& steps) const;
+
+  const Workflow& workflow_;
+  std::vector<Condition> conditions_;
+};
+
+// Reading what may have been skipped is a fault, unless first(…) or has(…) takes care of it.
+void check_conditions(const Workflow& workflow, const NeedGraph& graph, Faults& faults);
+
+}  // namespace presswork::workflow

@@ -1,0 +1,83 @@
+#include "orchestrator/workflow/schema.h"
+
+#include <algorithm>
+
+#include "orchestrator/base/json_schema.h"
+
+namespace presswork::workflow {
+
+namespace {
+
+// "stages.load.retry" for "/stages/load/retry".
+std::string path_of(std::string_view pointer) {
+  std::string path;
+  for (const std::string& part : pointer_parts(pointer)) {
+    const bool index = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+    path += index ? "[" + part + "]" : (path.empty() ? "" : ".") + part;
+  }
+  return path.empty() ? "the workflow" : path;
+}
+
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+void add_unknown_key(const Document& document, const base::SchemaError& error, Faults& faults) {
+  const std::string pointer = error.pointer + "/" + pointer_escaped(error.key);
+  const base::Where where = document.key_where(document.root(), pointer);
+  const std::vector<std::string> parts = pointer_parts(error.pointer);
+  if (parts.size() == 2 && parts[0] == "stages" &&
+      is_one_of(error.key, {"loop", "matrix", "select", "on_failure"})) {
+    faults.add(where, "\"" + error.key + "\" is not available in this version");
+    return;
+  }
+  faults.add(
+      where,
+      "unknown key \"" + error.key + "\" in " + (parts.empty() ? "the workflow" : path_of(error.pointer)),
+      suggest(error.key, error.allowed));
+}
+
+void add_other(const Document& document, const base::SchemaError& error, Faults& faults) {
+  const base::Where where = document.where(document.root(), error.pointer);
+  if (error.pointer == "/presswork") {
+    faults.add(where, "this program reads version 1 of the workflow language", "write \"presswork: 1\"");
+    return;
+  }
+  std::string hint;
+  if (error.kind == "type" && error.allowed == std::vector<std::string>{"string"}) {
+    const base::Json root = to_json(document.root());
+    const base::Json& value = root.at(base::Json::json_pointer(error.pointer));
+    if (value.is_boolean() || value.is_number()) hint = "put it in quotes";
+  }
+  if (error.kind == "enum" && !error.allowed.empty()) {
+    std::vector<std::string> words;
+    for (const std::string& text : error.allowed) {
+      const base::Json word = base::Json::parse(text, nullptr, false);
+      words.push_back(word.is_string() ? word.get<std::string>() : text);
+    }
+    const base::Json root = to_json(document.root());
+    const base::Json& value = root.at(base::Json::json_pointer(error.pointer));
+    if (value.is_string()) hint = suggest(value.get<std::string>(), words);
+  }
+  faults.add(where, path_of(error.pointer) + " " + error.message, std::move(hint));
+}
+
+}  // namespace
+
+void check_schema(const Document& document, Faults& faults) {
+  static const base::Json schema = base::Json::parse(schema_text());
+  for (const base::SchemaError& error : base::validate(schema, to_json(document.root()))) {
+    // What these say in terms of regular expressions is said in words when the document is read.
+    if (is_one_of(error.kind, {"pattern", "propertyNames"})) continue;
+    if (error.kind == "additionalProperties") {
+      add_unknown_key(document, error, faults);
+    } else if (error.kind == "required") {
+      faults.add(document.key_where(document.root(), error.pointer),
+                 path_of(error.pointer) + " needs the key \"" + error.key + "\"");
+    } else {
+      add_other(document, error, faults);
+    }
+  }
+}
+
+}  // namespace presswork::workflow
