@@ -23,20 +23,27 @@ HWY_INLINE void product_block(const float* a, std::size_t a_stride, const float*
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
   Vector sum[kRows][kVectors];
+  HWY_UNROLL(8)
   for (std::size_t r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
     for (std::size_t j = 0; j < kVectors; ++j) {
       sum[r][j] = accumulate ? hn::LoadU(d, c + r * c_stride + j * lanes) : hn::Zero(d);
     }
   }
   for (std::size_t t = 0; t < depth; ++t) {
     Vector right[kVectors];
+    HWY_UNROLL(8)
     for (std::size_t j = 0; j < kVectors; ++j) right[j] = hn::LoadU(d, b + t * b_stride + j * lanes);
+    HWY_UNROLL(8)
     for (std::size_t r = 0; r < kRows; ++r) {
       const Vector left = hn::Set(d, a[r * a_stride + t]);
+      HWY_UNROLL(8)
       for (std::size_t j = 0; j < kVectors; ++j) sum[r][j] = hn::MulAdd(left, right[j], sum[r][j]);
     }
   }
+  HWY_UNROLL(8)
   for (std::size_t r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
     for (std::size_t j = 0; j < kVectors; ++j) hn::StoreU(sum[r][j], d, c + r * c_stride + j * lanes);
   }
 }
@@ -130,7 +137,7 @@ HWY_INLINE void scale_row(float* row, std::size_t n, float factor) {
 }
 
 void AttentionTileKernel(const AttentionTile& tile, float* q, float* scores, float* sums) {
-  constexpr std::size_t kKeys = AttentionTile::kKeys;
+  constexpr std::size_t kKeys = AttentionTile::kKeys, kPanel = AttentionTile::kPanel;
   const std::size_t depth = tile.head_dim, end = tile.position + tile.rows;
   float largest[AttentionTile::kQueries], sum[AttentionTile::kQueries];
   std::fill(largest, largest + tile.rows, kHidden);
@@ -143,7 +150,10 @@ void AttentionTileKernel(const AttentionTile& tile, float* q, float* scores, flo
   const std::size_t begin = tile.position + 1 > window ? tile.position + 1 - window : 0;
   for (std::size_t key = begin / kKeys * kKeys; key < end; key += kKeys) {
     const std::size_t keys = std::min(kKeys, end - key);
-    product(q, depth, tile.k_transposed + key, tile.k_stride, scores, kKeys, tile.rows, keys, depth, false);
+    for (std::size_t panel = 0; panel < keys; panel += kPanel) {
+      product(q, depth, tile.k_panels + (key + panel) * depth, kPanel, scores + panel, kKeys, tile.rows,
+              kPanel, depth, false);
+    }
     for (std::size_t r = 0; r < tile.rows; ++r) {
       const std::size_t seen = tile.position + r + 1, from = seen > window ? seen - window : 0;
       const std::size_t first = std::clamp(from, key, key + keys) - key;
@@ -151,8 +161,7 @@ void AttentionTileKernel(const AttentionTile& tile, float* q, float* scores, flo
       hide(scores + r * kKeys, first, std::max(first, last), tile.softcap);
       scale_row(sums + r * depth, depth, soften(scores + r * kKeys, largest[r], sum[r]));
     }
-    product(scores, kKeys, tile.v + key * tile.v_stride, tile.v_stride, sums, depth, tile.rows, depth, keys,
-            true);
+    product(scores, kKeys, tile.v + key * depth, depth, sums, depth, tile.rows, depth, keys, true);
   }
   for (std::size_t r = 0; r < tile.rows; ++r) {
     const float inverse = 1.0F / sum[r];
@@ -174,6 +183,16 @@ void attention_tile(const AttentionTile& tile, std::vector<float>& scratch) {
   float* scores = scratch.data();
   float* q = scores + kRows * AttentionTile::kKeys;
   HWY_DYNAMIC_DISPATCH(AttentionTileKernel)(tile, q, scores, q + kRows * tile.head_dim);
+}
+
+void pack_keys(float* panels, const float* k, std::size_t k_stride, std::size_t keys, std::size_t head_dim) {
+  constexpr std::size_t kPanel = AttentionTile::kPanel;
+  for (std::size_t first = 0; first < keys; first += kPanel) {
+    const std::size_t count = std::min(kPanel, keys - first);
+    float* panel = panels + first * head_dim;
+    if (count < kPanel) std::fill(panel, panel + kPanel * head_dim, 0.0F);
+    transpose(panel, kPanel, k + first * k_stride, k_stride, count, head_dim);
+  }
 }
 
 void transpose(float* to, std::size_t to_stride, const float* from, std::size_t from_stride, std::size_t rows,

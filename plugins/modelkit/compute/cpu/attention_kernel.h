@@ -11,11 +11,13 @@ struct AttentionTile {
   static constexpr std::size_t kQueries = 48;  // rows of a tile
   static constexpr std::size_t kKeys = 128;    // keys taken at once
 
-  const float* q = nullptr;             // [rows, D], row stride q_stride
-  const float* k_transposed = nullptr;  // [D, keys], row stride k_stride
-  const float* v = nullptr;             // [keys, D], row stride v_stride
-  float* out = nullptr;                 // [rows, D], row stride out_stride
-  std::size_t q_stride = 0, k_stride = 0, v_stride = 0, out_stride = 0;
+  static constexpr std::size_t kPanel = 64;  // keys of a panel
+
+  const float* q = nullptr;         // [rows, D], row stride q_stride
+  const float* k_panels = nullptr;  // [panels, D, kPanel]: keys transposed, see pack_keys
+  const float* v = nullptr;         // [keys, D], contiguous, so that it meets the cache well
+  float* out = nullptr;             // [rows, D], row stride out_stride
+  std::size_t q_stride = 0, out_stride = 0;
   std::size_t rows = 0;      // at most kQueries
   std::size_t position = 0;  // of the first row: it sees keys [0, position]
   std::size_t head_dim = 0;
@@ -26,6 +28,9 @@ struct AttentionTile {
 
 // `scratch` is kept between calls by the thread.
 void attention_tile(const AttentionTile& tile, std::vector<float>& scratch);
+
+// panels [ceil(keys / kPanel), D, kPanel] = k [keys, D] transposed panel by panel, filled up with zeros.
+void pack_keys(float* panels, const float* k, std::size_t k_stride, std::size_t keys, std::size_t head_dim);
 
 // to [cols, rows] = from [rows, cols]^T.
 void transpose(float* to, std::size_t to_stride, const float* from, std::size_t from_stride, std::size_t rows,

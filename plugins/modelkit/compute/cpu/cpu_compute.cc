@@ -118,10 +118,17 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
   expect(s.heads % s.kv_heads == 0 && s.keys >= s.queries, "attention", q, k);
   constexpr std::size_t kRows = AttentionTile::kQueries;
   const std::size_t depth = s.head_dim, pairs = s.sequences * s.kv_heads;
-  const CpuStorage transposed(memory_, k.rows * k.cols);  // [B, G, D, keys]
+  constexpr std::size_t kPanel = AttentionTile::kPanel;
+  const std::size_t panels =
+      (s.keys + kPanel - 1) / kPanel * kPanel * depth;  // values of one sequence and head
+  const CpuStorage packed_k(memory_, pairs * panels), packed_v(memory_, pairs * s.keys * depth);
   threads_.run(pairs, [&](std::size_t i) {
-    const float* from = row(k, i / s.kv_heads * s.keys) + i % s.kv_heads * depth;
-    transpose(transposed.data() + i * depth * s.keys, s.keys, from, k.stride, s.keys, depth);
+    const std::size_t first = i / s.kv_heads * s.keys, column = i % s.kv_heads * depth;
+    pack_keys(packed_k.data() + i * panels, row(k, first) + column, k.stride, s.keys, depth);
+    float* values = packed_v.data() + i * s.keys * depth;
+    for (std::size_t t = 0; t < s.keys; ++t) {
+      std::memcpy(values + t * depth, row(v, first + t) + column, depth * sizeof(float));
+    }
   });
   const std::size_t tiles = (s.queries + kRows - 1) / kRows;
   threads_.run(s.sequences * s.heads * tiles, [&](std::size_t i) {
@@ -130,10 +137,9 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
     AttentionTile tile;
     tile.q = row(q, sequence * s.queries + first) + head * depth;
     tile.q_stride = q.stride;
-    tile.k_transposed = transposed.data() + (sequence * s.kv_heads + kv_head) * depth * s.keys;
-    tile.k_stride = s.keys;
-    tile.v = row(v, sequence * s.keys) + kv_head * depth;
-    tile.v_stride = v.stride;
+    const std::size_t pair = sequence * s.kv_heads + kv_head;
+    tile.k_panels = packed_k.data() + pair * panels;
+    tile.v = packed_v.data() + pair * s.keys * depth;
     tile.out = row(out, sequence * s.queries + first) + head * depth;
     tile.out_stride = out.stride;
     tile.rows = std::min(kRows, s.queries - first);
