@@ -111,4 +111,16 @@ Perplexity perplexity(Transformer& model, std::span<const std::int32_t> ids,
   return result;
 }
 
+std::uint64_t predicted_perplexity_bytes(const ModelSource& model, std::size_t tokens,
+                                         const PerplexityOptions& options) {
+  const std::size_t windows =
+      std::min(std::max<std::size_t>(1, tokens / options.window), windows_together(model.config(), options));
+  const std::uint64_t rows = windows * options.window;
+  const auto hidden = static_cast<std::uint64_t>(model.config().hidden);
+  // State row, its sums, target and loss.
+  const std::uint64_t states = rows * (hidden * sizeof(float) + 2 * (sizeof(float) + sizeof(double)) + 4);
+  return states + std::max(DecoderLayer::predicted_bytes(model, rows, options.window),
+                           Transformer::predicted_head_bytes(model, rows));
+}
+
 }  // namespace presswork::modelkit

@@ -35,4 +35,10 @@ struct Perplexity {
 Perplexity perplexity(Transformer& model, std::span<const std::int32_t> ids,
                       const PerplexityOptions& options);
 
+// Bytes that the pass over `tokens` tokens is expected to need beside what the process holds already: hidden
+// states, and the larger of a layer (float32, its widest linear as stored, activations) and a slice of the
+// head.
+std::uint64_t predicted_perplexity_bytes(const ModelSource& model, std::size_t tokens,
+                                         const PerplexityOptions& options);
+
 }  // namespace presswork::modelkit

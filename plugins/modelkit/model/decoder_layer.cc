@@ -23,12 +23,12 @@ void observe(const LinearObserver& observer, std::initializer_list<std::string_v
 
 }  // namespace
 
-// Activations of a block of sequences.
+// Activations of a block of sequences. With those that attention makes itself: keys and values once more.
 struct DecoderLayer::Scratch {
   Matrix normed, q, k, v, attended, gate, up;
 
   static std::size_t floats_per_row(const ModelConfig& m) {
-    return size(m.hidden + 2 * m.heads * m.head_dim + 3 * m.kv_heads * m.head_dim + 2 * m.intermediate);
+    return size(m.hidden + 2 * m.heads * m.head_dim + 4 * m.kv_heads * m.head_dim + 2 * m.intermediate);
   }
 
   Scratch(Compute& compute, const ModelConfig& m, std::size_t rows)
@@ -63,6 +63,22 @@ DecoderLayer::DecoderLayer(Compute& compute, const ModelSource& model, std::int6
     sites_[relative] = std::move(site);
   }
   model.checkpoint().release(layer_prefix(model.config(), index));
+}
+
+std::uint64_t DecoderLayer::predicted_bytes(const ModelSource& model, std::size_t rows, std::size_t tokens) {
+  const ModelConfig& m = model.config();
+  std::uint64_t linears = 0, stored = 0;
+  for (const LinearSite& site : architecture_of(m).layer(m, 0).linears) {
+    const std::uint64_t count = size(site.out) * size(site.in);
+    linears += count * sizeof(float);
+    // As mapped, or as one byte a value beside the packed file.
+    stored =
+        std::max(stored, count * (model.quantization().empty() ? size_of(m.dtype.value_or(DType::F32)) : 2));
+  }
+  const std::size_t row_bytes = Scratch::floats_per_row(m) * sizeof(float);
+  const std::uint64_t together =
+      std::clamp<std::uint64_t>(kScratchBytes / (tokens * row_bytes), 1, rows / tokens);
+  return linears + std::max<std::uint64_t>(stored, together * tokens * row_bytes);
 }
 
 std::size_t DecoderLayer::bytes() const {

@@ -31,6 +31,9 @@ class DecoderLayer {
   // Takes layer `index` from the model; its pages in the checkpoint are let go afterwards.
   DecoderLayer(Compute& compute, const ModelSource& model, std::int64_t index);
 
+  // What loading a layer and running it over `rows` rows is expected to need beside the states, in bytes.
+  static std::uint64_t predicted_bytes(const ModelSource& model, std::size_t rows, std::size_t tokens);
+
   std::int64_t index() const { return index_; }
   std::size_t bytes() const;  // device memory of its linears
 

@@ -116,4 +116,12 @@ std::vector<double> Transformer::negative_log_likelihood(const Matrix& states,
   return losses;
 }
 
+std::uint64_t Transformer::predicted_head_bytes(const ModelSource& model, std::size_t rows) {
+  const ModelConfig& m = model.config();
+  const auto hidden = static_cast<std::uint64_t>(m.hidden), vocabulary = static_cast<std::uint64_t>(m.vocab);
+  const std::uint64_t slice = std::min<std::uint64_t>(kHeadSlice, vocabulary);
+  const std::uint64_t stored = vocabulary * hidden * size_of(m.dtype.value_or(DType::F32));
+  return stored + slice * (hidden + std::min<std::uint64_t>(kHeadRows, rows)) * sizeof(float);
+}
+
 }  // namespace presswork::modelkit

@@ -48,6 +48,9 @@ class Transformer {
   std::vector<double> negative_log_likelihood(const Matrix& states, std::span<const std::int32_t> targets,
                                               const std::function<void(double)>& step = {});
 
+  // What negative_log_likelihood() is expected to need, in bytes.
+  static std::uint64_t predicted_head_bytes(const ModelSource& model, std::size_t rows);
+
  private:
   Compute& compute_;
   const ModelSource& source_;

@@ -1,0 +1,186 @@
+// analyze/model: what a model is made of, what it needs by formula, and what running it shows.
+#include <algorithm>
+#include <fstream>
+#include <optional>
+
+#include "plugins/modelkit/checkpoint/verify.h"
+#include "plugins/modelkit/estimate/memory.h"
+#include "plugins/modelkit/evaluate/parameter_counts.h"
+#include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
+#include "presswork/stage.hpp"
+
+namespace presswork {
+namespace {
+
+using namespace modelkit;
+
+// The formulas' word for how the weights are stored.
+std::string stored_precision(const ModelSource& model) {
+  if (!model.quantization().empty()) return model.quantization().schemes.front().bits <= 4 ? "int4" : "int8";
+  switch (model.config().dtype.value_or(DType::F32)) {
+    case DType::F16:
+      return "fp16";
+    case DType::BF16:
+      return "bf16";
+    case DType::I8:
+    case DType::F8_E4M3:
+    case DType::F8_E5M2:
+      return "int8";
+    default:
+      return "fp32";
+  }
+}
+
+InferenceShape guide_shape(const ModelConfig& m, std::int64_t parameters, const Context& context,
+                           const std::string& precision) {
+  InferenceShape shape;
+  shape.params = static_cast<double>(parameters);
+  shape.batch_size = context.parameter<double>("batch_size");
+  shape.seq_len = context.parameter<double>("seq_len");
+  shape.d_model = static_cast<double>(m.hidden);
+  shape.n_layers = static_cast<double>(m.layers);
+  shape.n_heads = static_cast<double>(m.heads);
+  shape.precision = precision;
+  return shape;
+}
+
+// Beyond the guide: grouped key/value heads, keys and values in 16 bits or more, weights as they lie on disk.
+InferenceShape refined_shape(const ModelSource& model, InferenceShape shape, bool stored) {
+  const ModelConfig& m = model.config();
+  shape.n_kv_heads = static_cast<double>(m.kv_heads);
+  shape.head_dim = static_cast<double>(m.head_dim);
+  if (bytes_per_parameter(shape.precision) < 2.0) shape.kv_precision = "fp16";
+  if (stored) shape.weight_bytes = static_cast<double>(model.checkpoint().total_bytes());
+  return shape;
+}
+
+Json to_json(const InferenceMemory& memory) {
+  return {{"total_memory_gb", memory.total() / kGigabyte},
+          {"model_memory_gb", memory.weights / kGigabyte},
+          {"kv_cache_memory_gb", memory.kv_cache / kGigabyte},
+          {"activation_memory_gb", memory.activation / kGigabyte},
+          {"buffer_memory_gb", memory.buffer / kGigabyte},
+          {"kv_cache_per_token_mb", memory.kv_cache_per_token / kMegabyte}};
+}
+
+Json to_json(const ModelConfig& m) {
+  return {
+      {"d_model", m.hidden},      {"n_layers", m.layers},           {"n_heads", m.heads},
+      {"n_kv_heads", m.kv_heads}, {"head_dim", m.head_dim},         {"d_mlp", m.intermediate},
+      {"vocab_size", m.vocab},    {"max_position", m.max_position}, {"tied_embeddings", m.tied_embeddings}};
+}
+
+}  // namespace
+
+class AnalyzeModel : public Stage {
+ public:
+  static constexpr const char* id = "analyze/model";
+
+  static Json describe() {
+    return Json::parse(R"json({
+      "title": "Analyze a model",
+      "description": "Counts parameters by kind of module and by layer, gives the size on disk and the memory that inference needs by formula; with a text also runs the model and measures perplexity, speed and memory. The formula counts the whole model in memory, as a server holds it; Presswork's own pass holds one layer at a time, so its measured peak stands beside a prediction of its own.",
+      "parameters": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "batch_size": {"type": "integer", "minimum": 1, "default": 1, "description": "Sequences served at once, for the memory formula."},
+          "seq_len": {"type": "integer", "minimum": 1, "default": 2048, "description": "Tokens of a sequence, for the memory formula."},
+          "precision": {"type": "string", "enum": ["auto", "fp32", "fp16", "bf16", "int8", "int4", "nf4"], "default": "auto", "description": "Precision in the memory formula; auto: as the model is stored."},
+          "window": {"type": "integer", "minimum": 2, "default": 512, "description": "Tokens in a window of the perplexity measurement."}
+        }
+      },
+      "inputs": {
+        "model": {"type": "model", "required": true, "description": "Hugging Face model folder."},
+        "text": {"type": "text", "required": false, "description": "Text to run the model on: UTF-8, or JSON Lines with a text field."}
+      },
+      "outputs": {"analysis": {"type": "analysis", "description": "All findings as JSON; the same for the same inputs."}},
+      "metrics": {
+        "parameters": {"type": "integer", "description": "Parameters of the model; a tied head counts once."},
+        "bytes": {"type": "integer", "unit": "B", "description": "Size of all tensors on disk."},
+        "precision": {"type": "string", "description": "Precision that the memory formula used."},
+        "inference_memory_gb": {"type": "number", "unit": "GiB", "description": "Memory of inference by the guide's formula: a key/value head for each query head, everything in one precision."},
+        "inference_memory_refined_gb": {"type": "number", "unit": "GiB", "description": "The same with the model's real key/value heads and head width, and, with precision auto, weights at their size on disk."},
+        "parameters_by_module": {"type": "object", "description": "Parameters of embedding, attention, mlp, norm and head."},
+        "parameters_by_layer": {"type": "array", "description": "Parameters of each decoder layer."},
+        "perplexity": {"type": "number", "description": "Measured on the text, by the protocol of evaluate/perplexity. Only with a text."},
+        "stderr": {"type": "number", "description": "Standard error of the perplexity."},
+        "tokens": {"type": "integer", "description": "Tokens scored."},
+        "tokens_per_s": {"type": "number", "unit": "tokens/s", "description": "Measured speed of the forward pass."},
+        "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of this process while it ran the model."},
+        "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the pass."}
+      },
+      "cacheable": true,
+      "reads_run": false
+    })json");
+  }
+
+  void run(const Context& context) override {
+    const ModelSource model = ModelSource::open(context.input("model"));
+    const auto structure = require_structure(model.checkpoint(), model.config(), model.quantization());
+    Json analysis = describe_model(context, model);
+    analysis["quantized_modules"] = structure.quantized_modules;
+    if (const auto text = context.optional_input("text"))
+      analysis["evaluation"] = evaluate(context, model, *text);
+    const auto path = context.work_dir() / "analysis.json";
+    write_file_atomically(path, analysis.dump(2) + "\n");
+    context.output("analysis", path);
+  }
+
+ private:
+  static Json describe_model(const Context& context, const ModelSource& model) {
+    const ParameterCounts counts = count_parameters(model.config());
+    const auto asked = context.parameter<std::string>("precision");
+    const bool automatic = asked == "auto";
+    const std::string precision = automatic ? stored_precision(model) : asked;
+    const InferenceShape shape = guide_shape(model.config(), counts.total, context, precision);
+    const InferenceMemory guide = inference_memory(shape);
+    const InferenceMemory refined = inference_memory(refined_shape(model, shape, automatic));
+    context.metric("parameters", counts.total);
+    context.metric("bytes", model.checkpoint().total_bytes());
+    context.metric("precision", precision);
+    context.metric("inference_memory_gb", guide.total() / kGigabyte);
+    context.metric("inference_memory_refined_gb", refined.total() / kGigabyte);
+    context.metric("parameters_by_module", counts.by_kind);
+    context.metric("parameters_by_layer", counts.by_layer);
+    return {{"presswork_analysis", 1},
+            {"architecture", model.config().architecture},
+            {"model", to_json(model.config())},
+            {"parameters", counts.total},
+            {"parameters_by_kind", counts.by_kind},
+            {"parameters_by_module", counts.by_module},
+            {"parameters_by_layer", counts.by_layer},
+            {"bytes", model.checkpoint().total_bytes()},
+            {"precision", precision},
+            {"inference_memory",
+             {{"batch_size", shape.batch_size},
+              {"seq_len", shape.seq_len},
+              {"guide", to_json(guide)},
+              {"refined", to_json(refined)}}}};
+  }
+
+  // Times and memory differ from run to run: they are metrics only.
+  static Json evaluate(const Context& context, const ModelSource& model, const std::filesystem::path& text) {
+    PerplexityOptions options;
+    options.window = context.parameter<std::size_t>("window");
+    options.progress = [&](double done, double total) {
+      context.progress(done, total, "windows");
+      context.check_cancelled();
+    };
+    const TextEvaluation e = evaluate_text(model, text, context.threads(), context.memory(), options);
+    context.metric("perplexity", e.result.perplexity);
+    context.metric("stderr", e.result.standard_error);
+    context.metric("tokens", e.result.tokens);
+    context.metric("tokens_per_s", e.tokens_per_second);
+    context.metric("peak_memory_bytes", e.peak_bytes);
+    context.metric("predicted_peak_memory_bytes", e.predicted_bytes);
+    return {{"window", options.window},          {"windows", e.result.windows},
+            {"tokens", e.result.tokens},         {"perplexity", e.result.perplexity},
+            {"stderr", e.result.standard_error}, {"mean_nll", e.result.mean_nll}};
+  }
+};
+
+}  // namespace presswork
+
+PRESSWORK_PLUGIN("presswork-analysis", "0.1.0", presswork::AnalyzeModel);
