@@ -56,6 +56,8 @@ void describe_child(SpawnActions& actions, int socket, int log) {
   posix_spawn_file_actions_adddup2(&actions.files, log, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions.files, log, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&actions.files, socket, host::control_descriptor);
+  // Whatever presswork itself was started with is none of a stage's business.
+  posix_spawn_file_actions_addclosefrom_np(&actions.files, host::control_descriptor + 1);
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);

@@ -97,7 +97,8 @@ struct Echo : Stage {
 
   static void write_output(const Context& context) {
     Json seen = {{"parameters", context.parameters()}, {"seed", context.seed()}, {"inputs", Json::object()}};
-    for (const auto& [name, input] : context.inputs().items()) seen["inputs"][name] = input.at("digest");
+    const Json inputs = context.inputs();
+    for (const auto& [name, input] : inputs.items()) seen["inputs"][name] = input.at("digest");
     const auto path = context.work_dir() / "echo.json";
     std::ofstream(path) << seen.dump(2) << '\n';
     context.info("echoed");
