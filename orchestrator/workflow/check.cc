@@ -41,11 +41,21 @@ class StageCheck {
     check_parameters(workflow_, catalogue_, stage, *description, faults_);
     for (const auto& [name, input] : stage.inputs) check_input(*description, name, input);
     for (const auto& [name, input] : description->inputs) {
-      if (input.required && !stage.inputs.contains(name)) add_missing_input(node, stage, name, input.type);
+      if (input.required && !stage.inputs.contains(name) && !misspelt(*description, stage, name)) {
+        add_missing_input(node, stage, name, input.type);
+      }
     }
   }
 
  private:
+  // An unknown input that was probably meant to be `name` is reported already.
+  static bool misspelt(const plugins::StageDescription& description, const Stage& stage,
+                       const std::string& name) {
+    return std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& given) {
+      return !description.inputs.contains(given.first) && base::nearest(given.first, {name}) == name;
+    });
+  }
+
   void check_input(const plugins::StageDescription& stage, const std::string& name, const Input& input) {
     std::string wanted;
     const auto described = stage.inputs.find(name);

@@ -104,9 +104,8 @@ void check_parameters(const Workflow& workflow, const plugins::Catalogue& catalo
   for (const base::SchemaError& error : base::validate(description.parameters, given)) {
     if (concerns_hole(error, stage.with)) continue;
     if (error.kind == "additionalProperties") {
-      const std::string pointer = error.pointer + "/" + pointer_escaped(error.key);
-      faults.add(stage.with.key_where(pointer),
-                 description.id + " has no parameter \"" + dotted(pointer) + "\"",
+      faults.add(stage.with.key_where(error.pointer),
+                 description.id + " has no parameter \"" + dotted(error.pointer) + "\"",
                  error.allowed.empty() ? "it has none" : suggest(error.key, error.allowed));
     } else if (error.kind == "required") {
       const std::string name = dotted(error.pointer + "/" + pointer_escaped(error.key));

@@ -91,11 +91,14 @@ class ExpressionCheck {
       : type_of_(type_of_names(workflow, catalogue)), faults_(faults) {}
 
   void boolean(const Expression& expression, std::string_view what) {
-    if (const auto type = check(expression); type && *type != Type::boolean && *type != Type::any) {
-      faults_.add(expression.where(),
-                  std::string(what) + " must be true or false; this is " + std::string(to_string(*type)),
-                  "compare it with something, for example \"" + expression.text() + " < 1\"");
-    }
+    const auto type = check(expression);
+    if (!type || *type == Type::boolean || *type == Type::any) return;
+    const bool number = *type == Type::integer || *type == Type::number;
+    faults_.add(expression.where(),
+                std::string(what) + " must be true or false; this is " + std::string(to_string(*type)),
+                number || *type == Type::string
+                    ? "compare it with something: " + expression.text() + (number ? " > 0" : " == 'abc'")
+                    : "");
   }
 
   void hole(const Template::Hole& hole) {

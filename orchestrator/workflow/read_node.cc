@@ -92,7 +92,7 @@ class NodeReader {
     stage.timeout = duration(map_, "timeout", std::chrono::milliseconds(0));
     if (const YamlEntry* resources = map_.find("resources"))
       read_resources(stage.resources, *resources->value);
-    if (const YamlEntry* seed = map_.find("seed")) stage.seed = seed->value->scalar.get<std::uint64_t>();
+    if (const YamlEntry* seed = map_.find("seed")) stage.seed = whole(*seed->value);
     return stage;
   }
 
@@ -156,6 +156,13 @@ class NodeReader {
     return *parsed;
   }
 
+  // A number that the schema takes for an integer may be written as 1e300.
+  std::uint64_t whole(const YamlNode& node) {
+    if (node.scalar.is_number_integer()) return node.scalar.get<std::uint64_t>();
+    faults_.add(where(node), node.scalar.dump() + " is not written as an integer");
+    return 1;
+  }
+
   void read_retry(Retry& retry, const YamlNode& map) {
     retry.attempts = map.find("attempts")->value->scalar.get<int>();
     retry.backoff = duration(map, "backoff", retry.backoff);
@@ -171,7 +178,7 @@ class NodeReader {
     if (memory == nullptr) return;
     const base::Json& value = memory->value->scalar;
     resources.memory = value.is_string() ? base::parse_bytes(value.get_ref<const std::string&>())
-                                         : std::optional(value.get<std::uint64_t>());
+                                         : std::optional(whole(*memory->value));
     if (resources.memory.value_or(0) == 0) {
       faults_.add(where(*memory->value), value.dump() + " is no amount of memory",
                   "for example 512MiB or 8GiB");

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <cstdint>
+
 #include "orchestrator/workflow/param_value.h"
 #include "orchestrator/workflow/position.h"
 #include "orchestrator/workflow/workflow.h"
@@ -35,6 +38,10 @@ void resolve(const Workflow& workflow, const Param& param, const base::Json& giv
     faults.add(Error(ErrorCode::invalid_input, "the parameter \"" + param.name + "\" " + fault,
                      is_given ? declared_at(param) : "", is_given ? base::Where{} : param.where));
     return;
+  }
+  // 4.0 is an integer to JSON Schema; stages and cache keys see 4.
+  if (param.type == ParamType::integer && value.is_number_float() && std::abs(value.get<double>()) < 0x1p63) {
+    value = static_cast<std::int64_t>(value.get<double>());
   }
   if (param.type == ParamType::path) {
     const bool from_file = !is_given && !workflow.file.empty();
