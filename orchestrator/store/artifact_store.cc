@@ -21,10 +21,14 @@ namespace {
 constexpr int store_version = 1;
 constexpr std::uint32_t read_only = 0444;
 
+void require_digest(const std::string& text) {
+  if (!is_digest(text))
+    throw Error(ErrorCode::not_found, "\"" + text + "\" is not the digest of an artifact");
+}
+
 fs::path two_level(const fs::path& root, const char* kind, const std::string& digest,
                    const char* suffix = "") {
-  if (!is_digest(digest))
-    throw Error(ErrorCode::not_found, "\"" + digest + "\" is not the digest of an artifact");
+  require_digest(digest);
   return root / kind / digest.substr(0, 2) / (digest.substr(2) + suffix);
 }
 
@@ -45,8 +49,7 @@ ArtifactStore::ArtifactStore(base::FileSystem& file_system, fs::path root)
 
 ArtifactStore::~ArtifactStore() = default;
 
-// The folders by digest are made once and for all, so that publication has no new folder to sync. The version
-// file comes last: where it is, the folders are.
+// The version file comes last: where it is, the folders are.
 void ArtifactStore::create_layout() {
   const fs::path version_file = root_ / "version";
   if (file_system_.status(version_file)) {
@@ -57,14 +60,9 @@ void ArtifactStore::create_layout() {
                     "; this program knows version " + std::to_string(store_version),
                 "use the program that made it, or another --workspace");
   }
-  static constexpr char digits[] = "0123456789abcdef";
-  for (const char* kind : {"objects", "manifests", "trees", "references"}) {
-    for (int i = 0; i < 256; ++i) {
-      file_system_.create_directories(root_ / kind / std::string{digits[i / 16], digits[i % 16]});
-    }
-    file_system_.sync(root_ / kind);
+  for (const char* kind : {"objects", "manifests", "trees", "references", "tmp"}) {
+    file_system_.create_directories(root_ / kind);
   }
-  file_system_.create_directories(root_ / "tmp");
   file_system_.write_durably(version_file, std::to_string(store_version) + "\n");
   file_system_.sync(root_.parent_path().empty() ? fs::path(".") : root_.parent_path());
 }
@@ -76,7 +74,8 @@ fs::path ArtifactStore::manifest_path(const std::string& digest) const {
   return two_level(root_, "manifests", digest, ".json");
 }
 fs::path ArtifactStore::tree_path(const std::string& digest) const {
-  return two_level(root_, "trees", digest);
+  require_digest(digest);
+  return root_ / "trees" / digest;
 }
 fs::path ArtifactStore::reference_path(const std::string& digest) const {
   return two_level(root_, "references", digest, ".json");
@@ -101,35 +100,29 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
   }
   hash_files(file_system_, jobs, progress);
 
-  std::vector<fs::path> objects;
-  std::set<fs::path> folders;
+  Unsynced objects;
   std::size_t next = 0;
   for (Pending& artifact : artifacts) {
     for (const FoundFile& file : artifact.files) {
       const FileEntry entry{file.path, file.status.size, jobs[next++].sha256};
       artifact.manifest.files.push_back(entry);
       const fs::path object = object_path(entry.sha256);
+      make_room(object, objects);
       if (!store_object(file, entry) && known_durable(object)) continue;
-      objects.push_back(object);
-      folders.insert(object.parent_path());
+      objects.entries.push_back(object);
+      objects.folders.insert(object.parent_path());
     }
   }
-  sync_folders(folders);
-  set_durable(objects);
+  settle(objects);
 
   std::vector<Artifact> published;
-  std::vector<fs::path> manifests;
-  folders.clear();
+  Unsynced manifests;
   for (const Pending& artifact : artifacts) {
     const Manifest& manifest = artifact.manifest;
     published.push_back({manifest.digest(), manifest.bytes(), manifest.files.size()});
-    const fs::path path = manifest_path(published.back().digest);
-    if (!write_manifest(manifest, published.back().digest) && known_durable(path)) continue;
-    manifests.push_back(path);
-    folders.insert(path.parent_path());
+    write_manifest(manifest, published.back().digest, manifests);
   }
-  sync_folders(folders);
-  set_durable(manifests);
+  settle(manifests);
   for (const fs::path& path : produced) StagedPath gone(file_system_, path);
   return published;
 }
@@ -170,33 +163,53 @@ bool ArtifactStore::store_object(const FoundFile& found, const FileEntry& entry)
   return true;
 }
 
-void ArtifactStore::sync_folders(const std::set<fs::path>& folders) {
-  for (const fs::path& folder : folders) file_system_.sync(folder);
-}
-
-bool ArtifactStore::write_manifest(const Manifest& manifest, const std::string& digest) {
+void ArtifactStore::write_manifest(const Manifest& manifest, const std::string& digest, Unsynced& unsynced) {
   const std::string text = base::canonical(manifest.to_json());
   const fs::path path = manifest_path(digest);
+  make_room(path, unsynced);
   const auto status = file_system_.status(path);
-  if (status && status->kind == FileKind::regular && status->size == text.size() &&
-      base::sha256(file_system_.read(path)) == digest) {
-    return false;
-  }
+  const bool there = status && status->kind == FileKind::regular && status->size == text.size() &&
+                     base::sha256(file_system_.read(path)) == digest;
+  if (there && known_durable(path)) return;
+  if (!there) write_whole(path, text);
+  unsynced.entries.push_back(path);
+  unsynced.folders.insert(path.parent_path());
+}
+
+// The folder of `path` is not synced here: settle() does that.
+void ArtifactStore::write_whole(const fs::path& path, const std::string& text) {
   const StagedPath staged(file_system_, staging_->fresh());
   file_system_.write(staged.path, text);
   file_system_.sync(staged.path);
   file_system_.rename(staged.path, path);
-  return true;
+}
+
+// Makes the folder <kind>/ab that `path` goes into. Those that other processes made before this one's first
+// look are synced then, all at once; one that appears later, whoever made it, when it is first used.
+void ArtifactStore::make_room(const fs::path& path, Unsynced& unsynced) {
+  const fs::path folder = path.parent_path();
+  const fs::path kind = folder.parent_path();
+  if (known_durable(folder)) return;
+  if (!known_durable(kind)) {
+    Unsynced all{{kind}, {kind}};
+    for (const std::string& name : file_system_.list(kind)) all.entries.push_back(kind / name);
+    settle(all);
+    if (known_durable(folder)) return;
+  }
+  file_system_.create_directories(folder);
+  unsynced.folders.insert(kind);
+  unsynced.entries.push_back(folder);
+}
+
+void ArtifactStore::settle(const Unsynced& unsynced) {
+  for (const fs::path& folder : unsynced.folders) file_system_.sync(folder);
+  const std::lock_guard lock(durable_mutex_);
+  durable_.insert(unsynced.entries.begin(), unsynced.entries.end());
 }
 
 bool ArtifactStore::known_durable(const fs::path& path) {
   const std::lock_guard lock(durable_mutex_);
   return durable_.count(path) > 0;
-}
-
-void ArtifactStore::set_durable(const std::vector<fs::path>& paths) {
-  const std::lock_guard lock(durable_mutex_);
-  durable_.insert(paths.begin(), paths.end());
 }
 
 bool ArtifactStore::contains(const std::string& digest) const {

@@ -2,7 +2,7 @@
 //
 //   <root>/objects/ab/cdef…        file contents, read-only, never written in place
 //   <root>/manifests/ab/cdef….json what an artifact consists of; its digest is the artifact's name
-//   <root>/trees/ab/cdef…/         the artifact as a stage sees it: hard links to objects
+//   <root>/trees/abcdef…/          the artifact as a stage sees it: hard links to objects
 //   <root>/references/ab/cdef….json where an artifact outside the store lies, and what stat said of its files
 //   <root>/tmp/                    what is being put together; sweep() empties it of what dead processes left
 //
@@ -132,6 +132,10 @@ class ArtifactStore {
 
  private:
   struct Pending;
+  struct Unsynced {  // what has a name already that a power cut could still take away
+    std::set<fs::path> folders;
+    std::vector<fs::path> entries;  // of those folders
+  };
   fs::path object_path(const std::string& sha256) const;
   fs::path manifest_path(const std::string& digest) const;
   fs::path tree_path(const std::string& digest) const;
@@ -141,13 +145,15 @@ class ArtifactStore {
   void create_layout();
   Pending examine(const fs::path& produced) const;
   bool store_object(const FoundFile& found, const FileEntry& entry);
-  void sync_folders(const std::set<fs::path>& folders);
-  bool write_manifest(const Manifest& manifest, const std::string& digest);
+  void write_manifest(const Manifest& manifest, const std::string& digest, Unsynced& unsynced);
+  void write_whole(const fs::path& path, const std::string& text);
+  void make_room(const fs::path& path, Unsynced& unsynced);
+  void settle(const Unsynced& unsynced);
   bool known_durable(const fs::path& path);
-  void set_durable(const std::vector<fs::path>& paths);
 
   Manifest measure(const fs::path& root, const std::vector<FoundFile>& found, bool directory,
                    DigestMemo& memo, bool rehash, const ByteProgress& progress);
+  void record(const Manifest& manifest, const std::string& digest, const Place& place);
   std::vector<Place> places(const std::string& digest) const;
   std::string place_problem(const Place& place) const;
 
@@ -162,8 +168,7 @@ class ArtifactStore {
   fs::path root_;
   std::unique_ptr<Staging> staging_;
   std::mutex durable_mutex_;
-  std::set<fs::path>
-      durable_;  // objects and manifests whose folder this process has synced since they appeared
+  std::set<fs::path> durable_;  // what this process knows to survive a power cut
 };
 
 }  // namespace presswork::store

@@ -109,23 +109,35 @@ Artifact ArtifactStore::reference(const fs::path& path, DigestMemo& memo, bool r
   const Manifest manifest = measure(root, found, directory, memo, rehash, progress);
   const std::string digest = manifest.digest();
 
-  const Place here = Place::of(root, directory, found);
+  record(manifest, digest, Place::of(root, directory, found));
+  return {digest, manifest.bytes(), manifest.files.size()};
+}
+
+// The places first, then the manifest, which makes the artifact visible.
+void ArtifactStore::record(const Manifest& manifest, const std::string& digest, const Place& place) {
+  const fs::path path = reference_path(digest);
+  Unsynced unsynced;
+  make_room(path, unsynced);
   std::vector<Place> all = places(digest);
-  if (all.empty() || !(all.front() == here)) {
-    all.erase(std::remove_if(all.begin(), all.end(), [&](const Place& place) { return place.root == root; }),
-              all.end());
-    all.insert(all.begin(), here);
+  const bool there = !all.empty() && all.front() == place;
+  if (!there) {
+    all.erase(
+        std::remove_if(all.begin(), all.end(), [&](const Place& old) { return old.root == place.root; }),
+        all.end());
+    all.insert(all.begin(), place);
     if (all.size() > most_places) all.resize(most_places);
     base::Json list = base::Json::array();
-    for (const Place& place : all) list.push_back(place.to_json());
-    file_system_.write_durably(reference_path(digest), base::canonical({{"places", std::move(list)}}));
+    for (const Place& each : all) list.push_back(each.to_json());
+    write_whole(path, base::canonical({{"places", std::move(list)}}));
   }
-  const bool made = write_manifest(manifest, digest);
-  if (const fs::path file = manifest_path(digest); made || !known_durable(file)) {
-    file_system_.sync(file.parent_path());
-    set_durable({file});
+  if (!there || !known_durable(path)) {
+    unsynced.folders.insert(path.parent_path());
+    unsynced.entries.push_back(path);
   }
-  return {digest, manifest.bytes(), manifest.files.size()};
+  settle(unsynced);
+  Unsynced manifests;
+  write_manifest(manifest, digest, manifests);
+  settle(manifests);
 }
 
 // A damaged record is as good as none: the next reference() writes it anew.
