@@ -55,4 +55,7 @@ struct StageDescription {
 // broken; fields about the plugin stay empty.
 StageDescription parse_stage_description(const base::Json& document);
 
+// The same for a document that was checked before. Throws base::Json::exception when it was not.
+StageDescription read_stage_description(const base::Json& document);
+
 }  // namespace presswork::plugins
