@@ -1,0 +1,107 @@
+#include "plugins/modelkit/checkpoint/model_config.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support.h"
+
+namespace presswork::modelkit {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+Json base() { return Json::parse(testing::kTinyConfig); }
+ModelConfig parse(const Json& json) { return ModelConfig::parse(json.dump(), "config.json"); }
+
+Error error_for(const char* key, const Json& value) {
+  Json json = base();
+  json[key] = value;
+  const auto error = testing::error_of([&] { parse(json); });
+  EXPECT_TRUE(error) << key;
+  return error.value_or(Error("none", ""));
+}
+
+TEST(ModelConfig, DefaultsFollowTransformers) {
+  Json json = base();
+  json.erase("num_key_value_heads");
+  const ModelConfig model = parse(json);
+  EXPECT_EQ(model.kv_heads, 4);
+  EXPECT_EQ(model.head_dim, 4);
+  EXPECT_EQ(model.rope.theta, 10000.0);
+  EXPECT_EQ(model.rope.kind, RopeKind::Default);
+  EXPECT_FALSE(model.tied_embeddings);
+  EXPECT_FALSE(model.attention_bias);
+  EXPECT_EQ(model.dtype, DType::BF16);
+}
+
+TEST(ModelConfig, OldAndNewSpellingsMeanTheSame) {
+  Json old = base(), fresh = base();
+  old.erase("dtype");
+  old["torch_dtype"] = "float16";
+  old["rope_theta"] = 500000.0;
+  old["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
+  fresh["dtype"] = "float16";
+  fresh["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 2.0}, {"rope_theta", 500000.0}};
+  for (const ModelConfig& model : {parse(old), parse(fresh)}) {
+    EXPECT_EQ(model.dtype, DType::F16);
+    EXPECT_EQ(model.rope.theta, 500000.0);
+    EXPECT_EQ(model.rope.kind, RopeKind::Linear);
+    EXPECT_EQ(model.rope.factor, 2.0);
+  }
+}
+
+TEST(ModelConfig, Llama3ScalingIsReadWhole) {
+  Json json = base();
+  json["rope_parameters"] = {{"rope_type", "llama3"},   {"rope_theta", 5e5},
+                             {"factor", 8.0},           {"low_freq_factor", 1.0},
+                             {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+  const Rope rope = parse(json).rope;
+  EXPECT_EQ(rope.kind, RopeKind::Llama3);
+  EXPECT_EQ(rope.original_max_position, 8192);
+  json["rope_parameters"].erase("original_max_position_embeddings");
+  EXPECT_TRUE(testing::error_of([&] { parse(json); }));
+}
+
+TEST(ModelConfig, NullMeansNotSet) {
+  Json json = base();
+  json["head_dim"] = nullptr;
+  json["rope_scaling"] = nullptr;
+  json["eos_token_id"] = nullptr;
+  EXPECT_EQ(parse(json).head_dim, 4);
+  EXPECT_TRUE(parse(json).eos_tokens.empty());
+  json["eos_token_id"] = {1, 2};
+  EXPECT_EQ(parse(json).eos_tokens, (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(ModelConfig, AnUnknownArchitectureIsAnsweredWithTheKnownOnes) {
+  const Error error = error_for("architectures", {"MambaForCausalLM"});
+  EXPECT_EQ(error.code, "unsupported");
+  EXPECT_THAT(error.message, HasSubstr("MambaForCausalLM"));
+  EXPECT_THAT(error.hint, HasSubstr("LlamaForCausalLM"));
+  EXPECT_EQ(error_for("architectures", Json::array()).code, "unsupported");
+}
+
+TEST(ModelConfig, ValuesThatCannotBeAreRefusedByKey) {
+  EXPECT_THAT(error_for("hidden_size", 0).where, HasSubstr("hidden_size"));
+  EXPECT_THAT(error_for("hidden_size", -16).where, HasSubstr("hidden_size"));
+  EXPECT_THAT(error_for("hidden_size", "16").where, HasSubstr("hidden_size"));
+  EXPECT_THAT(error_for("hidden_size", 1e300).where, HasSubstr("hidden_size"));
+  EXPECT_THAT(error_for("num_hidden_layers", 1000000000).where, HasSubstr("num_hidden_layers"));
+  EXPECT_THAT(error_for("vocab_size", 18446744073709551615u).where, HasSubstr("vocab_size"));
+  EXPECT_THAT(error_for("num_key_value_heads", 3).message, HasSubstr("3 key-value heads"));
+  EXPECT_THAT(error_for("hidden_act", "xielu").message, HasSubstr("xielu"));
+  EXPECT_THAT(error_for("rope_scaling", {{"type", "magic"}}).message, HasSubstr("magic"));
+  EXPECT_THAT(error_for("rms_norm_eps", 0.0).message, HasSubstr("positive"));
+}
+
+TEST(ModelConfig, TextThatIsNotJsonIsNamedWithLineAndColumn) {
+  const auto error = testing::error_of([] { ModelConfig::parse("{\n  \"a\": }", "config.json"); });
+  ASSERT_TRUE(error);
+  EXPECT_THAT(error->message, HasSubstr("line 2"));
+  EXPECT_TRUE(testing::error_of([] { ModelConfig::parse(std::string(1000000, '['), "config.json"); }));
+}
+
+}  // namespace
+}  // namespace presswork::modelkit
