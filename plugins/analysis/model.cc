@@ -112,7 +112,8 @@ class AnalyzeModel : public Stage {
         "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the pass."}
       },
       "cacheable": true,
-      "reads_run": false
+      "reads_run": false,
+      "parallel": true
     })json");
   }
 

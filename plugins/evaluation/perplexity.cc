@@ -30,7 +30,7 @@ class EvaluatePerplexity : public Stage {
       },
       "outputs": {},
       "metrics": {
-        "perplexity": {"type": "number", "description": "exp of mean_nll."},
+        "perplexity": {"type": "number", "headline": true, "description": "exp of mean_nll."},
         "stderr": {"type": "number", "description": "Standard error of the perplexity (delta method; windows count as the independent draws)."},
         "mean_nll": {"type": "number", "unit": "nat", "description": "Mean negative log-likelihood of a scored token."},
         "tokens": {"type": "integer", "description": "Tokens scored: windows times (window - 1)."},
@@ -40,7 +40,8 @@ class EvaluatePerplexity : public Stage {
         "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the pass."}
       },
       "cacheable": true,
-      "reads_run": false
+      "reads_run": false,
+      "parallel": true
     })json");
   }
 

@@ -30,7 +30,7 @@ class ModelLoad : public Stage {
       "outputs": {"model": {"type": "model", "description": "The verified folder, where it lies."}},
       "metrics": {
         "parameters": {"type": "integer", "description": "Parameters of the model; a tied head counts once."},
-        "bytes": {"type": "integer", "unit": "B", "description": "Size of all tensors on disk."},
+        "bytes": {"type": "integer", "unit": "B", "headline": true, "description": "Size of the weight files."},
         "tensors": {"type": "integer", "description": "Number of tensors."},
         "shards": {"type": "integer", "description": "Number of weight files."},
         "architecture": {"type": "string", "description": "Architecture as config.json names it."},
@@ -39,7 +39,8 @@ class ModelLoad : public Stage {
         "unexpected_tensors": {"type": "integer", "description": "Tensors that the architecture does not use."}
       },
       "cacheable": true,
-      "reads_run": false
+      "reads_run": false,
+      "parallel": true
     })json");
   }
 
@@ -58,7 +59,7 @@ class ModelLoad : public Stage {
       });
     }
     context.metric("parameters", report.parameters);
-    context.metric("bytes", checkpoint.total_bytes());
+    context.metric("bytes", checkpoint.file_bytes());
     context.metric("tensors", checkpoint.names().size());
     context.metric("shards", checkpoint.weight_files().size());
     context.metric("architecture", model.architecture);

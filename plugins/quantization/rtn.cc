@@ -76,6 +76,7 @@ class QuantizeRtn : public Stage {
       "outputs": {"model": {"type": "model", "description": "The quantized model, a compressed-tensors folder."}},
       "metrics": {
         "compression_ratio": {"type": "number", "unit": "x", "description": "Size of the weight files before, divided by after."},
+        "bytes": {"type": "integer", "unit": "B", "headline": true, "description": "Size of the weight files written; the same as compressed_bytes."},
         "original_bytes": {"type": "integer", "unit": "B", "description": "Size of the weight files before."},
         "compressed_bytes": {"type": "integer", "unit": "B", "description": "Size of the weight files after."},
         "quantized_tensors": {"type": "integer", "description": "Linear weights that were quantized."},
@@ -86,7 +87,8 @@ class QuantizeRtn : public Stage {
         "max_relative_error": {"type": "number", "description": "Largest of layer_errors."}
       },
       "cacheable": true,
-      "reads_run": false
+      "reads_run": false,
+      "parallel": true
     })json");
   }
 
@@ -159,6 +161,7 @@ class QuantizeRtn : public Stage {
     }
     const std::uint64_t original = job.checkpoint.file_bytes();
     context.metric("compression_ratio", static_cast<double>(original) / static_cast<double>(compressed));
+    context.metric("bytes", compressed);
     context.metric("original_bytes", original);
     context.metric("compressed_bytes", compressed);
     context.metric("quantized_tensors", job.targets.modules.size());
