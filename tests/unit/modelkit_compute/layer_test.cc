@@ -1,0 +1,143 @@
+// What stages that change weights rely on: observing a layer's inputs, replacing its weights, counting
+// parameters, rotary frequencies.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <numeric>
+
+#include "plugins/modelkit/evaluate/parameter_counts.h"
+#include "plugins/modelkit/model/transformer.h"
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+class Layer : public testing::Test {
+ protected:
+  std::vector<float> values(const Matrix& matrix) {
+    std::vector<float> read(matrix.rows * matrix.cols);
+    compute_->read(matrix, read);
+    return read;
+  }
+  LinearWeight zeros(const char* module) {
+    LinearWeight weight = source_.linear(std::string("model.layers.0.") + module);
+    DenseWeight dense;
+    dense.owned.assign(static_cast<std::size_t>(weight.out * weight.in) * sizeof(float), std::byte{0});
+    weight.form = std::move(dense);
+    auto& form = std::get<DenseWeight>(weight.form);
+    form.bytes = form.owned;
+    return weight;
+  }
+
+  std::unique_ptr<Compute> compute_ = make_cpu_compute(2);
+  ModelSource source_ =
+      ModelSource::open(std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/llama");
+  Transformer model_{*compute_, source_};
+  std::vector<std::int32_t> ids_ = [] {
+    std::vector<std::int32_t> ids(60);
+    std::iota(ids.begin(), ids.end(), 3);
+    return ids;
+  }();
+};
+
+TEST_F(Layer, ShowsTheInputOfEveryLinearWithTheModulesThatShareIt) {
+  const Matrix states = model_.embed(ids_, 20);
+  std::map<std::string, std::size_t> widths;
+  std::size_t rows = 0;
+  model_.layer(0).forward(states, 20, model_.rope(), [&](auto modules, const Matrix& input) {
+    if (modules.front() == "self_attn.q_proj") rows += input.rows;
+    for (const auto module : modules) widths[std::string(module)] = input.cols;
+  });
+  EXPECT_EQ(rows, 60U);
+  EXPECT_THAT(widths, testing::ElementsAre(
+                          testing::Pair("mlp.down_proj", 96), testing::Pair("mlp.gate_proj", 64),
+                          testing::Pair("mlp.up_proj", 64), testing::Pair("self_attn.k_proj", 64),
+                          testing::Pair("self_attn.o_proj", 64), testing::Pair("self_attn.q_proj", 64),
+                          testing::Pair("self_attn.v_proj", 64)));
+}
+
+TEST_F(Layer, WithItsTwoOutputProjectionsReplacedByZerosChangesNothing) {
+  const Matrix states = model_.embed(ids_, 20);
+  const auto before = values(states);
+  DecoderLayer layer = model_.layer(0);
+  layer.replace("self_attn.o_proj", zeros("self_attn.o_proj"));
+  layer.replace("mlp.down_proj", zeros("mlp.down_proj"));
+  layer.forward(states, 20, model_.rope());
+  EXPECT_TRUE(values(states) == before);
+}
+
+TEST_F(Layer, RefusesAWeightOfAnotherShape) {
+  DecoderLayer layer = model_.layer(0);
+  EXPECT_THROW(layer.replace("mlp.down_proj", zeros("mlp.up_proj")), Error);
+  EXPECT_THROW(layer.replace("mlp.side_proj", zeros("mlp.up_proj")), Error);
+}
+
+TEST_F(Layer, TreatsEachSequenceByItself) {
+  const Matrix all = model_.embed(ids_, 20), second = model_.embed(std::span(ids_).subspan(20, 20), 20);
+  DecoderLayer layer = model_.layer(0);
+  layer.forward(all, 20, model_.rope());
+  layer.forward(second, 20, model_.rope());
+  EXPECT_TRUE(values(all.row_range(20, 20)) == values(second));
+}
+
+TEST(ParameterCounts, AreThoseOfTheClosedForm) {
+  const auto source =
+      ModelSource::open(std::filesystem::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama");
+  const ParameterCounts counts = count_parameters(source.config());
+  // 128 wide, 4 layers, 4 heads and 2 key/value heads of 32, MLP 352, vocabulary 4096, untied.
+  const std::int64_t attention = 2 * 128 * 128 + 2 * 64 * 128, mlp = 3 * 352 * 128,
+                     layer = attention + mlp + 256;
+  EXPECT_EQ(counts.total, 2 * 4096 * 128 + 4 * layer + 128);
+  EXPECT_THAT(counts.by_kind,
+              testing::ElementsAre(testing::Pair("attention", 4 * attention),
+                                   testing::Pair("embedding", 4096 * 128), testing::Pair("head", 4096 * 128),
+                                   testing::Pair("mlp", 4 * mlp), testing::Pair("norm", 4 * 256 + 128)));
+  EXPECT_THAT(counts.by_layer, testing::ElementsAre(layer, layer, layer, layer));
+  EXPECT_EQ(counts.by_module.at("mlp.down_proj"), 4 * 352 * 128);
+}
+
+ModelConfig with_rope(RopeKind kind, double factor = 1.0) {
+  ModelConfig config;
+  config.head_dim = 8;
+  config.rope.kind = kind;
+  config.rope.theta = 10000.0;
+  config.rope.factor = factor;
+  return config;
+}
+
+TEST(RopeFrequencies, FallGeometricallyAndLinearScalingDividesThem) {
+  const auto plain = rope_frequencies(with_rope(RopeKind::Default));
+  EXPECT_THAT(plain, testing::ElementsAre(1.0F, 0.1F, 0.01F, 0.001F));
+  const auto slow = rope_frequencies(with_rope(RopeKind::Linear, 4.0));
+  EXPECT_THAT(slow, testing::ElementsAre(0.25F, 0.025F, 0.0025F, 0.00025F));
+}
+
+TEST(RopeFrequencies, OfLlama3KeepShortWavesStretchLongOnesAndMixBetween) {
+  ModelConfig config = with_rope(RopeKind::Llama3, 8.0);
+  config.rope.low_freq_factor = 1.0;
+  config.rope.high_freq_factor = 4.0;
+  config.rope.original_max_position = 128;
+  const auto got = rope_frequencies(config);
+  // Turns within 128 positions: 20.4, 2.04, 0.204, 0.0204.
+  const double turns = 128.0 * 0.1 / (2.0 * std::acos(-1.0)), kept = (turns - 1.0) / 3.0;
+  EXPECT_FLOAT_EQ(got[0], 1.0F);
+  EXPECT_FLOAT_EQ(got[1], static_cast<float>(kept * 0.1 + (1.0 - kept) * 0.1 / 8.0));
+  EXPECT_FLOAT_EQ(got[2], 0.01F / 8.0F);
+  EXPECT_FLOAT_EQ(got[3], 0.001F / 8.0F);
+}
+
+TEST(RopeFrequencies, OfAKindThatIsNotWrittenAreRefusedByName) {
+  try {
+    rope_frequencies(with_rope(RopeKind::Yarn));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code, "unsupported");
+    EXPECT_THAT(error.message, testing::HasSubstr("yarn"));
+  }
+}
+
+}  // namespace
+}  // namespace presswork::modelkit
