@@ -63,11 +63,23 @@ void add_checkpoint(NodeSummary& node, const store::CheckpointRow& checkpoint,
   }
 }
 
+// What of a stage can be compared: its headlines, or all its numbers where no stage of the run has any.
+std::vector<Metric> comparable(const NodeSummary& node, bool headlines_only) {
+  if (headlines_only) return node.headlines;
+  std::vector<Metric> metrics;
+  for (const auto& [name, value] : node.metrics.items()) {
+    if (value.is_number()) metrics.push_back({name, "", value});
+  }
+  return metrics;
+}
+
 // The first and the last of each headline that two stages measured, in the order of their first measurement.
 std::vector<Change> changes_of(const std::vector<NodeSummary>& nodes) {
+  const bool any =
+      std::any_of(nodes.begin(), nodes.end(), [](const auto& node) { return !node.headlines.empty(); });
   std::vector<Change> changes;
   for (const NodeSummary& node : nodes) {
-    for (const Metric& metric : node.headlines) {
+    for (const Metric& metric : comparable(node, any)) {
       if (!metric.value.is_number()) continue;
       const double value = metric.value.get<double>();
       const auto it = std::find_if(changes.begin(), changes.end(), [&](const Change& change) {
@@ -81,7 +93,9 @@ std::vector<Change> changes_of(const std::vector<NodeSummary>& nodes) {
       }
     }
   }
-  std::erase_if(changes, [](const Change& change) { return change.before_stage == change.after_stage; });
+  std::erase_if(changes, [any](const Change& change) {
+    return change.before_stage == change.after_stage || (!any && change.before == change.after);
+  });
   return changes;
 }
 
@@ -94,7 +108,7 @@ std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
       if (output.type != "model" || output.bytes == 0) continue;
       const auto bytes = static_cast<double>(output.bytes);
       if (!change) {
-        change = Change{"model_size", "bytes", bytes, bytes, node.id, node.id};
+        change = Change{"model_folder", "bytes", bytes, bytes, node.id, node.id};
         first = output.digest;
       }
       change->after = bytes;
@@ -136,7 +150,7 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
   }
   summary.changes = changes_of(summary.nodes);
   const bool sized = std::any_of(summary.changes.begin(), summary.changes.end(),
-                                 [](const Change& change) { return change.unit == "bytes"; });
+                                 [](const Change& change) { return is_bytes(change.unit); });
   if (const auto size = size_change(summary.nodes); size && !sized) {
     summary.changes.insert(summary.changes.begin(), *size);
   }

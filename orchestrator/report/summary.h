@@ -66,6 +66,8 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
 std::string to_text(const Summary& summary, const Style& style);
 base::Json to_json(const Summary& summary);
 
+bool is_bytes(const std::string& unit);  // "B" or "bytes"
+
 // "3.41 MiB" for bytes, "3.56x", "12.5 %", "31.9 tokens/s"; text as it is, anything else as JSON.
 std::string format_metric(const base::Json& value, const std::string& unit);
 

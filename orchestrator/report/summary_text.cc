@@ -56,7 +56,7 @@ std::string stages_text(const Summary& summary, const Style& style) {
 
 std::string change_of(const Change& change) {
   if (change.before == 0) return {};
-  if (change.unit == "bytes" && change.after > 0) {
+  if (is_bytes(change.unit) && change.after > 0) {
     const bool smaller = change.after <= change.before;
     char text[48];
     std::snprintf(text, sizeof text, "%.2fx %s",
@@ -121,11 +121,13 @@ Json node_json(const NodeSummary& node) {
 
 }  // namespace
 
+bool is_bytes(const std::string& unit) { return unit == "B" || unit == "bytes"; }
+
 std::string format_metric(const Json& value, const std::string& unit) {
   if (value.is_string()) return one_line(value.get<std::string>());
   if (!value.is_number()) return one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   const double number = value.get<double>();
-  if (unit == "bytes" && number >= 0 && number < 1e18)
+  if (is_bytes(unit) && number >= 0 && number < 1e18)
     return base::format_bytes(static_cast<std::uint64_t>(number));
   const std::string text =
       value.is_number_integer() ? format_integer(value.get<long long>()) : format_number(number);

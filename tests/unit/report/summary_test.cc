@@ -1,0 +1,167 @@
+#include "orchestrator/report/summary.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "support/fakes.h"
+
+namespace presswork::report {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Json;
+
+// Stages whose descriptions say which metrics are headlines.
+class Stages : public plugins::Catalogue {
+ public:
+  explicit Stages(bool headlines) {
+    add("test/measure", "loss", "", headlines);
+    add("test/shrink", "ratio", "x", headlines);
+  }
+  const plugins::StageDescription* find(const std::string& id) const override {
+    const auto it = stages_.find(id);
+    return it == stages_.end() ? nullptr : &it->second;
+  }
+  std::vector<std::string> ids() const override { return {}; }
+
+ private:
+  void add(const std::string& id, const std::string& metric, const std::string& unit, bool headline) {
+    plugins::StageDescription& stage = stages_[id];
+    stage.id = id;
+    stage.metrics[metric] = {"number", unit, ""};
+    stage.document = {{"metrics", {{metric, {{"type", "number"}, {"headline", headline}}}}}};
+  }
+  std::map<std::string, plugins::StageDescription> stages_;
+};
+
+class SummaryOfARun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/presswork-summary-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder = name;
+    artifacts = std::make_unique<store::ArtifactStore>(base::real_file_system(), folder / "store");
+    ledger = store::Ledger::open(folder / "ledger.db");
+    store::RunRow run;
+    run.workflow = "demo";
+    run.state = "succeeded";
+    run.plan = Json::object();
+    run.started = "2026-11-22T07:36:49.500Z";
+    run.ended = "2026-11-22T07:36:53.800Z";
+    ledger->begin();
+    ASSERT_EQ(ledger->create_run(run), "r1");
+    ledger->set_run_state("r1", "succeeded", run.ended, "");
+    ledger->commit();
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::string model(const std::string& name, std::size_t bytes) {
+    fs::create_directories(folder / name);
+    std::ofstream(folder / name / "weights") << std::string(bytes, name[0]);
+    return artifacts->publish(folder / name).digest;
+  }
+
+  void put(const std::string& id, const std::string& uses, const std::string& state, const Json& metrics,
+           const std::string& model_digest = {}) {
+    store::InstanceRow instance;
+    instance.run = "r1";
+    instance.id = id;
+    instance.uses = uses;
+    instance.state = state;
+    instance.key = "key-" + id;
+    instance.inputs = Json::object();
+    instance.with = Json::object();
+    instance.attempts = 1;
+    store::CheckpointRow checkpoint;
+    checkpoint.key = instance.key;
+    checkpoint.uses = uses;
+    checkpoint.metrics = metrics;
+    checkpoint.seconds = 1.5;
+    checkpoint.run = "r1";
+    checkpoint.instance = id;
+    if (!model_digest.empty()) checkpoint.outputs["model"] = {"model", model_digest};
+    ledger->begin();
+    ledger->put(instance);
+    ledger->put(checkpoint);
+    ledger->commit();
+  }
+
+  void put_compression() {
+    put("load", "test/load", "cached", {{"tensors", 10}}, model("original", 4096));
+    put("before", "test/measure", "succeeded", {{"loss", 20.0}, {"tokens", 100}});
+    put("shrink", "test/shrink", "succeeded", {{"ratio", 4.0}}, model("small", 1024));
+    put("after", "test/measure", "succeeded", {{"loss", 21.0}, {"tokens", 100}});
+  }
+
+  fs::path folder;
+  std::unique_ptr<store::ArtifactStore> artifacts;
+  std::unique_ptr<store::Ledger> ledger;
+  testing::FakeClock clock;
+};
+
+TEST_F(SummaryOfARun, ComparesHeadlinesAndTheSizesOfTheFirstAndTheLastModel) {
+  put_compression();
+  Summary summary = summarize("r1", *ledger, *artifacts, Stages(true), clock);
+  summary.checklist.push_back({"loss within 10 %", "x < 1.1", true, "pass", "x = 1.05"});
+  summary.report = "/w/report.md";
+  const std::string model = summary.model.string();
+  EXPECT_EQ(fs::file_size(summary.model / "weights"), 1024u);
+  EXPECT_EQ(to_text(summary, {}),
+            "run r1 of demo succeeded in 4.3 s\n"
+            "\n"
+            "STAGE   USES          STATE         TIME  RESULT\n"
+            "load    test/load     cached     (1.5 s)\n"
+            "before  test/measure  succeeded    1.5 s  loss 20\n"
+            "shrink  test/shrink   succeeded    1.5 s  ratio 4x\n"
+            "after   test/measure  succeeded    1.5 s  loss 21\n"
+            "\n"
+            "                BEFORE     AFTER         CHANGE\n"
+            "model folder  4.00 KiB  1.00 KiB  4.00x smaller\n"
+            "loss                20        21        +5.00 %\n"
+            "\n"
+            "CHECKLIST\n"
+            "pass  loss within 10 % (required)  x = 1.05\n"
+            "\n"
+            "model   " +
+                model + "\n" + "report  /w/report.md\n");
+}
+
+TEST_F(SummaryOfARun, ComparesEveryNumberThatChangedWhenNoStageNamesAHeadline) {
+  put_compression();
+  const Summary summary = summarize("r1", *ledger, *artifacts, Stages(false), clock);
+  ASSERT_EQ(summary.changes.size(), 2u);
+  EXPECT_EQ(summary.changes[1].name, "loss");
+  EXPECT_EQ(summary.changes[1].before_stage, "before");
+  EXPECT_EQ(summary.changes[1].after_stage, "after");
+}
+
+TEST_F(SummaryOfARun, SaysTheSameInJson) {
+  put_compression();
+  const Json json = to_json(summarize("r1", *ledger, *artifacts, Stages(true), clock));
+  EXPECT_EQ(json["run"], "r1");
+  EXPECT_EQ(json["state"], "succeeded");
+  EXPECT_NEAR(json["seconds"].get<double>(), 4.3, 1e-6);
+  EXPECT_EQ(json["stages"].size(), 4u);
+  EXPECT_EQ(json["stages"][1]["metrics"]["loss"], 20.0);
+  EXPECT_EQ(json["stages"][2]["outputs"]["model"]["bytes"], 1024);
+  EXPECT_NEAR(json["changes"][1]["change_percent"].get<double>(), 5, 1e-9);
+  EXPECT_TRUE(json["report"].is_null());
+}
+
+TEST_F(SummaryOfARun, NamesTheRunThatIsNotThere) {
+  EXPECT_THROW(summarize("r7", *ledger, *artifacts, Stages(true), clock), base::Error);
+}
+
+TEST(Metrics, AreWrittenWithTheirUnits) {
+  EXPECT_EQ(format_metric(3.5, "x"), "3.5x");
+  EXPECT_EQ(format_metric(1048576, "B"), "1.00 MiB");
+  EXPECT_EQ(format_metric(1234567, ""), "1,234,567");
+  EXPECT_EQ(format_metric(12.5, "%"), "12.5 %");
+  EXPECT_EQ(format_metric("int4", ""), "int4");
+  EXPECT_EQ(format_metric(Json{{"a", 1}}, ""), "{\"a\":1}");
+}
+
+}  // namespace
+}  // namespace presswork::report
