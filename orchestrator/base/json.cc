@@ -7,10 +7,21 @@
 
 namespace presswork::base {
 
+namespace {
+
+// Levels. Printing a value recurses, and nothing that we read is nested like this.
+constexpr int deepest = 512;
+
+}  // namespace
+
 Json parse_json(std::string_view text, std::string_view what) {
   std::vector<std::set<std::string>> keys;  // of each open object
   std::string duplicate;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > deepest) {
+      throw Error(ErrorCode::invalid_input,
+                  std::string(what) + " is nested deeper than " + std::to_string(deepest) + " levels");
+    }
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second &&

@@ -10,7 +10,7 @@ namespace presswork::base {
 using Json = nlohmann::json;
 
 // Parses `text`; throws Error{invalid_input} naming `what` with line and column. Duplicate keys in one
-// object, NaN and numbers out of range are errors.
+// object, NaN, numbers out of range and nesting deeper than 512 levels are errors.
 Json parse_json(std::string_view text, std::string_view what);
 
 // Keys sorted, no white space, numbers in their shortest form that reads back to the same value.

@@ -81,6 +81,22 @@ std::unique_ptr<Ledger> Ledger::open(const fs::path& path, Mode mode) {
   return ledger;
 }
 
+namespace {
+
+// SQLite reads a last page that was cut short as if zeros followed. Only a checkpoint that was under way may
+// leave one behind, and then the log still has the page.
+void refuse_torn_end(const std::string& file, std::int64_t page_size) {
+  base::FileSystem& file_system = base::real_file_system();
+  const auto status = file_system.status(file);
+  const auto log = file_system.status(file + "-wal");
+  if (!status || (log && log->size > 0)) return;
+  if (page_size > 0 && status->size % static_cast<std::uint64_t>(page_size) == 0) return;
+  throw Error(ErrorCode::corrupt, "the ledger " + file + " was cut off within a page",
+              "the artifacts in the store are intact. Move the file aside: the next run starts a new one");
+}
+
+}  // namespace
+
 void SqliteLedger::set_up(const std::string& file, Mode mode) {
   if (mode == Mode::read_write && db_.is_read_only()) {
     throw Error(ErrorCode::permission, "the ledger " + file + " cannot be written to",
@@ -100,9 +116,12 @@ void SqliteLedger::set_up(const std::string& file, Mode mode) {
   if (version < ledger_version && mode == Mode::read_only) {
     throw Error(ErrorCode::incompatible, versions, "`presswork doctor` brings it up to date");
   }
+  refuse_torn_end(file, db_.number("PRAGMA page_size"));
   db_.execute("PRAGMA foreign_keys = ON");
   if (mode == Mode::read_only) return;
   db_.execute("PRAGMA synchronous = FULL");
+  db_.execute(
+      "PRAGMA wal_autocheckpoint = 4000");  // pages, 16 MB: a checkpoint costs as much as several commits
   if (version == ledger_version) return;
   db_.execute("BEGIN IMMEDIATE");
   // Another process may have done it while this one waited: look again.
