@@ -17,7 +17,6 @@ using Kind = Node::Kind;
 
 constexpr std::size_t max_length = 4096;
 constexpr int max_depth = 64;
-constexpr int unary_power = 7;
 
 int power_of(const Token& token) {
   static constexpr std::pair<std::string_view, int> powers[] = {
