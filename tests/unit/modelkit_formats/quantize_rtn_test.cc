@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+
+#include "plugins/quantization/rtn.cc"  // the stage is nowhere else
+#include "presswork/testing.hpp"
+#include "support.h"
+
+namespace presswork::modelkit {
+namespace {
+
+using ::testing::HasSubstr;
+using Runner = ::presswork::testing::StageRunner<QuantizeRtn>;
+namespace fs = std::filesystem;
+
+const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
+
+TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
+  Runner runner;
+  const auto result = runner.input("model", kTinyLlama).parameter("group_size", 32).threads(2).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const fs::path model = result.outputs.at("model");
+  EXPECT_GT(result.metrics.at("compression_ratio"), 1.3);  // 59 % of tiny-llama are embedding and head
+  EXPECT_EQ(result.metrics.at("quantized_tensors"), 28);
+  EXPECT_EQ(result.metrics.at("layer_errors").size(), 28u);
+  EXPECT_EQ(result.metrics.at("compressed_bytes"), fs::file_size(model / "model.safetensors"));
+  // 4 bits and 32/32 bits of scale a weight, and the shape tensor.
+  EXPECT_NEAR(result.metrics.at("bits_per_weight").get<double>(), 5.0, 0.01);
+  EXPECT_EQ(testing::read_file(model / "tokenizer.json"), testing::read_file(kTinyLlama / "tokenizer.json"));
+
+  const Checkpoint written = Checkpoint::open(model), original = Checkpoint::open(kTinyLlama);
+  const auto config = QuantizationConfig::parse(written.config(), "config.json");
+  for (const auto& [module, error] : result.metrics.at("layer_errors").items()) {
+    const auto a = load_linear(original, {}, module).dequantize(),
+               b = load_linear(written, config, module).dequantize();
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+      norm += std::pow(static_cast<double>(a[i]), 2);
+    }
+    EXPECT_NEAR(error.get<double>(), std::sqrt(difference / norm), 1e-12) << module;
+  }
+}
+
+TEST(QuantizeRtnStage, TheSameInputGivesTheSameBytesOnAnyNumberOfThreads) {
+  Runner one, two;
+  const auto a = one.input("model", kTinyLlama).parameter("group_size", 32).threads(1).run();
+  const auto b = two.input("model", kTinyLlama).parameter("group_size", 32).threads(3).run();
+  ASSERT_TRUE(a.ok() && b.ok());
+  for (const char* file : {"model.safetensors", "config.json"}) {
+    EXPECT_EQ(testing::read_file(a.outputs.at("model") / file),
+              testing::read_file(b.outputs.at("model") / file))
+        << file;
+  }
+  EXPECT_EQ(a.metrics.at("layer_errors"), b.metrics.at("layer_errors"));
+}
+
+TEST(QuantizeRtnStage, AGroupSizeThatDoesNotFitIsRefusedBeforeAnythingIsWritten) {
+  Runner runner;  // 128 does not divide the 352 inputs of down_proj
+  const auto result = runner.input("model", kTinyLlama).run();
+  EXPECT_EQ(result.code, "invalid_parameter");
+  EXPECT_EQ(result.where, "/group_size");
+  EXPECT_THAT(result.message, HasSubstr("352 inputs of model.layers.0.mlp.down_proj"));
+  EXPECT_THAT(result.hint, HasSubstr("32"));
+}
+
+TEST(QuantizeRtnStage, IgnoredModulesStayAsTheyAre) {
+  Runner runner;
+  const auto result = runner.input("model", kTinyLlama)
+                          .parameter("group_size", 0)
+                          .parameter("bits", 8)
+                          .parameter("ignore", {"lm_head", "re:.*down_proj"})
+                          .run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+  EXPECT_EQ(written.tensor("model.layers.3.mlp.down_proj.weight").dtype, DType::BF16);
+  EXPECT_EQ(written.find("model.layers.3.mlp.up_proj.weight"), nullptr);
+  Runner wrong;
+  EXPECT_EQ(wrong.input("model", kTinyLlama).parameter("ignore", {"lm_haed"}).run().where, "/ignore/0");
+  Runner everything;
+  EXPECT_EQ(everything.input("model", kTinyLlama).parameter("ignore", {"*"}).run().where, "/ignore");
+}
+
+TEST(QuantizeRtnStage, ANanIsNamedAndLeavesNoModel) {
+  const testing::TemporaryFolder folder;
+  testing::write_tiny_model(folder.path());
+  std::string content = testing::read_file(folder.path() / "model.safetensors");
+  const std::size_t data = content.size() - 2 * 5712;
+  content.replace(data + 2 * 512, 2, "\xc0\x7f");  // after the embedding: the first weight of layer 0
+  testing::write_file(folder.path() / "model.safetensors", content);
+  Runner runner;
+  const auto result = runner.input("model", folder.path()).parameter("group_size", 0).run();
+  EXPECT_EQ(result.code, "not_finite");
+  EXPECT_EQ(result.where, "model.layers.0.self_attn.q_proj.weight");
+  EXPECT_TRUE(result.outputs.empty());
+}
+
+TEST(QuantizeRtnStage, ATargetThatIsMissingIsNotSkippedSilently) {
+  const testing::TemporaryFolder folder;
+  testing::write_tiny_model(folder.path(), testing::kTinyConfig,
+                            [](auto& plan) { plan.erase(plan.begin() + 1); });
+  Runner runner;
+  const auto result = runner.input("model", folder.path()).parameter("group_size", 0).run();
+  EXPECT_THAT(result.message, HasSubstr("self_attn.q_proj.weight is missing"));
+}
+
+TEST(QuantizeRtnStage, EstimatesWhatItNeeds) {
+  Runner runner;
+  const auto result = runner.input("model", kTinyLlama).parameter("group_size", 32).plan();
+  EXPECT_GT(result.estimates.at("memory_bytes"), 0);
+  EXPECT_GT(result.estimates.at("disk_bytes"), 1'000'000);
+  Runner without;
+  EXPECT_EQ(without.plan().status, PW_UNSUPPORTED);
+}
+
+TEST(QuantizeRtnStage, StopsWhenCancelled) {
+  Runner runner;
+  EXPECT_EQ(runner.input("model", kTinyLlama).parameter("group_size", 32).cancel().run().status,
+            PW_CANCELLED);
+}
+
+}  // namespace
+}  // namespace presswork::modelkit
