@@ -21,6 +21,14 @@ Json precision(const char* description, const char* fallback) {
   return schema;
 }
 
+// A parameter that may be left out: null then.
+Json optional(Json schema) {
+  schema["type"] = {schema.at("type"), "null"};
+  if (schema.contains("enum")) schema["enum"].push_back(nullptr);
+  schema["default"] = nullptr;
+  return schema;
+}
+
 Json metric(const char* type, const char* unit, const char* description) {
   return {{"type", type}, {"unit", unit}, {"description", description}};
 }
@@ -98,9 +106,10 @@ class InferenceMemoryStage : public Stage {
          {"n_layers", number("Decoder layers.")},
          {"n_heads", number("Attention heads.")},
          {"precision", precision("Of weights and activations.", "fp16")},
-         {"n_kv_heads", number("Key and value heads, if fewer than heads (grouped-query attention).")},
-         {"head_dim", number("Width of a head, if not d_model / n_heads.")},
-         {"kv_precision", precision("Of the KV cache, if another.", nullptr)}},
+         {"n_kv_heads",
+          optional(number("Key and value heads, if fewer than heads (grouped-query attention)."))},
+         {"head_dim", optional(number("Width of a head, if not d_model / n_heads."))},
+         {"kv_precision", optional(precision("Of the KV cache, if another.", nullptr))}},
         {"params", "batch_size", "seq_len", "d_model", "n_layers", "n_heads"},
         {{"total_memory_gb", metric("number", "GB", "All of it.")},
          {"model_memory_gb", metric("number", "GB", "Weights.")},
@@ -119,9 +128,9 @@ class InferenceMemoryStage : public Stage {
     shape.n_layers = with.at("n_layers");
     shape.n_heads = with.at("n_heads");
     shape.precision = with.at("precision");
-    if (with.contains("n_kv_heads")) shape.n_kv_heads = with["n_kv_heads"].get<double>();
-    if (with.contains("head_dim")) shape.head_dim = with["head_dim"].get<double>();
-    if (with.contains("kv_precision")) shape.kv_precision = with["kv_precision"].get<std::string>();
+    if (!with.at("n_kv_heads").is_null()) shape.n_kv_heads = with["n_kv_heads"].get<double>();
+    if (!with.at("head_dim").is_null()) shape.head_dim = with["head_dim"].get<double>();
+    if (!with.at("kv_precision").is_null()) shape.kv_precision = with["kv_precision"].get<std::string>();
     const InferenceMemory memory = inference_memory(shape);
     report(context, {{"total_memory_gb", memory.total() / kGigabyte},
                      {"model_memory_gb", memory.weights / kGigabyte},

@@ -3,7 +3,7 @@
 namespace presswork::testing {
 namespace {
 
-const char* const tree = R"(
+const char* const tree = R"yaml(
 params: {limit: {type: number, default: 5}}
 stages:
   a: {uses: test/work, with: {value: 7}}
@@ -13,10 +13,8 @@ stages:
       - {default: "no"}
   shrink: {uses: test/work, after: [big.yes], with: {text: small}, inputs: {x: a.out}}
   keep: {uses: test/work, after: [big.no], with: {text: same}, inputs: {x: a.out}}
-  last: {uses: test/work, with: {text: end}, inputs: {x: "first(shrink.out, keep.out)"
-}
-}
-)";
+  last: {uses: test/work, with: {text: end}, inputs: {x: "first(shrink.out, keep.out)"}}
+)yaml";
 
 TEST_F(EngineTest, ADecisionReleasesItsBranchAndSkipsTheOther) {
   const auto result = run(tree);
@@ -57,7 +55,7 @@ TEST_F(EngineTest, AResumedRunReplaysItsDecisions) {
 TEST_F(EngineTest, ASkippedBranchSkipsWhatFollowsIt) {
   run(R"(
 stages:
-  d: {decide: [{default: left}]}
+  d: {decide: [{when: "1 > 2", then: right}, {default: left}]}
   e: {after: [d.right], decide: [{default: up}]}
   x: {uses: test/work, after: [e.up]}
 )");
@@ -68,7 +66,7 @@ stages:
 // Both branches come together again: one of them was taken, and that is enough.
 const char* const joined = R"(
 stages:
-  d: {decide: [{default: left}]}
+  d: {decide: [{when: "1 > 2", then: right}, {default: left}]}
   l: {uses: test/work, after: [d.left], with: {text: l, fails: "%"}}
   r: {uses: test/work, after: [d.right], with: {text: r}}
   j: {uses: test/work, after: [l, r], join: JOIN, with: {text: j}}
@@ -116,11 +114,11 @@ TEST_F(EngineTest, ThePreviewSaysWhatIsCachedAndWhatCannotBeKnown) {
   EXPECT_EQ(fresh[1].action, "unknown");
   EXPECT_EQ(fresh[1].why, "waits for a");
   run(tree);
-  for (const engine::Preview& item : engine::preview(before, *ledger, *artifacts)) {
-    if (item.id == "big") EXPECT_EQ(item.why, "chooses yes");
-    if (item.id == "shrink") EXPECT_EQ(item.action, "cached");
-    if (item.id == "keep") EXPECT_EQ(item.action, "skip");
-  }
+  std::map<std::string, engine::Preview> after;
+  for (engine::Preview& item : engine::preview(before, *ledger, *artifacts)) after[item.id] = std::move(item);
+  EXPECT_EQ(after["big"].why, "chooses yes");
+  EXPECT_EQ(after["shrink"].action, "cached");
+  EXPECT_EQ(after["keep"].action, "skip");
 }
 
 }  // namespace
