@@ -119,8 +119,11 @@ std::uint64_t predicted_perplexity_bytes(const ModelSource& model, std::size_t t
   const auto hidden = static_cast<std::uint64_t>(model.config().hidden);
   // State row, its sums, target and loss.
   const std::uint64_t states = rows * (hidden * sizeof(float) + 2 * (sizeof(float) + sizeof(double)) + 4);
-  return states + std::max(DecoderLayer::predicted_bytes(model, rows, options.window),
-                           Transformer::predicted_head_bytes(model, rows));
+  // oneDNN's kernels and copies of blocks, the code itself.
+  constexpr std::uint64_t kRuntime = 12u << 20;
+  return kRuntime + states +
+         std::max(DecoderLayer::predicted_bytes(model, rows, options.window),
+                  Transformer::predicted_head_bytes(model, rows));
 }
 
 }  // namespace presswork::modelkit
