@@ -28,7 +28,7 @@ void write_chain(const fs::path& file, int stages) {
   std::ofstream yaml(file);
   yaml << "presswork: 1\nname: chain\nstages:\n";
   for (int i = 0; i < stages; ++i) {
-    yaml << "  s" << i << ": {uses: test/noop, with: {salt: \"" << i << "\"}";
+    yaml << "  s" << i << ": {uses: test/noop, with: {salt: " << i << "}";
     if (i > 0) yaml << ", after: [s" << i - 1 << "]";
     yaml << "}\n";
   }
