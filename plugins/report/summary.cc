@@ -1,0 +1,98 @@
+// report/summary: what a run did to a model, for whoever signs it off.
+#include <fstream>
+
+#include "plugins/report/markdown.h"
+#include "presswork/stage.hpp"
+
+namespace presswork {
+
+class ReportSummary : public Stage {
+ public:
+  static constexpr const char* id = "report/summary";
+
+  static Json describe() {
+    return Json::parse(R"json({
+      "title": "Write the report",
+      "description": "Writes what the stages before it did: original and compressed model, sizes, perplexity before and after, every step with its time and effect, grades, the decisions taken, predictions beside measurements, the checklist, deployment advice, risks, and the digests of everything. Connect it with inputs: or after: so that it runs last.",
+      "parameters": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "lang": {"type": "string", "enum": ["en", "zh-TW"], "default": "en", "description": "Language of the report."},
+          "title": {"type": "string", "default": "", "description": "Heading of the report; empty: the usual one."},
+          "baseline": {"type": "string", "default": "", "description": "Instance whose model is the original; empty: where the result's chain of models begins."},
+          "result": {"type": "string", "default": "", "description": "Instance whose model is the compressed one; empty: the last that made one model of another."}
+        }
+      },
+      "inputs": {},
+      "additional_inputs": {"type": "any"},
+      "outputs": {"report": {"type": "report", "description": "The report, one Markdown file."}},
+      "metrics": {
+        "grade": {"type": "string", "headline": true, "description": "excellent, good, acceptable, needs_improvement: the worst of the measured metrics; not_measured when there are none."},
+        "compression_ratio": {"type": "number", "unit": "x", "description": "Size of the weights before, divided by after, over all steps."},
+        "storage_saving_percent": {"type": "number", "unit": "%", "description": "The same as a share of the original size."},
+        "original_bytes": {"type": "number", "unit": "B", "description": "Size of the original model's weights."},
+        "compressed_bytes": {"type": "number", "unit": "B", "description": "Size of the result's weights."},
+        "perplexity_before": {"type": "number", "description": "Of the original model, on the first text that both were measured on."},
+        "perplexity_after": {"type": "number", "description": "Of the result, on the same text and window."},
+        "accuracy_loss_percent": {"type": "number", "unit": "%", "description": "Rise of the perplexity."},
+        "inference_speedup": {"type": "number", "unit": "x", "description": "Decoding speed after, divided by before (benchmark/inference)."},
+        "memory_saving_percent": {"type": "number", "unit": "%", "description": "Fall of the peak memory (benchmark/inference)."},
+        "grades": {"type": "object", "description": "Grade of each measured metric."}
+      },
+      "cacheable": true,
+      "reads_run": true
+    })json");
+  }
+
+  void run(const Context& context) override {
+    const summary::Phrases say(context.parameter<std::string>("lang"));
+    const summary::RunFacts facts(context.run_facts(), context.parameter<std::string>("baseline"),
+                                  context.parameter<std::string>("result"));
+    const summary::Figures figures = summary::find_figures(facts);
+    const summary::Report report{facts, figures, summary::grade_all(figures),
+                                 context.parameter<std::string>("title")};
+    write(context, summary::to_markdown(report, say));
+    tell(context, report);
+  }
+
+ private:
+  static void write(const Context& context, const std::string& text) {
+    const std::filesystem::path path = context.work_dir() / "report.md";
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) throw Error("io", "the report cannot be written", path.string(), "is the disk full?");
+    context.output("report", path);
+  }
+
+  static void tell(const Context& context, const summary::Report& report) {
+    const summary::Figures& figures = report.figures;
+    const auto metric = [&](const char* name, std::optional<double> value) {
+      if (value) context.metric(name, *value);
+    };
+    Json grades = Json::object();
+    static constexpr const char* names[] = {"compression_ratio", "accuracy_loss", "inference_speedup",
+                                            "memory_saving"};
+    for (std::size_t i = 0; i < report.grades.size(); ++i) {
+      if (report.grades[i].grade) grades[names[i]] = summary::code_of(*report.grades[i].grade);
+    }
+    const auto grade = summary::overall(report.grades);
+    context.metric("grade", grade ? summary::code_of(*grade) : "not_measured");
+    context.metric("grades", grades);
+    metric("compression_ratio", figures.compression_ratio);
+    metric("storage_saving_percent", figures.storage_saving_percent());
+    metric("original_bytes", figures.original_bytes);
+    metric("compressed_bytes", figures.compressed_bytes);
+    metric("accuracy_loss_percent", figures.loss_percent());
+    metric("inference_speedup", figures.speedup);
+    metric("memory_saving_percent", figures.memory_saving_percent);
+    if (figures.accuracy.empty()) return;
+    context.metric("perplexity_before", figures.accuracy.front().before);
+    context.metric("perplexity_after", figures.accuracy.front().after);
+  }
+};
+
+}  // namespace presswork
+
+PRESSWORK_PLUGIN("presswork-report", "0.1.0", presswork::ReportSummary);

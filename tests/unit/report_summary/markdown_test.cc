@@ -1,0 +1,85 @@
+#include "plugins/report/markdown.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plugins/report/number_text.h"
+#include "presswork/error.h"
+#include "unit/report_summary/sample_facts.h"
+
+namespace presswork::summary {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string written(const Json& json, const Phrases& say, const std::string& title = "") {
+  const RunFacts facts(json);
+  const Figures figures = find_figures(facts);
+  return to_markdown({facts, figures, grade_all(figures), title}, say);
+}
+
+TEST(Report, TellsSizesAccuracyStepsDecisionsAndDigests) {
+  const std::string text = written(sample_facts(), Phrases("en"));
+  for (const char* part :
+       {"# Model compression report", "**good**", "- Compression ratio: 3.20x", "- Storage saving: 68.8 %",
+        "| Accuracy loss | 4.00 % | good |", "| Inference speedup | not measured |", "30.0000 ± 0.5000",
+        "+4.00 %",
+        "| `quantize` | `quantize/rtn` | succeeded | 1 min 5 s | compression\\_ratio 3.20x; perplexity of "
+        "its model "
+        "31.2000 |",
+        "1. `memory_over_limit` → **yes** (because `params.memory_gb` = `16`)", "run an A/B test",
+        "worth deploying", "`sha256:small`", "-9.1 %", "| Runs \\| at all | yes | pass |", "`eval.txt`"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+}
+
+TEST(Report, EverySentenceExistsInChinese) {
+  const Phrases say("zh-TW");
+  Json facts = sample_facts();
+  facts["instances"][0]["metrics"]["compatibility_score"] = 0.9;
+  facts["instances"][3]["metrics"]["max_relative_error"] = 0.3;
+  for (const char* state : {"failed", "skipped", "timed_out", "cancelled", "cached"}) {
+    Json other = instance(state, "a/b", Json::object(), Json::object(), Json::object(), Json::object(), 1);
+    other["state"] = state;
+    facts["instances"].push_back(other);
+  }
+  EXPECT_THAT(written(facts, say), HasSubstr("模型壓縮工程化報告"));
+  for (const double perplexity : {30.0, 33.0}) {
+    facts["instances"][4]["metrics"]["perplexity"] = perplexity;
+    facts["instances"][0]["metrics"]["compatibility_score"] = 0.5;
+    facts["instances"][3]["metrics"]["compressed_bytes"] = 3900;
+    written(facts, say);
+  }
+  written(Json::object(), say);
+  for (const std::string& english : say.missing()) ADD_FAILURE() << "not translated: " << english;
+}
+
+TEST(Report, ALanguageThatNobodyWritesIsRefused) { EXPECT_THROW(Phrases("fr"), Error); }
+
+TEST(Report, TextOfOthersCannotBreakTheDocument) {
+  Json facts = sample_facts();
+  facts["instances"][0]["id"] = "a|b\n# c`d";
+  facts["decisions"][0]["branch"] = "<script>";
+  const std::string text = written(facts, Phrases("en"), "x\n# y");
+  EXPECT_THAT(text, Not(HasSubstr("\n# ")));
+  EXPECT_THAT(text, Not(HasSubstr("<script>")));
+}
+
+TEST(Report, TheSameFactsGiveTheSameText) {
+  EXPECT_EQ(written(sample_facts(), Phrases("en")), written(sample_facts(), Phrases("en")));
+}
+
+TEST(NumberText, IsForReaders) {
+  EXPECT_EQ(bytes_text(512), "512 B");
+  EXPECT_EQ(bytes_text(3.5 * 1024 * 1024), "3.50 MiB");
+  EXPECT_EQ(seconds_text(0.421), "0.42 s");
+  EXPECT_EQ(seconds_text(187), "3 min 7 s");
+  EXPECT_EQ(seconds_text(7260), "2 h 1 min");
+  EXPECT_EQ(count_text(1797248), "1,797,248");
+  EXPECT_EQ(count_text(-1000), "-1,000");
+  EXPECT_EQ(count_text(12), "12");
+}
+
+}  // namespace
+}  // namespace presswork::summary
