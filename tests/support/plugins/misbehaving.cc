@@ -183,13 +183,14 @@ struct NotFinite : Stage {
 };
 
 // The next ones declare outputs that are none.
+constexpr const char* bad_outputs[] = {"misbehaving/output-undeclared", "misbehaving/output-twice",
+                                       "misbehaving/output-outside",    "misbehaving/output-link",
+                                       "misbehaving/output-missing",    "misbehaving/output-dotdot",
+                                       "misbehaving/output-holds-link"};
+
 template <int Kind>
 struct BadOutput : Stage {
-  static constexpr const char* ids[] = {"misbehaving/output-undeclared", "misbehaving/output-twice",
-                                        "misbehaving/output-outside",    "misbehaving/output-link",
-                                        "misbehaving/output-missing",    "misbehaving/output-dotdot",
-                                        "misbehaving/output-holds-link"};
-  static constexpr const char* id = ids[Kind];
+  static constexpr const char* id = bad_outputs[Kind];
   static Json describe() { return description("Declare an output wrongly"); }
   void run(const Context& context) override {
     namespace fs = std::filesystem;

@@ -1,4 +1,8 @@
 // Each stage here breaks the contract in one way, and must end as its own clearly named failure.
+#include <sys/wait.h>
+
+#include <thread>
+
 #include "unit/executor/harness.h"
 
 namespace presswork::executor {
@@ -118,6 +122,29 @@ TEST_F(MisbehaviourTest, strays_of_a_dead_orchestrator_are_found_by_their_attemp
   EXPECT_GE(reap_stray(stubborn.attempt), 3u);
   EXPECT_FALSE(lives("orphan"));
   EXPECT_EQ(wait().ending, Ending::crashed);
+}
+
+TEST_F(MisbehaviourTest, a_host_whose_orchestrator_was_killed_ends_with_its_group) {
+  StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
+  const pid_t orchestrator = ::fork();
+  if (orchestrator == 0) {
+    executor_ = make_local_executor(host(), base::system_clock());
+    executor_->start(stubborn);
+    wait_for_event(HostEvent::Kind::log);
+    std::ofstream(root_ / "ready.tmp") << "ready";
+    fs::rename(root_ / "ready.tmp", root_ / "ready");
+    for (;;) ::pause();
+  }
+  while (!fs::exists(root_ / "ready")) std::this_thread::yield();
+  ::kill(orchestrator, SIGKILL);
+  ::waitpid(orchestrator, nullptr, 0);
+  // The fixture made this process the reaper of orphans, so that their ends can be waited for.
+  for (const char* name : {"self", "child"}) {
+    const int pid = std::stoi(text(fs::path("scratch") / name));
+    EXPECT_EQ(::waitpid(pid, nullptr, 0), pid) << name;
+  }
+  EXPECT_EQ(reap_stray(stubborn.attempt), 1u) << "the one that left the group is for recovery";
+  EXPECT_FALSE(lives("orphan"));
 }
 
 TEST_F(MisbehaviourTest, an_undefined_symbol_is_named) {
