@@ -55,10 +55,11 @@ def rtn(w, bits, group, symmetric):
     g = w.reshape(out, -1, group or inputs)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     if symmetric:
-        scale = np.abs(g).max(-1, keepdims=True) / np.float32(high)
+        # The divisor's float32 reciprocal, as PyTorch divides by a constant on a GPU.
+        scale = np.abs(g).max(-1, keepdims=True) * (np.float32(1) / np.float32(high))
     else:
         top, bottom = np.maximum(g.max(-1, keepdims=True), 0), np.minimum(g.min(-1, keepdims=True), 0)
-        scale = (top - bottom) / np.float32(2**bits - 1)
+        scale = (top - bottom) * (np.float32(1) / np.float32(2**bits - 1))
     zeros = scale == 0
     scale = np.where(zeros, np.float32(1), scale).astype(np.float32)
     zero = np.zeros_like(scale)
