@@ -142,7 +142,9 @@ Json convert(const Node& node, const Json& value) {
   if (value.is_boolean()) number = value.get<bool>() ? 1 : 0;
   if (value.is_string()) {
     number = core_scalar(value.get_ref<const std::string&>()).value;
-    if (!number.is_number()) fault(node, "the text " + value.dump() + " is not a number");
+    if (!number.is_number())
+      fault(node,
+            "the text " + value.dump(-1, ' ', false, Json::error_handler_t::replace) + " is not a number");
   }
   return node.word == "int" ? to_integer(node, "int", number) : finite(node, number.get<double>());
 }

@@ -32,7 +32,9 @@ int power_of(const Token& token) {
 
 std::string shown(const Token& token) {
   if (token.kind == Token::Kind::end) return "the end of the expression";
-  return token.kind == Token::Kind::literal ? token.value.dump() : "\"" + token.text + "\"";
+  return token.kind == Token::Kind::literal
+             ? token.value.dump(-1, ' ', false, base::Json::error_handler_t::replace)
+             : "\"" + token.text + "\"";
 }
 
 class Parser {
