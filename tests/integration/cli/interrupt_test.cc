@@ -1,0 +1,62 @@
+#include "command.h"
+
+namespace presswork::testing {
+namespace {
+
+class Interrupt : public Command {
+ protected:
+  std::string workflow() const {
+    return file("slow.yaml",
+                "presswork: 1\n"
+                "name: slow\n"
+                "params:\n"
+                "  pause: {type: integer, default: 0}\n"
+                "stages:\n"
+                "  quick: {uses: test/echo}\n"
+                "  slow:\n"
+                "    uses: test/echo\n"
+                "    inputs: {model: quick.text}\n"
+                "    with: {milliseconds: 3000, steps: 3000}\n");
+  }
+
+  // Starts the workflow, sends the signal once the slow stage runs, and gives the exit code.
+  int interrupted_by(int signal) {
+    const std::filesystem::path log = folder.path() / "log";
+    const pid_t pid = spawn(command({"run", workflow()}), log);
+    while (slurp(log).find("slow started") == std::string::npos) usleep(5'000);
+    ::kill(pid, signal);
+    const int code = wait_for(pid);
+    said = slurp(log);
+    return code;
+  }
+
+  std::string said;
+};
+
+TEST_F(Interrupt, CtrlCStopsTheRunAndSaysHowToGoOn) {
+  EXPECT_EQ(interrupted_by(SIGINT), 130);
+  EXPECT_NE(said.find("Go on with: presswork resume r1"), std::string::npos) << said;
+  EXPECT_EQ(presswork({"status", "--json"}).json()["state"], "interrupted");
+  const Finished resumed = presswork({"resume", "--json"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(resumed.json()["run"], "r1");
+  EXPECT_EQ(resumed.json()["stages"][0]["attempts"], 1) << "what was finished is not done again";
+}
+
+TEST_F(Interrupt, TerminationAndHangUpAreExitCode143) {
+  EXPECT_EQ(interrupted_by(SIGTERM), 143);
+  EXPECT_EQ(interrupted_by(SIGHUP), 143);
+}
+
+TEST_F(Interrupt, AReaderThatGoesAwayIsNoError) {
+  ASSERT_EQ(
+      presswork({"run", file("one.yaml", "presswork: 1\nname: one\nstages:\n  a: {uses: test/noop}\n")}).code,
+      0);
+  const std::string line = kPresswork + " runs --workspace " + workspace().string() + "; echo $? >" +
+                           (folder.path() / "code").string();
+  ASSERT_EQ(run_to_end({"/bin/sh", "-c", "{ " + line + "; } | true"}), 0);
+  EXPECT_EQ(slurp(folder.path() / "code"), "0\n");
+}
+
+}  // namespace
+}  // namespace presswork::testing

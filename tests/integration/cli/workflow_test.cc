@@ -1,0 +1,178 @@
+#include "command.h"
+
+namespace presswork::testing {
+namespace {
+
+class Workflow : public Command {
+ protected:
+  std::string two_stages() const {
+    return file("two.yaml",
+                "presswork: 1\n"
+                "name: two\n"
+                "params:\n"
+                "  number: {type: integer, default: 7}\n"
+                "stages:\n"
+                "  first: {uses: test/echo, with: {value: \"${{ params.number }}\"}}\n"
+                "  second:\n"
+                "    uses: test/echo\n"
+                "    inputs: {model: first.text}\n");
+  }
+  std::string failing() const {
+    return file("failing.yaml",
+                "presswork: 1\n"
+                "name: failing\n"
+                "stages:\n"
+                "  good: {uses: test/echo}\n"
+                "  bad: {uses: test/echo, after: [good], with: {fail: broken}}\n");
+  }
+};
+
+TEST_F(Workflow, RunsAndTakesTheResultFromTheCacheTheNextTime) {
+  const Finished first = presswork({"run", two_stages()});
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.out.find("run r1 of two succeeded"), std::string::npos) << first.out;
+  const Finished again = presswork({"run", two_stages(), "--json"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  const base::Json json = again.json();
+  EXPECT_EQ(json["run"], "r2");
+  for (const auto& stage : json["stages"]) EXPECT_EQ(stage["state"], "cached") << stage;
+  EXPECT_EQ(json["stages"][0]["metrics"]["value"], 7);
+  EXPECT_TRUE(std::filesystem::exists(json["stages"][0]["outputs"]["text"]["path"].get<std::string>()));
+  const Finished fresh = presswork({"run", two_stages(), "--no-cache", "--json"});
+  for (const auto& stage : fresh.json()["stages"]) EXPECT_EQ(stage["state"], "succeeded") << stage;
+}
+
+TEST_F(Workflow, ParametersComeFromTheCommandLineAndFromFiles) {
+  file("params.yaml", "number: 8\n");
+  const auto value = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"run", two_stages(), "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return presswork(words).json()["stages"][0]["metrics"]["value"];
+  };
+  EXPECT_EQ(value({"--params-file", "params.yaml"}), 8);
+  EXPECT_EQ(value({"--params-file", "params.yaml", "-p", "number=9"}), 9);
+  EXPECT_EQ(presswork({"run", two_stages(), "-p", "number=many"}).code, 2);
+  const Finished wrong = presswork({"run", two_stages(), "-p", "numbr=9"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("number"), std::string::npos) << wrong.err;
+}
+
+TEST_F(Workflow, AFailedStageIsExitCodeOneAndSaysWhy) {
+  const Finished finished = presswork({"run", failing()});
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_NE(finished.err.find("the stage was told to fail [broken]"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("hint: tell it otherwise"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("presswork resume r1 --workspace"), std::string::npos) << finished.err;
+  EXPECT_EQ(presswork({"status", "--json"}).json()["state"], "failed");
+  const Finished again = presswork({"resume", "--json"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_EQ(again.json()["run"], "r1");
+}
+
+TEST_F(Workflow, ResumeWithNothingToDoIsNoError) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  EXPECT_EQ(presswork({"resume"}).code, 0);
+  EXPECT_EQ(presswork({"resume", "r1"}).code, 0);
+  EXPECT_EQ(presswork({"resume", "r9"}).code, 2);
+}
+
+TEST_F(Workflow, AnInvalidWorkflowIsExitCodeThreeWithThePlace) {
+  const std::string wrong = file("wrong.yaml",
+                                 "presswork: 1\n"
+                                 "name: wrong\n"
+                                 "stages:\n"
+                                 "  first: {uses: test/ecko}\n");
+  for (const char* verb : {"run", "plan", "validate"}) {
+    const Finished finished = presswork({verb, wrong});
+    EXPECT_EQ(finished.code, 3) << verb << finished.err;
+    EXPECT_NE(finished.err.find("wrong.yaml:4:"), std::string::npos) << finished.err;
+    EXPECT_NE(finished.err.find("test/echo"), std::string::npos) << finished.err;
+  }
+  const Finished both = presswork({"validate", two_stages(), wrong, "--json"});
+  EXPECT_EQ(both.code, 3);
+  EXPECT_TRUE(both.json()["files"][0]["valid"].get<bool>());
+  EXPECT_EQ(both.json()["files"][1]["error"]["line"], 4);
+}
+
+TEST_F(Workflow, PlanSaysWhatWouldRunAndLeavesNothingBehind) {
+  const Finished before = presswork({"plan", two_stages(), "--json"});
+  EXPECT_EQ(before.code, 0) << before.err;
+  EXPECT_EQ(before.json()["stages"][0]["action"], "run");
+  EXPECT_EQ(before.json()["stages"][1]["action"], "unknown");
+  EXPECT_FALSE(std::filesystem::exists(workspace()));
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  const Finished after = presswork({"plan", two_stages(), "--json"});
+  EXPECT_EQ(after.json()["stages"][1]["action"], "cached");
+  EXPECT_NE(presswork({"plan", two_stages()}).out.find("2 cached"), std::string::npos);
+}
+
+TEST_F(Workflow, GraphDrawsEveryStage) {
+  EXPECT_NE(presswork({"graph", two_stages()}).out.find("second"), std::string::npos);
+  EXPECT_EQ(presswork({"graph", two_stages(), "--format", "dot"}).out.rfind("digraph", 0), 0u);
+}
+
+TEST_F(Workflow, RunsStatusAndLogsLookBack) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  ASSERT_EQ(presswork({"run", two_stages(), "-p", "number=8"}).code, 0);
+  const base::Json runs = presswork({"runs", "--json"}).json();
+  EXPECT_EQ(runs["runs"].size(), 2u);
+  EXPECT_EQ(runs["runs"][0]["run"], "r2");
+  EXPECT_EQ(presswork({"status", "r1", "--json"}).json()["stages"].size(), 2u);
+  EXPECT_NE(presswork({"logs", "r1", "first"}).out.find("echoed"), std::string::npos);
+  const Finished wrong = presswork({"logs", "r1", "frist"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("first"), std::string::npos) << wrong.err;
+}
+
+TEST_F(Workflow, LogsOfACachedStageAreThoseOfTheRunThatDidTheWork) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  EXPECT_EQ(presswork({"logs", "r2", "first"}).out, presswork({"logs", "r1", "first"}).out);
+}
+
+TEST_F(Workflow, TheJournalHoldsEveryEvent) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  std::istringstream lines(slurp(workspace() / "runs/r1/events.jsonl"));
+  std::vector<std::string> kinds;
+  for (std::string line; std::getline(lines, line);) kinds.push_back(base::Json::parse(line)["kind"]);
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(kinds.front(), "run_started");
+  EXPECT_EQ(kinds.back(), "run_ended");
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "stage_succeeded"), 2);
+}
+
+TEST_F(Workflow, ResultsGoToStdoutAndProgressToStderr) {
+  const Finished finished = presswork({"run", two_stages()});
+  EXPECT_EQ(finished.out.find("started"), std::string::npos) << finished.out;
+  EXPECT_NE(finished.err.find("Z > first started: test/echo"), std::string::npos) << finished.err;
+  const Finished quiet = presswork({"run", two_stages(), "-q", "--no-cache"});
+  EXPECT_EQ(quiet.err, "");
+}
+
+TEST_F(Workflow, DoctorFindsAFlippedByte) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  ASSERT_EQ(presswork({"doctor"}).code, 0);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(workspace() / "store/objects")) {
+    if (!entry.is_regular_file()) continue;
+    std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
+    std::filesystem::resize_file(entry.path(), 1);
+  }
+  const Finished finished = presswork({"doctor"});
+  EXPECT_NE(finished.out.find("run the workflow again"), std::string::npos) << finished.out;
+}
+
+TEST_F(Workflow, AWorkspaceThatIsTakenIsExitCodeFour) {
+  const std::string slow = file("slow.yaml",
+                                "presswork: 1\nname: slow\nstages:\n"
+                                "  slow: {uses: test/echo, with: {milliseconds: 600000}}\n");
+  const pid_t first = spawn(command({"run", slow}), folder.path() / "first");
+  while (slurp(folder.path() / "first").find("slow started") == std::string::npos) usleep(10'000);
+  const Finished second = presswork({"run", slow});
+  EXPECT_EQ(second.code, 4) << second.err;
+  EXPECT_EQ(presswork({"status"}).code, 0) << "looking is possible all the same";
+  ::kill(first, SIGTERM);
+  EXPECT_EQ(wait_for(first), 143);
+}
+
+}  // namespace
+}  // namespace presswork::testing

@@ -1,0 +1,93 @@
+#include "orchestrator/cli/params.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "orchestrator/base/error.h"
+#include "support/child.h"
+
+namespace presswork::cli {
+namespace {
+
+using base::Json;
+
+base::ErrorCode code_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const base::Error& error) {
+    return error.code;
+  }
+  return base::ErrorCode::internal;
+}
+
+TEST(Assignment, SplitsAtTheFirstEqualsSign) {
+  EXPECT_EQ(split_assignment("model=/a=b", "-p"), (std::pair<std::string, std::string>("model", "/a=b")));
+  EXPECT_EQ(split_assignment("empty=", "-p").second, "");
+}
+
+TEST(Assignment, NeedsANameAndAnEqualsSign) {
+  EXPECT_EQ(code_of([] { split_assignment("model", "-p"); }), base::ErrorCode::usage);
+  EXPECT_EQ(code_of([] { split_assignment("=4", "-p"); }), base::ErrorCode::usage);
+}
+
+TEST(ReadValue, KeepsTextForParametersOfTypeString) {
+  EXPECT_EQ(read_value("4", {{"type", "string"}}), "4");
+  EXPECT_EQ(read_value("true", {{"type", "string"}}), "true");
+  EXPECT_EQ(read_value("\"quoted\"", {{"type", "string"}}), "\"quoted\"");
+}
+
+TEST(ReadValue, ReadsJsonForAllOtherTypes) {
+  EXPECT_EQ(read_value("4", {{"type", "integer"}}), 4);
+  EXPECT_EQ(read_value("0.5", {{"type", "number"}}), 0.5);
+  EXPECT_EQ(read_value("false", {{"type", "boolean"}}), false);
+  EXPECT_EQ(read_value("[\"a\", 1]", {{"type", "array"}}), Json::parse("[\"a\", 1]"));
+  EXPECT_EQ(read_value("{\"a\": 1}", {{"type", "object"}}), Json::parse("{\"a\": 1}"));
+}
+
+TEST(ReadValue, PrefersWhatASchemaOfSeveralTypesAllows) {
+  const Json schema = {{"type", {"string", "integer"}}};
+  EXPECT_EQ(read_value("4", schema), 4);
+  EXPECT_EQ(read_value("four", schema), "four");
+  EXPECT_EQ(read_value("0.5", schema), "0.5") << "no integer, so it is text";
+}
+
+TEST(ReadValue, UnderstandsAnEnumWithoutAType) {
+  EXPECT_EQ(read_value("fp16", {{"enum", {"fp16", "int8"}}}), "fp16");
+  EXPECT_EQ(read_value("8", {{"enum", {4, 8}}}), 8);
+}
+
+TEST(ReadValue, LeavesAMistakeToTheStagesOwnCheck) {
+  EXPECT_EQ(read_value("four", {{"type", "integer"}}), "four");
+}
+
+TEST(GivenParams, PutsTheCommandLineOverTheFile) {
+  const testing::TemporaryFolder folder;
+  const std::string file = folder.path() / "params.yaml";
+  std::ofstream(file) << "bits: 8\nmodel: \"m\"\nlist: [1, a]\n";
+  const Json given = given_params(file, {"bits=4"});
+  EXPECT_EQ(given["bits"], "4");
+  EXPECT_EQ(given["model"], "m");
+  EXPECT_EQ(given["list"], Json::parse("[1, \"a\"]"));
+}
+
+TEST(GivenParams, ReadsJsonFiles) {
+  const testing::TemporaryFolder folder;
+  const std::string file = folder.path() / "params.json";
+  std::ofstream(file) << "{\"bits\": 8}";
+  EXPECT_EQ(given_params(file, {}), Json::parse("{\"bits\": 8}"));
+}
+
+TEST(GivenParams, SaysWhatIsWrongWithTheFile) {
+  const testing::TemporaryFolder folder;
+  const std::string list = folder.path() / "list.json", broken = folder.path() / "broken.yaml";
+  std::ofstream(list) << "[1]";
+  std::ofstream(broken) << "a: [1\n";
+  EXPECT_EQ(code_of([&] { given_params(list, {}); }), base::ErrorCode::invalid_input);
+  EXPECT_EQ(code_of([&] { given_params(broken, {}); }), base::ErrorCode::invalid_input)
+      << "not invalid_workflow";
+  EXPECT_EQ(code_of([&] { given_params(folder.path() / "none.json", {}); }), base::ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace presswork::cli
