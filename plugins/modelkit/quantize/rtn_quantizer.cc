@@ -101,11 +101,11 @@ void quantize_group(const float* w, std::int64_t count, const QuantizationGrid& 
     return;
   }
   if (!grid.symmetric) {
-    offset = std::clamp(round_half_even(-std::min(range.low, 0.0f) / scale + low), low, high);
+    offset = std::clamp(round_half_even(-std::min(range.low, 0.0f) / scale) + low, low, high);
   }
   zero = static_cast<std::int8_t>(offset);
   for (std::int64_t i = 0; i < count; ++i) {
-    const float level = round_half_even(w[i] / scale + offset);
+    const float level = round_half_even(w[i] / scale) + offset;
     q[i] = static_cast<std::int8_t>(level < low ? low : level > high ? high : level);
   }
 }

@@ -64,8 +64,8 @@ def rtn(w, bits, group, symmetric):
     scale = np.where(zeros, np.float32(1), scale).astype(np.float32)
     zero = np.zeros_like(scale)
     if not symmetric:
-        zero = np.where(zeros, 0, np.rint(-np.minimum(g.min(-1, keepdims=True), 0) / scale + np.float32(low)))
-    q = np.clip(np.rint(g / scale + zero.astype(np.float32)), low, high)
+        zero = np.where(zeros, 0, np.rint(-np.minimum(g.min(-1, keepdims=True), 0) / scale) + low)
+    q = np.clip(np.rint(g / scale) + zero, low, high)
     return q.reshape(w.shape).astype(np.int8), scale[..., 0], zero[..., 0].astype(np.int8)
 
 
