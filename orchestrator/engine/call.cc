@@ -149,7 +149,6 @@ CallResult call_stage(const plugins::StageDescription& stage, const CallRequest&
   request.threads = static_cast<unsigned>(std::max(1, call.cores));
   request.run_facts = call.run_facts;
   files.create_directories(request.work_dir);
-  files.create_directories(request.scratch_dir);
 
   const fs::path log = request.log_path;
   executor.start(std::move(request));

@@ -44,8 +44,7 @@ void Runner::launch(std::size_t node) {
   running_[request.token] = node;
   try {
     base::FileSystem& files = base::real_file_system();
-    files.create_directories(folder / "work");
-    files.create_directories(around_.workspace.scratch(work.row.key));
+    files.create_directories(folder);
     files.create_directories(fs::path(work.attempt.log).parent_path());
     for (const auto& [name, input] : work.binding.inputs) {
       request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
@@ -69,7 +68,7 @@ void Runner::launch(std::size_t node) {
   request.nonce = executor::random_id();
   request.attempt = work.attempt.id;
   request.parameters = work.binding.with;
-  request.work_dir = folder / "work";
+  request.work_dir = folder;
   request.scratch_dir = around_.workspace.scratch(work.row.key);
   request.log_path = work.attempt.log;
   request.seed = plan_.workflow.nodes[node].stage()->seed;

@@ -44,7 +44,8 @@ struct StageRequest {
   std::map<std::string, InputFile> inputs;
   // For run: the stage's outputs by name; declaring any other is a failure.
   std::vector<std::string> output_names;
-  fs::path work_dir, scratch_dir;  // absolute, existing
+  fs::path work_dir;     // absolute, existing
+  fs::path scratch_dir;  // absolute; the host makes it when the stage asks for it
   fs::path log_path;               // stdout and stderr of the host are appended to it; "" = /dev/null
   std::uint64_t seed = 0;
   unsigned threads = 1;

@@ -66,7 +66,13 @@ struct Context::Functions {
 
   static const char* inputs(const pw_context* c) { return self(c).inputs_text_.c_str(); }
   static const char* work_dir(const pw_context* c) { return self(c).request_.work_dir.c_str(); }
-  static const char* scratch_dir(const pw_context* c) { return self(c).request_.scratch_dir.c_str(); }
+  // Made when it is first asked for: most stages never do, and a folder a stage is a cost that shows.
+  static const char* scratch_dir(const pw_context* c) {
+    const std::string& folder = self(c).request_.scratch_dir;
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    return failed ? nullptr : folder.c_str();
+  }
   static std::uint64_t seed(const pw_context* c) { return self(c).request_.seed; }
   static std::uint32_t threads(const pw_context* c) { return self(c).request_.threads; }
   static std::uint64_t memory(const pw_context* c) { return self(c).request_.memory; }

@@ -73,12 +73,13 @@ std::vector<pid_t> children_of(pid_t parent) {
   return children;
 }
 
-bool any_host_alive() {
+// A process whose environment names the workspace: a stage's host, or what it started.
+bool any_left_in(const fs::path& workspace) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-    std::ifstream file(entry.path() / "comm");
-    std::string name;
-    if (std::getline(file, name) && name == "presswork-host") return true;
+    std::ifstream file(entry.path() / "environ");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    if (text.find(workspace.string()) != std::string::npos) return true;
   }
   return false;
 }
@@ -122,9 +123,9 @@ Round disturb(const Options& options, const Facts& undisturbed, double delay, bo
     before = after;
   }
   if (before.digests != undisturbed.digests) return {false, "other digests"};
-  for (int i = 0; any_host_alive() && i < 50; ++i)
+  for (int i = 0; any_left_in(workspace) && i < 50; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  if (any_host_alive()) return {false, "a stage host is left running"};
+  if (any_left_in(workspace)) return {false, "a stage host is left running"};
   return {};
 }
 
