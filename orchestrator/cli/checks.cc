@@ -55,7 +55,7 @@ std::vector<Check> check_ledger(Session& session) {
   if (!runs.empty() && (runs.front().state == "interrupted" || runs.front().state == "running")) {
     checks.push_back({"warn", "runs", runs.front().id + " is " + runs.front().state,
                       "if no process runs it, go on with `presswork resume " + runs.front().id +
-                          session.workspace_argument() + "`"});
+                          session.same_arguments() + "`"});
   }
   return checks;
 }

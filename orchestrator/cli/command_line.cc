@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/help.h"
 #include "orchestrator/cli/signals.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/report/text.h"
@@ -78,12 +79,16 @@ struct Chosen {
 };
 
 void define(CLI::App& app, const std::vector<Verb>& verbs, Chosen& chosen) {
+  std::map<std::string, std::string> summaries;
+  for (const Verb& verb : verbs) summaries[verb.name] = verb.summary;
+  app.formatter(std::make_shared<HelpFormatter>(std::move(summaries)));
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", PRESSWORK_VERSION, "Print the version");
   app.footer("`presswork VERB --help` explains a verb, with an example.");
   add_common(app, chosen.common);
   for (const Verb& verb : verbs) {
     CLI::App* command = app.add_subcommand(verb.name, verb.summary);
+    command->group("Verbs");
     command->description(verb.description);
     command->footer("Example:\n" + verb.example);
     const auto work = verb.define(*command);

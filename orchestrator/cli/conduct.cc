@@ -39,7 +39,7 @@ bool required_check_failed(const engine::RunResult& result) {
 }
 
 int conclude(Session& session, const engine::RunResult& result, int signal_code) {
-  const std::string resume = "presswork resume " + result.run + session.workspace_argument();
+  const std::string resume = "presswork resume " + result.run + session.same_arguments();
   if (result.state == "succeeded" && !required_check_failed(result)) return kOk;
   if (result.state == "succeeded" || result.state == "failed") {
     if (!result.failed.empty()) spdlog::warn("once the cause is mended, go on with: {}", resume);

@@ -42,7 +42,7 @@ Verb graph_verb() {
         add_workflow(app, options->workflow);
         app.add_option("--format", options->format, "mermaid (default) or dot")
             ->type_name("FORMAT")
-            ->check(CLI::IsMember({"mermaid", "dot"}));
+            ->check(CLI::IsMember({"mermaid", "dot"}).description(""));
         return [options](Session& session) { return graph(session, *options); };
       }};
 }

@@ -103,7 +103,7 @@ Verb logs_verb() {
         app.add_option("STAGE", options->stage, "The stage's id in the workflow")->required()->type_name("");
         app.add_option("--attempt", options->attempt, "Not the latest attempt but this one")
             ->type_name("N")
-            ->check(CLI::Range(1, 1 << 20));
+            ->check(CLI::Range(1, 1 << 20).description(""));
         app.add_flag("--path", options->path, "Print the log file's path instead");
         return [options](Session& session) { return logs(session, *options); };
       }};

@@ -25,7 +25,7 @@ void add_limits(CLI::App& app, LimitOptions& options) {
   const std::string group = "Limits";
   app.add_option("--cores", options.cores, "Cores to use at once (default: all that this process may use)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(CLI::Range(1, 1 << 20).description(""))
       ->group(group);
   app.add_option("--memory", options.memory,
                  "Memory to use at once, like 8GiB (default: all of the machine's)")

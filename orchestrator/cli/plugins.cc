@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/help.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/report/table.h"
 #include "orchestrator/report/text.h"
@@ -57,7 +58,7 @@ report::Table parameter_table(const StageDescription& stage) {
 
 std::string full_text(const StageDescription& stage, const report::Style& style) {
   std::string text = style.bold(stage.id) + "  " + report::one_line(stage.title) + "\n";
-  if (!stage.description.empty()) text += "\n" + report::printable(stage.description) + "\n";
+  if (!stage.description.empty()) text += "\n" + wrap(report::printable(stage.description), 96);
   add_section(text, style, "PARAMETERS", parameter_table(stage));
   report::Table inputs({{""}, {""}, {""}, {""}});
   for (const auto& [name, input] : stage.inputs) {

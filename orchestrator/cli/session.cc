@@ -133,8 +133,25 @@ engine::Limits Session::limits(const LimitOptions& options) const {
   return limits;
 }
 
-std::string Session::workspace_argument() const {
-  return options_.workspace == CommonOptions().workspace ? "" : " --workspace " + options_.workspace;
+namespace {
+
+// As a shell wants it.
+std::string quoted(const std::string& word) {
+  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,=@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace
+
+std::string Session::same_arguments() const {
+  std::string arguments;
+  if (options_.workspace != CommonOptions().workspace)
+    arguments += " --workspace " + quoted(options_.workspace);
+  for (const std::string& path : options_.plugin_paths) arguments += " --plugin-path " + quoted(path);
+  return arguments;
 }
 
 }  // namespace presswork::cli

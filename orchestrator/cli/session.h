@@ -53,8 +53,8 @@ class Session {
   store::RunRow find_run(const std::string& id);
 
   engine::Limits limits(const LimitOptions& options) const;
-  // " --workspace DIR" when it is not the default: for commands shown to the user.
-  std::string workspace_argument() const;
+  // " --workspace DIR --plugin-path DIR", as far as they were given: for commands shown to the user.
+  std::string same_arguments() const;
 
   std::vector<fs::path> plugin_directories() const;
 

@@ -12,8 +12,15 @@ namespace presswork::report {
 
 std::string Screen::erase() const {
   if (shown_.empty()) return {};
+  // A terminal that became narrower since has wrapped the lines.
+  const auto columns = static_cast<std::size_t>(std::max(size_().columns, 1));
+  std::size_t rows = 0;
+  for (const std::string& line : shown_) {
+    const std::size_t width = display_width(line);
+    rows += width == 0 ? 1 : (width + columns - 1) / columns;
+  }
   // To the first column of the block's first line, then clear to the end of the screen.
-  return "\r\x1b[" + std::to_string(shown_.size()) + "A\x1b[J";
+  return "\r\x1b[" + std::to_string(rows) + "A\x1b[J";
 }
 
 std::string Screen::draw() const {

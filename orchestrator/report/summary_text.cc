@@ -19,6 +19,7 @@ std::string duration(double seconds) {
 }
 
 std::string words(std::string name) {
+  if (name == "bytes") return "size";
   std::replace(name.begin(), name.end(), '_', ' ');
   return one_line(name);
 }
@@ -67,6 +68,22 @@ std::string change_of(const Change& change) {
   return format_signed_percent((change.after / change.before - 1) * 100);
 }
 
+// Both with as many decimals as the larger one needs for four digits, so that they can be compared by eye.
+std::pair<std::string, std::string> pair_of(const Change& change) {
+  const bool whole = std::floor(change.before) == change.before && std::floor(change.after) == change.after;
+  if (whole || is_bytes(change.unit)) {
+    return {format_metric(change.before, change.unit), format_metric(change.after, change.unit)};
+  }
+  const double larger = std::max(std::fabs(change.before), std::fabs(change.after));
+  const int decimals = std::clamp(3 - static_cast<int>(std::floor(std::log10(larger))), 0, 6);
+  const auto text = [&](double value) {
+    char digits[400];
+    std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
+    return format_metric(Json(digits), "") + (change.unit.empty() ? "" : " " + one_line(change.unit));
+  };
+  return {text(change.before), text(change.after)};
+}
+
 std::string changes_text(const Summary& summary, const Style& style) {
   using Align = Table::Align;
   Table table({{""},
@@ -74,8 +91,8 @@ std::string changes_text(const Summary& summary, const Style& style) {
                {style.bold("AFTER"), Align::right},
                {style.bold("CHANGE"), Align::right}});
   for (const Change& change : summary.changes) {
-    table.add({words(change.name), format_metric(change.before, change.unit),
-               format_metric(change.after, change.unit), change_of(change)});
+    const auto [before, after] = pair_of(change);
+    table.add({words(change.name), before, after, change_of(change)});
   }
   return table.empty() ? "" : "\n" + table.text();
 }
@@ -86,7 +103,7 @@ std::string checklist_text(const Summary& summary, const Style& style) {
   for (const engine::ChecklistResult& item : summary.checklist) {
     const std::string state = item.state == "not_run" ? "not run" : item.state;
     table.add({style.state(state), one_line(item.title) + (item.required ? " (required)" : ""),
-               style.dim(truncate(one_line(item.why), 80))});
+               item.state == "pass" ? "" : style.dim(truncate(one_line(item.why), 80))});
   }
   return "\n" + style.bold("CHECKLIST") + "\n" + table.text();
 }
@@ -137,8 +154,11 @@ std::string format_metric(const Json& value, const std::string& unit) {
 
 std::string to_text(const Summary& summary, const Style& style) {
   std::string out = "run " + style.bold(one_line(summary.run.id)) + " of " + one_line(summary.run.workflow) +
-                    " " + style.state(summary.run.state) + (summary.run.ended.empty() ? ", " : " in ") +
-                    duration(summary.seconds) + "\n";
+                    " " + style.state(summary.run.state);
+  // An interrupted run has no end, and waits without working.
+  if (!summary.run.ended.empty()) out += " in " + duration(summary.seconds);
+  if (summary.run.state == "running") out += ", for " + duration(summary.seconds);
+  out += "\n";
   if (!summary.run.message.empty()) out += printable(summary.run.message) + "\n";
   out += "\n" + stages_text(summary, style) + changes_text(summary, style) + checklist_text(summary, style);
   Table paths({{""}, {""}});

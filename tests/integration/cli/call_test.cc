@@ -6,8 +6,8 @@ namespace {
 class Call : public Command {};
 
 TEST_F(Call, PrintsStatusMetricsAndOutputs) {
-  const Finished finished =
-      presswork({"call", "test/echo", "--with", "value=4", "--with", "fail=", "--out", "result", "--json"});
+  const Finished finished = presswork({"call", "test/echo", "--with", "file=in", "--with", "value=4",
+                                       "--with", "fail=", "--out", "result", "--json"});
   EXPECT_EQ(finished.code, 0) << finished.err;
   const base::Json json = finished.json();
   EXPECT_EQ(json["status"], "succeeded");
@@ -20,27 +20,31 @@ TEST_F(Call, PrintsStatusMetricsAndOutputs) {
 
 TEST_F(Call, ReadsParametersFromAFileAndFromStandardInput) {
   file("with.json", "{\"value\": 5}");
-  EXPECT_EQ(presswork({"call", "test/echo", "--with-json", "with.json", "--json"}).json()["metrics"]["value"],
-            5);
-  EXPECT_EQ(presswork({"call", "test/echo", "--with-json", "-", "--json"}, "{\"value\": 6}")
+  EXPECT_EQ(presswork({"call", "test/echo", "--with", "file=in", "--with-json", "with.json", "--json"})
                 .json()["metrics"]["value"],
-            6);
+            5);
   EXPECT_EQ(
-      presswork({"call", "test/echo", "--with-json", "-", "--with", "value=7", "--json"}, "{\"value\": 6}")
+      presswork({"call", "test/echo", "--with", "file=in", "--with-json", "-", "--json"}, "{\"value\": 6}")
+          .json()["metrics"]["value"],
+      6);
+  EXPECT_EQ(
+      presswork({"call", "test/echo", "--with", "file=in", "--with-json", "-", "--with", "value=7", "--json"},
+                "{\"value\": 6}")
           .json()["metrics"]["value"],
       7);
 }
 
 TEST_F(Call, GivesInputsToTheStage) {
   file("text.txt", "hello\n");
-  const Finished finished =
-      presswork({"call", "test/echo", "--input", "model=text.txt", "--out", "result", "--json"});
+  const Finished finished = presswork(
+      {"call", "test/echo", "--with", "file=in", "--input", "model=text.txt", "--out", "result", "--json"});
   EXPECT_EQ(finished.code, 0) << finished.err;
   EXPECT_TRUE(base::Json::parse(slurp(folder.path() / "result/text.json"))["inputs"].contains("model"));
 }
 
 TEST_F(Call, SaysWhyAStageFailed) {
-  const Finished finished = presswork({"call", "test/echo", "--with", "fail=broken", "--json"});
+  const Finished finished =
+      presswork({"call", "test/echo", "--with", "file=in", "--with", "fail=broken", "--json"});
   EXPECT_EQ(finished.code, 1);
   const base::Json json = finished.json();
   EXPECT_EQ(json["status"], "failed");
@@ -51,17 +55,19 @@ TEST_F(Call, SaysWhyAStageFailed) {
 }
 
 TEST_F(Call, RefusesParametersThatTheStageDoesNotHave) {
-  const Finished finished = presswork({"call", "test/echo", "--with", "vale=4", "--json"});
+  const Finished finished =
+      presswork({"call", "test/echo", "--with", "file=in", "--with", "vale=4", "--json"});
   EXPECT_EQ(finished.code, 2);
   EXPECT_EQ(finished.json()["status"], "failed");
   EXPECT_EQ(finished.json()["error"]["code"], "invalid_input");
-  EXPECT_EQ(presswork({"call", "test/echo", "--with", "steps=many"}).code, 2);
-  EXPECT_EQ(presswork({"call", "test/echo", "--input", "model=nowhere"}).code, 2);
+  EXPECT_EQ(presswork({"call", "test/echo", "--with", "file=in", "--with", "steps=many"}).code, 2);
+  EXPECT_EQ(presswork({"call", "test/echo", "--with", "file=in", "--input", "model=nowhere"}).code, 2);
   EXPECT_EQ(presswork({"call", "test/nothing"}).code, 2);
 }
 
 TEST_F(Call, ShowsACrashAsThatStagesFailure) {
-  const Finished finished = presswork({"call", "test/echo", "--with", "fail_times=1", "--json"});
+  const Finished finished =
+      presswork({"call", "test/echo", "--with", "file=in", "--with", "fail_times=1", "--json"});
   EXPECT_EQ(finished.code, 1);
   EXPECT_EQ(finished.json()["status"], "crashed");
 }

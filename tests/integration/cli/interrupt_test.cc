@@ -12,16 +12,17 @@ class Interrupt : public Command {
                 "params:\n"
                 "  pause: {type: integer, default: 0}\n"
                 "stages:\n"
-                "  quick: {uses: test/echo}\n"
+                "  quick: {uses: test/echo, with: {file: slow.yaml}}\n"
                 "  slow:\n"
                 "    uses: test/echo\n"
                 "    inputs: {model: quick.text}\n"
-                "    with: {milliseconds: 3000, steps: 3000}\n");
+                "    with: {milliseconds: 1000, steps: 100, file: slow.yaml}\n");
   }
 
   // Starts the workflow, sends the signal once the slow stage runs, and gives the exit code.
   int interrupted_by(int signal) {
     const std::filesystem::path log = folder.path() / "log";
+    std::filesystem::remove(log);
     const pid_t pid = spawn(command({"run", workflow()}), log);
     while (slurp(log).find("slow started") == std::string::npos) usleep(5'000);
     ::kill(pid, signal);

@@ -12,18 +12,19 @@ class Workflow : public Command {
                 "params:\n"
                 "  number: {type: integer, default: 7}\n"
                 "stages:\n"
-                "  first: {uses: test/echo, with: {value: \"${{ params.number }}\"}}\n"
+                "  first: {uses: test/echo, with: {value: \"${{ params.number }}\", file: two.yaml}}\n"
                 "  second:\n"
                 "    uses: test/echo\n"
-                "    inputs: {model: first.text}\n");
+                "    inputs: {model: first.text}\n"
+                "    with: {file: two.yaml}\n");
   }
   std::string failing() const {
     return file("failing.yaml",
                 "presswork: 1\n"
                 "name: failing\n"
                 "stages:\n"
-                "  good: {uses: test/echo}\n"
-                "  bad: {uses: test/echo, after: [good], with: {fail: broken}}\n");
+                "  good: {uses: test/echo, with: {file: failing.yaml}}\n"
+                "  bad: {uses: test/echo, after: [good], with: {fail: broken, file: failing.yaml}}\n");
   }
 };
 
@@ -164,7 +165,7 @@ TEST_F(Workflow, DoctorFindsAFlippedByte) {
 TEST_F(Workflow, AWorkspaceThatIsTakenIsExitCodeFour) {
   const std::string slow = file("slow.yaml",
                                 "presswork: 1\nname: slow\nstages:\n"
-                                "  slow: {uses: test/echo, with: {milliseconds: 600000}}\n");
+                                "  slow: {uses: test/echo, with: {milliseconds: 600000, file: slow.yaml}}\n");
   const pid_t first = spawn(command({"run", slow}), folder.path() / "first");
   while (slurp(folder.path() / "first").find("slow started") == std::string::npos) usleep(10'000);
   const Finished second = presswork({"run", slow});

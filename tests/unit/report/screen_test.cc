@@ -46,6 +46,16 @@ TEST(Screen, CutsTheBlockToTheTerminalSoThatItNeverWraps) {
   EXPECT_EQ(recorder.text, "a lo…\n  an…\n");
 }
 
+TEST(Screen, ErasesLinesThatANarrowerTerminalHasWrapped) {
+  Recorder recorder;
+  Screen screen = recorder.screen(true);
+  screen.set_live({"twelve chars", "short"});
+  recorder.size.columns = 8;
+  recorder.text.clear();
+  screen.clear_live();
+  EXPECT_EQ(recorder.text, "\r\x1b[3A\x1b[J");
+}
+
 TEST(Screen, HasNoBlockWhereTheCursorCannotMove) {
   Recorder recorder;
   Screen screen = recorder.screen(false);

@@ -122,7 +122,7 @@ TEST_F(SummaryOfARun, ComparesHeadlinesAndTheSizesOfTheFirstAndTheLastModel) {
             "loss                20        21        +5.00 %\n"
             "\n"
             "CHECKLIST\n"
-            "pass  loss within 10 % (required)  x = 1.05\n"
+            "pass  loss within 10 % (required)\n"
             "\n"
             "model   " +
                 model + "\n" + "report  /w/report.md\n");
