@@ -21,9 +21,9 @@ std::unique_ptr<engine::Observer> make_progress(Session& session) {
   return report::make_plain_progress(session.screen(), session.clock(), verbosity);
 }
 
-void print_summary(Session& session, const engine::RunResult& result) {
+void print_summary(Session& session, const engine::Plan& plan, const engine::RunResult& result) {
   report::Summary summary = report::summarize(result.run, session.ledger(), session.artifacts(),
-                                              session.catalogue(), session.clock());
+                                              session.catalogue(), session.clock(), &plan);
   summary.checklist = result.checklist;
   if (const auto file = report_file(session, result.run)) summary.report = *file;
   if (session.options().json) {
@@ -51,7 +51,7 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 
 }  // namespace
 
-int conduct(Session& session, const engine::Plan&, const Go& go) {
+int conduct(Session& session, const engine::Plan& plan, const Go& go) {
   const store::Workspace& workspace = session.workspace();
   const auto lock = store::WorkspaceLock::acquire(workspace);
   engine::RunResult result;
@@ -67,7 +67,7 @@ int conduct(Session& session, const engine::Plan&, const Go& go) {
                  observer, stop});
     signal_code = signals.exit_code();
   }
-  print_summary(session, result);
+  print_summary(session, plan, result);
   session.output().flush();  // before the hints on stderr, so that a terminal shows them last
   return conclude(session, result, signal_code);
 }

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
@@ -11,17 +12,22 @@ namespace presswork::cli {
 
 namespace {
 
+// Nothing when a plugin of the run is no longer there: its stages are in the ledger all the same.
+std::optional<engine::Plan> plan_of(Session& session, const store::RunRow& run) {
+  try {
+    return engine::restore_plan(run.plan, session.catalogue());
+  } catch (const base::Error&) {
+    return std::nullopt;
+  }
+}
+
 int status(Session& session, const std::string& id) {
   const store::RunRow run = session.find_run(id);
-  report::Summary summary =
-      report::summarize(run.id, session.ledger(), session.artifacts(), session.catalogue(), session.clock());
+  const std::optional<engine::Plan> plan = plan_of(session, run);
+  report::Summary summary = report::summarize(run.id, session.ledger(), session.artifacts(),
+                                              session.catalogue(), session.clock(), plan ? &*plan : nullptr);
+  if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
   if (const auto file = report_file(session, run.id)) summary.report = *file;
-  try {
-    const engine::Plan plan = engine::restore_plan(run.plan, session.catalogue());
-    summary.checklist = engine::evaluate_checklist(plan, session.ledger(), run.id);
-  } catch (const base::Error&) {
-    // A plugin of the run is no longer there: its stages are in the ledger all the same.
-  }
   if (session.options().json) {
     session.output().json(report::to_json(summary));
   } else {

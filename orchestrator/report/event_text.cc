@@ -89,8 +89,9 @@ std::string decision(const engine::Event& event, const Style& style) {
 }
 
 std::string started(const engine::Event& event, const Style& style) {
-  std::string line = style.glyph("▸", ">") + " " + one_line(event.instance) +
-                     " started: " + one_line(text_of(event.data, "uses"));
+  std::string line = style.glyph("▸", ">") + " " + one_line(event.instance) + " started";
+  const std::string uses = one_line(text_of(event.data, "uses"));
+  if (uses != one_line(event.instance)) line += ": " + uses;  // a stage that is called has no other name
   const double attempt = number_of(event.data, "attempt");
   if (attempt > 1) line += " (attempt " + std::to_string(static_cast<long>(attempt)) + ")";
   const std::string why = text_of(event.data, "why");

@@ -120,10 +120,32 @@ std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
   return change;
 }
 
+std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeSummary> nodes) {
+  std::map<std::string, NodeSummary> by_id;
+  for (NodeSummary& node : nodes) by_id.emplace(node.id, std::move(node));
+  std::vector<NodeSummary> ordered;
+  for (const std::size_t index : plan.order) {
+    const workflow::Node& planned = plan.workflow.nodes[index];
+    const auto it = by_id.find(planned.id);
+    if (it != by_id.end()) {
+      ordered.push_back(std::move(it->second));
+      by_id.erase(it);
+      continue;
+    }
+    NodeSummary pending;
+    pending.id = planned.id;
+    pending.uses = planned.stage() == nullptr ? "" : planned.stage()->uses;
+    pending.state = "pending";
+    ordered.push_back(std::move(pending));
+  }
+  for (auto& [id, node] : by_id) ordered.push_back(std::move(node));
+  return ordered;
+}
+
 }  // namespace
 
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
-                  const plugins::Catalogue& catalogue, base::Clock& clock) {
+                  const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan) {
   const auto row = ledger.run(run);
   if (!row)
     throw base::Error(base::ErrorCode::not_found, "there is no run " + run,
@@ -148,6 +170,7 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
     }
     summary.nodes.push_back(std::move(node));
   }
+  if (plan != nullptr) summary.nodes = in_order_of(*plan, std::move(summary.nodes));
   summary.changes = changes_of(summary.nodes);
   const bool sized = std::any_of(summary.changes.begin(), summary.changes.end(),
                                  [](const Change& change) { return is_bytes(change.unit); });

@@ -59,9 +59,13 @@ struct Summary {
   std::filesystem::path report;  // filled in by the caller
 };
 
-// Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines.
+// Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines. With
+// a plan the nodes stand in its order, and those that the run has not come to are pending; without one they
+// stand in the order in which the run came to them. That order decides which measurement is the first and
+// which the last.
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
-                  const plugins::Catalogue& catalogue, base::Clock& clock);
+                  const plugins::Catalogue& catalogue, base::Clock& clock,
+                  const engine::Plan* plan = nullptr);
 
 std::string to_text(const Summary& summary, const Style& style);
 base::Json to_json(const Summary& summary);
