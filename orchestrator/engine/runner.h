@@ -38,6 +38,8 @@ class Runner {
     store::AttemptRow attempt;
     int cores = 1;
     std::uint64_t memory = 0;
+    int failures =
+        0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
     std::string why;                                     // it runs
     executor::Outcome outcome;

@@ -204,10 +204,10 @@ bool retries_on(const workflow::Retry& retry, executor::Ending ending) {
   return std::find(retry.on.begin(), retry.on.end(), name) != retry.on.end();
 }
 
-// Doubles with each attempt, up to the cap.
-milliseconds backoff_after(const workflow::Retry& retry, int attempt) {
+// Doubles with each failure, up to the cap.
+milliseconds backoff_after(const workflow::Retry& retry, int failures) {
   milliseconds wait = retry.backoff;
-  for (int i = 1; i < attempt && wait < retry.backoff_cap; ++i) wait *= 2;
+  for (int i = 1; i < failures && wait < retry.backoff_cap; ++i) wait *= 2;
   return std::min(wait, retry.backoff_cap);
 }
 
@@ -250,8 +250,8 @@ void Runner::attempt_failed(std::size_t node) {
     return;
   }
   const workflow::Retry& retry = plan_.workflow.nodes[node].stage()->retry;
-  if (work.attempt.number < retry.attempts && retries_on(retry, outcome.ending)) {
-    const milliseconds wait = backoff_after(retry, work.attempt.number);
+  if (++work.failures < retry.attempts && retries_on(retry, outcome.ending)) {
+    const milliseconds wait = backoff_after(retry, work.failures);
     work.not_before = around_.clock.monotonic() + wait;
     work.phase = Phase::waiting;
     work.why = "attempt " + std::to_string(work.attempt.number) + " ended: " + outcome.message;

@@ -1,5 +1,6 @@
 #include "orchestrator/engine/worker.h"
 
+#include <exception>
 #include <utility>
 
 namespace presswork::engine {
@@ -42,7 +43,12 @@ void Worker::loop() {
     jobs_.pop_front();
     working_ = true;
     lock.unlock();
-    Continuation continuation = job();
+    Continuation continuation;
+    try {
+      continuation = job();
+    } catch (...) {
+      continuation = [thrown = std::current_exception()] { std::rethrow_exception(thrown); };
+    }
     lock.lock();
     working_ = false;
     finished_.push_back(std::move(continuation));

@@ -19,7 +19,7 @@ class Worker {
   ~Worker();  // lets the job in hand end, drops the others
 
   // Runs `job` on the worker's thread; what it returns is to be called on the engine's thread. Jobs run in
-  // order. A job must not throw.
+  // order. What a job throws is thrown again by its continuation.
   void submit(std::function<Continuation()> job);
 
   std::vector<Continuation> take_finished();

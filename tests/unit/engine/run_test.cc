@@ -259,6 +259,17 @@ TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitt
   EXPECT_EQ(attempts[1].outcome, "interrupted");
 }
 
+TEST_F(EngineTest, AnAttemptThatDiedWithTheOrchestratorDoesNotCountAgainstTheRetries) {
+  const char* const yaml =
+      "stages: {a: {uses: test/work, with: {fails: crashed}, retry: {attempts: 2, on: [crashed]}}}\n";
+  struct Death {};
+  executor->on_outcome = [](const executor::StageRequest&) { throw Death(); };
+  EXPECT_THROW(run(yaml), Death);
+  open();
+  const auto result = resume(ledger->runs()[0].id);
+  EXPECT_EQ(result.state, "succeeded");  // fails once, and has one retry left
+}
+
 TEST_F(EngineTest, AResumeKeepsItsOwnWorkEvenWithTheCacheOff) {
   options.use_cache = false;
   struct Death {};
