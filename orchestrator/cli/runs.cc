@@ -11,7 +11,7 @@ namespace {
 
 int runs(Session& session) {
   session.need_workspace();
-  const std::vector<store::RunRow> rows = session.ledger().runs();
+  const std::vector<store::RunRow> rows = session.runs();
   if (session.options().json) {
     base::Json list = base::Json::array();
     for (const store::RunRow& run : rows) {

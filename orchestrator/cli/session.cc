@@ -72,7 +72,12 @@ const plugins::StageDescription& Session::stage(const std::string& id) {
               near.empty() ? "list the stages with `presswork plugins`" : "did you mean " + near + "?");
 }
 
-fs::path Session::workspace_root() const { return fs::absolute(options_.workspace).lexically_normal(); }
+fs::path Session::workspace_root() const {
+  if (options_.workspace.empty()) {
+    throw Error(ErrorCode::usage, "--workspace names no folder", "is a shell variable empty that should name it?");
+  }
+  return fs::absolute(options_.workspace).lexically_normal();
+}
 
 bool Session::has_workspace() const {
   std::error_code error;
@@ -102,16 +107,27 @@ void Session::need_workspace() const {
               "`presswork run` makes one; --workspace DIR names another place");
 }
 
+std::vector<store::RunRow> Session::runs() {
+  std::vector<store::RunRow> rows = ledger().runs();
+  const bool alive = store::lock_holder(workspace()).has_value();
+  for (store::RunRow& run : rows) {
+    if (run.state != "running" || alive) continue;
+    run.state = "interrupted";
+    run.message = "its process died";
+  }
+  return rows;
+}
+
 store::RunRow Session::find_run(const std::string& id) {
   need_workspace();
-  const std::vector<store::RunRow> runs = ledger().runs();
-  if (runs.empty()) {
+  const std::vector<store::RunRow> rows = runs();
+  if (rows.empty()) {
     throw Error(ErrorCode::not_found, "there are no runs yet in " + workspace_root().string(),
                 "start one with `presswork run FILE`");
   }
-  if (id.empty()) return runs.front();
+  if (id.empty()) return rows.front();
   std::vector<std::string> ids;
-  for (const store::RunRow& run : runs) {
+  for (const store::RunRow& run : rows) {
     if (run.id == id) return run;
     ids.push_back(run.id);
   }

@@ -26,6 +26,8 @@ int status(Session& session, const std::string& id) {
   const std::optional<engine::Plan> plan = plan_of(session, run);
   report::Summary summary = report::summarize(run.id, session.ledger(), session.artifacts(),
                                               session.catalogue(), session.clock(), plan ? &*plan : nullptr);
+  summary.run.state = run.state;
+  summary.run.message = run.message;
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
   if (const auto file = report_file(session, run.id)) summary.report = *file;
   if (session.options().json) {

@@ -1,9 +1,5 @@
 #include "orchestrator/engine/binding.h"
 
-#include <unistd.h>
-
-#include <atomic>
-
 #include "orchestrator/base/error.h"
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/engine/cache_key.h"
@@ -19,10 +15,8 @@ namespace {
 
 // The metrics of an instance as an artifact of type `metrics`: a file metrics.json.
 std::string publish_metrics(const Json& metrics, store::ArtifactStore& artifacts) {
-  static std::atomic<unsigned> counter{0};
   base::FileSystem& files = base::real_file_system();
-  const fs::path folder =
-      artifacts.root() / "tmp" / ("metrics-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+  const fs::path folder = artifacts.root() / "tmp" / ("metrics-" + executor::random_id());
   files.create_directories(folder);
   const fs::path file = folder / "metrics.json";
   files.write(file, metrics.dump(2) + "\n");
@@ -102,6 +96,20 @@ bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore
 void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStore& artifacts) {
   for (const auto& [name, output] : checkpoint.outputs) {
     if (!artifacts.verify(output.digest, false).empty()) artifacts.discard(output.digest);
+  }
+}
+
+void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo) {
+  const auto changed = [](const std::string& what) {
+    return Error(ErrorCode::stage_failed, what + " changed while the stage ran",
+                 "resume the run once nothing writes to it any more");
+  };
+  for (const auto& [name, digest] : binding.path_digests.items()) {
+    const std::string path = binding.with.at(name).get<std::string>();
+    if (artifacts.digest_of(path, memo, false) != digest) throw changed(path);
+  }
+  for (const auto& [name, input] : binding.inputs) {
+    if (!artifacts.verify(input.digest, false).empty()) throw changed("input " + name);
   }
 }
 

@@ -38,6 +38,10 @@ bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore
 // Forgets those outputs that are not, so that their stage can publish them anew.
 void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStore& artifacts);
 
+// What lies outside the store can change while a stage reads it; its result would then stand under the key of
+// something else. Throws Error{stage_failed} naming the input.
+void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo);
+
 // Brings what a stage declared into the store, every output that it describes. Throws Error{stage_failed}
 // when one is missing.
 std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,

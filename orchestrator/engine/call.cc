@@ -25,10 +25,14 @@ Json bind_call(const plugins::StageDescription& stage, const Json& given) {
       const std::string near = base::nearest(wrong.key, wrong.allowed);
       if (!near.empty()) hint = "did you mean " + near + "? " + hint;
     }
-    Error error(ErrorCode::invalid_input,
-                "parameter " + (wrong.pointer.empty() ? "object" : wrong.pointer) + " of " + stage.id + " " +
-                    wrong.message,
-                hint);
+    std::string message = stage.id + ": " + wrong.pointer + " " + wrong.message;
+    if (wrong.kind == "required") {
+      message = stage.id + " needs the parameter " + wrong.key;
+      hint = "give it with --with " + wrong.key + "=VALUE";
+    } else if (wrong.kind == "additionalProperties") {
+      message = stage.id + " has no parameter " + wrong.key;
+    }
+    Error error(ErrorCode::invalid_input, message, hint);
     if (first) {
       first->others.push_back(std::move(error));
     } else {
@@ -104,6 +108,15 @@ executor::Outcome wait_for(executor::Executor& executor, const std::string& stag
   }
 }
 
+// Before the stage has worked for hours, not after.
+void refuse_existing(const plugins::StageDescription& stage, const fs::path& out) {
+  for (const std::string& name : base::real_file_system().list(out)) {
+    if (!stage.outputs.contains(fs::path(name).stem().string())) continue;
+    throw Error(ErrorCode::invalid_input, (out / name).string() + " exists already",
+                "give another folder with --out");
+  }
+}
+
 // Moves what the stage wrote from its work folder to out/<name>, keeping a file's extension.
 std::map<std::string, fs::path> deliver(const executor::Outcome& outcome, const fs::path& out) {
   base::FileSystem& files = base::real_file_system();
@@ -114,10 +127,6 @@ std::map<std::string, fs::path> deliver(const executor::Outcome& outcome, const 
       continue;
     }
     const fs::path target = out / (output.name + output.path.extension().string());
-    if (files.status(target)) {
-      throw Error(ErrorCode::invalid_input, target.string() + " exists already",
-                  "give another folder with --out");
-    }
     files.rename(output.path, target);
     delivered[output.name] = target;
   }
@@ -135,6 +144,7 @@ CallResult call_stage(const plugins::StageDescription& stage, const CallRequest&
   request.inputs = bind_files(stage, call.inputs);
   files.create_directories(call.out);
   const fs::path out = fs::canonical(call.out);
+  refuse_existing(stage, out);
   request.attempt = executor::random_id();
   const fs::path folder = out / (".presswork-call-" + request.attempt);
   request.token = 1;

@@ -43,6 +43,14 @@ ChecklistResult evaluate_item(const workflow::ChecklistItem& item, const workflo
   return result;
 }
 
+std::vector<ChecklistResult> evaluate_checklist(const Plan& plan, const Instances& instances) {
+  std::vector<ChecklistResult> results;
+  for (const workflow::ChecklistItem& item : plan.workflow.checklist) {
+    results.push_back(evaluate_item(item, values_of(plan, instances)));
+  }
+  return results;
+}
+
 }  // namespace
 
 Instances read_instances(const Plan& plan, store::Ledger& ledger, const std::string& run) {
@@ -82,12 +90,7 @@ std::vector<std::string> ancestors(const Plan& plan, std::size_t node) {
 
 std::vector<ChecklistResult> evaluate_checklist(const Plan& plan, store::Ledger& ledger,
                                                 const std::string& run) {
-  const Instances instances = read_instances(plan, ledger, run);
-  std::vector<ChecklistResult> results;
-  for (const workflow::ChecklistItem& item : plan.workflow.checklist) {
-    results.push_back(evaluate_item(item, values_of(plan, instances)));
-  }
-  return results;
+  return evaluate_checklist(plan, read_instances(plan, ledger, run));
 }
 
 Json run_facts(const Plan& plan, store::Ledger& ledger, const std::string& run,
@@ -125,7 +128,11 @@ Json run_facts(const Plan& plan, store::Ledger& ledger, const std::string& run,
     }
   }
   facts["checklist"] = Json::array();
-  for (const ChecklistResult& item : evaluate_checklist(plan, ledger, run)) {
+  Instances known = read_instances(plan, ledger, run);
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (!wanted(plan.workflow.nodes[i].id)) known[i] = {};
+  }
+  for (const ChecklistResult& item : evaluate_checklist(plan, known)) {
     facts["checklist"].push_back({{"title", item.title},
                                   {"check", item.expression},
                                   {"required", item.required},

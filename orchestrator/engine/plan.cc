@@ -4,6 +4,8 @@
 #include <boost/graph/topological_sort.hpp>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/base/file_system.h"
+#include "orchestrator/engine/instance.h"
 
 namespace presswork::engine {
 
@@ -48,6 +50,39 @@ Plan assemble(workflow::Workflow workflow, std::string text, const plugins::Cata
   return plan;
 }
 
+bool reads_only_params(const workflow::Template& with) {
+  for (const auto& hole : with.holes()) {
+    for (const workflow::Name& name : hole.expression.names()) {
+      if (name.parts.front() != "params") return false;
+    }
+  }
+  return true;
+}
+
+// Stages whose parameters depend on the workflow's alone are checked before anything runs, and so are the
+// files that they name.
+void check_known_parameters(const Plan& plan) {
+  const Instances none(plan.workflow.nodes.size());
+  for (std::size_t i = 0; i < plan.workflow.nodes.size(); ++i) {
+    const workflow::Node& node = plan.workflow.nodes[i];
+    if (node.stage() == nullptr || !reads_only_params(node.stage()->with)) continue;
+    try {
+      const Json with = bind_parameters(plan, i, none);
+      for (const std::string& name : input_path_parameters(*plan.stages[i], with)) {
+        const std::string path = with[name].get<std::string>();
+        if (!base::real_file_system().status(path)) {
+          throw Error(
+              ErrorCode::invalid_input, node.id + ": there is no " + path,
+              "correct the parameter " + name + " of the stage, or the workflow parameter that it comes from",
+              node.where);
+        }
+      }
+    } catch (const Error& error) {
+      throw Error(ErrorCode::invalid_input, error.message, error.hint, error.where);
+    }
+  }
+}
+
 }  // namespace
 
 Json Plan::to_json() const {
@@ -59,6 +94,7 @@ Plan make_plan(std::string text, const std::filesystem::path& file, const Json& 
   workflow::Workflow workflow = workflow::parse(text, file);
   Plan plan = assemble(std::move(workflow), std::move(text), catalogue);
   plan.params = workflow::resolve_params(plan.workflow, given, directory);
+  check_known_parameters(plan);
   return plan;
 }
 

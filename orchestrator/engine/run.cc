@@ -38,9 +38,15 @@ void clean_up(const Surroundings& around) {
   }
   around.artifacts.sweep();
   base::FileSystem& files = base::real_file_system();
-  if (!files.status(around.workspace.attempts())) return;
-  for (const std::string& name : files.list(around.workspace.attempts())) {
+  const auto names_in = [&](const std::filesystem::path& folder) {
+    return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
+  };
+  for (const std::string& name : names_in(around.workspace.attempts())) {
     files.remove_all(around.workspace.attempts() / name);
+  }
+  // Scratch of work that is done; that of work which is not, a resume goes on with.
+  for (const std::string& key : names_in(around.workspace.scratch(""))) {
+    if (around.ledger.checkpoint(key)) files.remove_all(around.workspace.scratch(key));
   }
 }
 

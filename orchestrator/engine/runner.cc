@@ -72,6 +72,9 @@ void Runner::load_history() {
     if (found == history_.end()) continue;
     row.attempts = found->second.attempts;
     if (found->second.state == "succeeded") ours_.insert(node);
+    if (found->second.state == "succeeded" || found->second.state == "cached") continue;
+    row.state = "pending";  // failed, skipped or cut off before: to be judged anew
+    record(row);
   }
 }
 
@@ -197,20 +200,28 @@ void Runner::look_up(std::size_t node) {
 void Runner::admit() {
   if (stop_heeded_ > 0) return;
   const auto moment = around_.clock.monotonic();
-  for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const std::size_t node = *it;
+  const std::set<std::size_t> candidates = waiting_;
+  for (std::size_t node : candidates) {
     Work& work = works_[node];
+    if (work.not_before > moment) continue;
+    if (keys_in_work_.contains(work.row.key)) {
+      work.held = true;  // the same work is being done for another stage
+      continue;
+    }
+    if (work.held) {
+      work.held = false;
+      waiting_.erase(node);
+      look_up(node);  // it may have been done by now
+      if (!waiting_.contains(node)) continue;
+    }
     const workflow::Resources& wanted = plan_.workflow.nodes[node].stage()->resources;
     const int usual = plan_.stages[node]->parallel ? options_.limits.cores : 1;
     work.cores = std::clamp(wanted.cores.value_or(usual), 1, options_.limits.cores);
     work.memory = wanted.memory.value_or(0);
     const bool fits = cores_used_ + work.cores <= options_.limits.cores &&
                       (options_.limits.memory == 0 || memory_used_ + work.memory <= options_.limits.memory);
-    if (!fits || work.not_before > moment) {
-      ++it;
-      continue;
-    }
-    it = waiting_.erase(it);
+    if (!fits) continue;
+    waiting_.erase(node);
     start_attempt(node);
   }
 }
@@ -253,8 +264,9 @@ milliseconds Runner::patience() const {
   milliseconds patience(running_.empty() && waiting_.empty() ? 1000 : 100);
   const auto moment = around_.clock.monotonic();
   for (std::size_t node : waiting_) {
-    const auto left = std::chrono::duration_cast<milliseconds>(works_[node].not_before - moment);
-    patience = std::clamp(left, milliseconds(0), patience);
+    // Only a pause before a retry ends by itself; for cores and memory, some stage has to end first.
+    if (works_[node].not_before <= moment) continue;
+    patience = std::min(patience, std::chrono::ceil<milliseconds>(works_[node].not_before - moment));
   }
   return patience;
 }
@@ -308,11 +320,15 @@ RunResult Runner::conclude() {
 
 // After an error of our own: leaves no child behind. The ledger's last commit stands.
 void Runner::abandon() noexcept {
+  // The first error is the one to tell.
   try {
-    if (open_) around_.ledger.roll_back();
     for (const auto& [token, node] : running_) around_.executor.kill(token);
     for (int i = 0; i < 50 && around_.executor.running() > 0; ++i) around_.executor.poll(milliseconds(100));
-  } catch (...) {  // the first error is the one to tell
+  } catch (...) {
+  }
+  try {
+    if (open_) around_.ledger.roll_back();
+  } catch (...) {
   }
 }
 

@@ -41,7 +41,8 @@ class Runner {
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
-    std::string why;                                     // it runs
+    bool held = false;  // until the same work, being done for another stage, has ended
+    std::string why;    // it runs
     executor::Outcome outcome;
   };
 
@@ -64,6 +65,8 @@ class Runner {
   void on(const executor::HostEvent& event);
   void on(executor::Outcome outcome);
   void publish(std::size_t node);
+  void release(std::size_t node);
+  void discard_attempt(std::size_t node, bool with_scratch);
   void succeed(std::size_t node, std::map<std::string, store::OutputRow> outputs);
   void attempt_failed(std::size_t node);
   void fail(std::size_t node, State state, const std::string& code, const base::Error& error);
@@ -89,6 +92,7 @@ class Runner {
   std::vector<std::vector<std::size_t>> dependents_;  // by node
   std::deque<std::size_t> ready_;                     // all needs ended, not judged yet
   std::set<std::size_t> waiting_;                     // for cores and memory, in the order of the document
+  std::set<std::string> keys_in_work_;                // of what runs or is being published
   std::map<std::uint64_t, std::size_t> running_;      // token -> node
   std::map<std::string, store::DecisionRow> replay_;  // decisions that an earlier session of the run made
   std::map<std::string, store::InstanceRow> history_;

@@ -18,6 +18,7 @@ void Runner::start_attempt(std::size_t node) {
   work.phase = Phase::running;
   cores_used_ += work.cores;
   memory_used_ += work.memory;
+  keys_in_work_.insert(work.row.key);
   instances_[node].state = State::running;
   work.attempt = {};
   work.attempt.run = run_;
@@ -129,6 +130,7 @@ void Runner::publish(std::size_t node) {
   worker_.submit([this, node]() -> Worker::Continuation {
     Work& work = works_[node];
     try {
+      refuse_changed_inputs(work.binding, around_.artifacts, around_.ledger);
       auto outputs = store_outputs(*plan_.stages[node], work.outcome, around_.artifacts, around_.ledger,
                                    options_.rehash);
       return [this, node, outputs] { succeed(node, outputs); };
@@ -138,7 +140,7 @@ void Runner::publish(std::size_t node) {
         outcome.ending = error.code == ErrorCode::io || error.code == ErrorCode::no_space
                              ? executor::Ending::infrastructure
                              : executor::Ending::failed;
-        outcome.code = error.code == ErrorCode::stage_failed ? "missing_output" : base::to_string(error.code);
+        outcome.code = error.code == ErrorCode::stage_failed ? "result_refused" : base::to_string(error.code);
         outcome.message = error.message;
         outcome.hint = error.hint;
         attempt_failed(node);
@@ -166,9 +168,7 @@ void Runner::succeed(std::size_t node, std::map<std::string, store::OutputRow> o
   work.attempt.ended = now();
   record(work.attempt);
 
-  running_.erase(work.outcome.token);
-  cores_used_ -= work.cores;
-  memory_used_ -= work.memory;
+  release(node);
   work.phase = Phase::idle;
   instances_[node].state = State::succeeded;
   Json outputs_json = Json::object();
@@ -183,13 +183,32 @@ void Runner::succeed(std::size_t node, std::map<std::string, store::OutputRow> o
         {"peak_memory_bytes", checkpoint.peak_memory_bytes}});
   instances_[node].checkpoint = std::move(checkpoint);
   end(node);
-  // What the attempt left is of no use once the checkpoint is on disk.
-  after_commit_.push_back([this, folder = around_.workspace.attempts() / work.attempt.id,
-                           scratch = around_.workspace.scratch(work.row.key)] {
-    worker_.submit([folder, scratch]() -> Worker::Continuation {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-      fs::remove_all(scratch, ignored);
+  discard_attempt(node, true);
+}
+
+void Runner::release(std::size_t node) {
+  const Work& work = works_[node];
+  running_.erase(work.outcome.token);
+  cores_used_ -= work.cores;
+  memory_used_ -= work.memory;
+  keys_in_work_.erase(work.row.key);
+}
+
+// What an attempt left is of no use once its end is on disk; its scratch, once the checkpoint is. The scratch
+// is moved aside at once, so that the same work may begin again while the worker still removes it.
+void Runner::discard_attempt(std::size_t node, bool with_scratch) {
+  after_commit_.push_back([this, folder = around_.workspace.attempts() / works_[node].attempt.id,
+                           scratch = around_.workspace.scratch(works_[node].row.key), with_scratch] {
+    fs::path aside = folder;
+    aside += ".scratch";
+    std::error_code none;
+    if (with_scratch) fs::rename(scratch, aside, none);
+    worker_.submit([folder, aside]() -> Worker::Continuation {
+      try {
+        base::real_file_system().remove_all(folder);
+        base::real_file_system().remove_all(aside);
+      } catch (const Error&) {  // clean_up() tries again at the next start
+      }
       return [] {};
     });
   });
@@ -224,16 +243,8 @@ void Runner::attempt_failed(std::size_t node) {
   work.attempt.hint = outcome.hint;
   work.attempt.ended = now();
   record(work.attempt);
-  running_.erase(outcome.token);
-  cores_used_ -= work.cores;
-  memory_used_ -= work.memory;
-  after_commit_.push_back([this, folder = around_.workspace.attempts() / work.attempt.id] {
-    worker_.submit([folder]() -> Worker::Continuation {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-      return [] {};
-    });
-  });
+  release(node);
+  discard_attempt(node, false);
 
   const Json news = {{"uses", work.row.uses},    {"state", executor::to_string(outcome.ending)},
                      {"code", outcome.code},     {"message", outcome.message},
@@ -257,6 +268,8 @@ void Runner::attempt_failed(std::size_t node) {
     work.why = "attempt " + std::to_string(work.attempt.number) + " ended: " + outcome.message;
     instances_[node].state = State::pending;
     waiting_.insert(node);
+    work.row.state = "pending";
+    record(work.row);
     Json retried = news;
     retried["retry_in_ms"] = wait.count();
     tell("stage_failed", node, std::move(retried));

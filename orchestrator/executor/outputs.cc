@@ -57,9 +57,15 @@ std::optional<OutputProblem> check_produced(const StageRequest& request, const D
   return std::nullopt;
 }
 
-std::optional<OutputProblem> check_reference(const DeclaredOutput& output) {
+std::optional<OutputProblem> check_reference(const StageRequest& request, const DeclaredOutput& output) {
   if (!output.path.is_absolute()) return problem(output, "is not an absolute path", "make it absolute");
   if (!fs::exists(output.path)) return problem(output, "does not exist", "check the path that was given");
+  for (const fs::path& own : {request.work_dir, request.scratch_dir}) {
+    if (is_inside(fs::weakly_canonical(output.path), fs::weakly_canonical(own))) {
+      return problem(output, "lies in a folder that goes when the attempt ends",
+                     "declare it with output(), which keeps it");
+    }
+  }
   return std::nullopt;
 }
 
@@ -75,7 +81,7 @@ std::optional<OutputProblem> check_outputs(const StageRequest& request,
                      "add it to \"outputs\" of the stage's description");
     }
     try {
-      if (auto found = output.reference ? check_reference(output) : check_produced(request, output))
+      if (auto found = output.reference ? check_reference(request, output) : check_produced(request, output))
         return found;
       for (std::size_t j = 0; j < i && !output.reference; ++j) {
         const fs::path& other = outputs[j].path;

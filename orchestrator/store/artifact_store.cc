@@ -39,6 +39,7 @@ struct ArtifactStore::Pending {
   fs::path produced;
   std::vector<FoundFile> files;
   Manifest manifest;
+  bool remade = false;  // an object of it was not in the store, or damaged there
 };
 
 ArtifactStore::ArtifactStore(base::FileSystem& file_system, fs::path root)
@@ -108,7 +109,9 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
       artifact.manifest.files.push_back(entry);
       const fs::path object = object_path(entry.sha256);
       make_room(object, objects);
-      if (!store_object(file, entry) && known_durable(object)) continue;
+      const bool made = store_object(file, entry);
+      artifact.remade = artifact.remade || made;
+      if (!made && known_durable(object)) continue;
       objects.entries.push_back(object);
       objects.folders.insert(object.parent_path());
     }
@@ -121,6 +124,9 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
     const Manifest& manifest = artifact.manifest;
     published.push_back({manifest.digest(), manifest.bytes(), manifest.files.size()});
     write_manifest(manifest, published.back().digest, manifests);
+    // A tree that is there already is made of objects that were lost or damaged.
+    const fs::path tree = tree_path(published.back().digest);
+    if (artifact.remade && file_system_.status(tree)) file_system_.remove_all(tree);
   }
   settle(manifests);
   for (const fs::path& path : produced) StagedPath gone(file_system_, path);
@@ -144,8 +150,17 @@ ArtifactStore::Pending ArtifactStore::examine(const fs::path& produced) const {
 // the whole artifact is in, so that a failed publication can be repeated. A file that has other names is
 // copied: whoever holds those could write to it.
 bool ArtifactStore::store_object(const FoundFile& found, const FileEntry& entry) {
-  if (object_intact(entry)) return false;
   const fs::path object = object_path(entry.sha256);
+  if (object_intact(entry)) {
+    if (file_system_.sha256(object) == entry.sha256) return false;
+    // Damaged in place, size and all: the good copy at hand takes its name; trees are made anew from it.
+    const StagedPath copy(file_system_, staging_->fresh());
+    file_system_.copy(found.real, copy.path);
+    file_system_.set_mode(copy.path, read_only);
+    file_system_.sync(copy.path);
+    file_system_.rename(copy.path, object);
+    return true;
+  }
   if (found.status.links == 1) {
     file_system_.sync(found.real);
     if (file_system_.hard_link(found.real, object) == base::Linked::yes) return true;

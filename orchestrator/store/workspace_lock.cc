@@ -85,7 +85,7 @@ std::optional<LockHolder> live_holder(const std::string& text) {
   }
   const std::string pid = std::to_string(holder->pid);
   throw Error(ErrorCode::locked, what + "process " + pid + " since " + holder->since + ": " + holder->command,
-              "wait for it, or stop it: `presswork cancel RUN`, or `kill " + pid + "`");
+              "wait for it, or stop it with `kill " + pid + "`; what it has finished is kept");
 }
 
 class HeldLock : public WorkspaceLock {

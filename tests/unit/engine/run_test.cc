@@ -61,10 +61,55 @@ TEST_F(EngineTest, AnInputFileThatChangedIsOtherWork) {
   EXPECT_EQ(executor->started.size(), 2u);
 }
 
-TEST_F(EngineTest, AMissingInputFileFailsTheStageWithItsName) {
-  const auto result = run("stages: {a: {uses: test/work, with: {path: nowhere.txt}}}\n");
+TEST_F(EngineTest, AMissingInputFileIsFoundBeforeAnythingRuns) {
+  try {
+    run("stages: {a: {uses: test/work, with: {path: nowhere.txt}}}\n");
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::ErrorCode::invalid_input);
+    EXPECT_THAT(error.message, HasSubstr("nowhere.txt"));
+  }
+  EXPECT_TRUE(ledger->runs().empty());
+}
+
+TEST_F(EngineTest, AParameterThatTheStageRefusesIsFoundBeforeAnythingRuns) {
+  EXPECT_THROW(run("params: {n: {type: list, default: []}}\n"
+                   "stages: {a: {uses: test/work}, b: {uses: test/work, after: [a], with: {times: \"${{ "
+                   "params.n }}\"}}}\n"),
+               base::Error);
+  EXPECT_TRUE(executor->started.empty());
+}
+
+TEST_F(EngineTest, EqualWorkIsDoneOnceEvenWhenBothStagesAreReadyTogether) {
+  const auto result =
+      run("stages: {a: {uses: test/work, with: {text: x}}, b: {uses: test/work, with: {text: x}}}\n");
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_EQ(executor->started.size(), 1u);
+  EXPECT_THAT(recorder.lines, Contains("stage_cached b"));
+}
+
+TEST_F(EngineTest, AnInputThatChangesWhileItsStageRunsIsNotTakenForTheOldOne) {
+  std::ofstream(folder / "data.txt") << "one";
+  executor->on_outcome = [this](const executor::StageRequest&) {
+    std::ofstream(folder / "data.txt") << "other";
+  };
+  const auto result = run("stages: {a: {uses: test/work, with: {path: data.txt}}}\n");
   EXPECT_EQ(result.state, "failed");
-  EXPECT_THAT(ledger->run(result.run)->message, HasSubstr("nowhere.txt"));
+  EXPECT_THAT(ledger->run(result.run)->message, HasSubstr("changed while the stage ran"));
+}
+
+TEST_F(EngineTest, AnObjectDamagedInPlaceIsMendedByRunningAgain) {
+  run(chain);
+  for (const auto& entry : fs::recursive_directory_iterator(workspace.store() / "objects")) {
+    if (!entry.is_regular_file() || base::real_file_system().read(entry.path()) != "BA") continue;
+    fs::permissions(entry.path(), fs::perms::owner_all);
+    std::ofstream(entry.path(), std::ios::in | std::ios::out) << "XX";
+  }
+  open();
+  options.use_cache = false;
+  const auto result = run(chain);
+  EXPECT_EQ(text(result.run, "b"), "BA");
+  EXPECT_EQ(text(result.run, "c"), "CBA");
 }
 
 TEST_F(EngineTest, AStageThatIsNotCacheableRunsEachTime) {
