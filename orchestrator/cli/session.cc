@@ -74,7 +74,8 @@ const plugins::StageDescription& Session::stage(const std::string& id) {
 
 fs::path Session::workspace_root() const {
   if (options_.workspace.empty()) {
-    throw Error(ErrorCode::usage, "--workspace names no folder", "is a shell variable empty that should name it?");
+    throw Error(ErrorCode::usage, "--workspace names no folder",
+                "is a shell variable empty that should name it?");
   }
   return fs::absolute(options_.workspace).lexically_normal();
 }
