@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "unit/engine/harness.h"
+#include "unit/store/support.h"
 
 namespace presswork::testing {
 namespace {
@@ -283,6 +284,40 @@ TEST_F(EngineTest, TheFirstStopRequestEndsChildrenAndLeavesAResumableRun) {
   EXPECT_EQ(resumed.state, "succeeded");
   EXPECT_EQ(executor->started.size(), 2u);  // b and c
   EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, TheFirstStopRequestLetsAResultBeKeptAndTheSecondDoesNotWaitForIt) {
+  for (const int requests : {1, 2}) {
+    open();
+    executor->on_outcome = [this, requests](const executor::StageRequest&) { stop = requests; };
+    const std::string text = "text " + std::to_string(requests);
+    const auto result = run("stages: {a: {uses: test/work, with: {text: " + text + "}}}\n");
+    EXPECT_EQ(ledger->instances(result.run)[0].state, requests == 1 ? "succeeded" : "pending");
+    EXPECT_EQ(ledger->attempts(result.run)[0].outcome, requests == 1 ? "succeeded" : "cancelled");
+    open();
+    EXPECT_EQ(resume(result.run).state, "succeeded");
+  }
+}
+
+TEST_F(EngineTest, AStopRequestDoesNotWaitForTheDigestOfAnInputFile) {
+  std::ofstream(folder / "data.txt") << "data";
+  struct StopsWhileItHashes : store::testing::FaultyFileSystem {
+    std::string sha256(const fs::path& path, const std::function<void(std::size_t)>& progress) override {
+      *stop = 1;
+      const std::string digest = FaultyFileSystem::sha256(path, progress);
+      ++hashed;
+      return digest;
+    }
+    engine::StopRequest* stop;
+    int hashed = 0;
+  } file_system;
+  file_system.stop = &stop;
+  artifacts = std::make_unique<store::ArtifactStore>(file_system, workspace.store());
+  const auto result = run("stages: {a: {uses: test/work, with: {path: data.txt}}}\n");
+  EXPECT_EQ(result.state, "interrupted");
+  EXPECT_EQ(file_system.hashed, 0);
+  open();
+  EXPECT_EQ(resume(result.run).state, "succeeded");
 }
 
 TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitted) {
