@@ -187,7 +187,7 @@ void Runner::look_up(std::size_t node) {
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
     in_transaction();
     around_.ledger.forget_checkpoint(work.row.key);
-    discard_unsound(*checkpoint, around_.artifacts);
+    discard_later(std::move(*checkpoint));
     checkpoint.reset();
     work.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {
@@ -207,6 +207,14 @@ void Runner::look_up(std::size_t node) {
   instances_[node].checkpoint = std::move(checkpoint);
   work.row.started = own ? history_.at(id(node)).started : now();
   end(node);
+}
+
+// Reads all of the damaged artifacts, so beside the loop; the worker does it before it publishes them anew.
+void Runner::discard_later(store::CheckpointRow checkpoint) {
+  worker_.submit([this, checkpoint = std::move(checkpoint)]() -> Worker::Continuation {
+    discard_unsound(checkpoint, around_.artifacts);
+    return [] {};
+  });
 }
 
 void Runner::admit() {

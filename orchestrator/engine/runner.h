@@ -55,6 +55,7 @@ class Runner {
   void prepare(std::size_t node);
   store::ByteProgress unless_stopped(int request) const;
   void look_up(std::size_t node);
+  void discard_later(store::CheckpointRow checkpoint);
   void admit();
   void start_attempt(std::size_t node);
   void launch(std::size_t node);
