@@ -27,7 +27,9 @@ std::vector<fs::path> fixtures() {
   for (const auto& entry : fs::directory_iterator(kRoot / "tests/data/fixtures")) {
     if (fs::exists(entry.path() / "expected.safetensors")) folders.push_back(entry.path());
   }
-  folders.push_back(kRoot.parent_path() / "shared/fixtures/mixtral");
+  for (const char* large : {"gemma3", "mixtral"}) {
+    folders.push_back(kRoot.parent_path() / "shared/fixtures" / large);
+  }
   std::sort(folders.begin(), folders.end());
   return folders;
 }

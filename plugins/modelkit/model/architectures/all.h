@@ -6,10 +6,14 @@
 
 namespace presswork::modelkit {
 
-extern const Architecture kGemma2, kGemma3, kLlama, kMistral, kMixtral, kPhi3, kQwen2, kQwen3;
+extern const Architecture kCohere, kCohere2, kGemma, kGemma2, kGemma3, kGlm, kGlm4, kGptJ, kGptNeoX, kGranite,
+    kLlama, kMistral, kMixtral, kNemotron, kOlmo2, kPhi, kPhi3, kQwen2, kQwen2Moe, kQwen3, kQwen3Moe,
+    kSmolLm3, kStableLm, kStarcoder2;
 
 inline const Architecture* const kArchitectures[] = {
-    &kGemma2, &kGemma3, &kLlama, &kMistral, &kMixtral, &kPhi3, &kQwen2, &kQwen3,
+    &kCohere,  &kCohere2, &kGemma,    &kGemma2,  &kGemma3,   &kGlm,      &kGlm4,     &kGptJ,
+    &kGptNeoX, &kGranite, &kLlama,    &kMistral, &kMixtral,  &kNemotron, &kOlmo2,    &kPhi,
+    &kPhi3,    &kQwen2,   &kQwen2Moe, &kQwen3,   &kQwen3Moe, &kSmolLm3,  &kStableLm, &kStarcoder2,
 };
 
 }  // namespace presswork::modelkit
