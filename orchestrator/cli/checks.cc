@@ -80,7 +80,7 @@ std::vector<Check> check_store(Session& session) {
   const std::string count = std::to_string(digests.size());
   if (checks.empty())
     checks.push_back(
-        {"ok", "store", count + (count == "1" ? " artifact" : " artifacts") + ", all there", ""});
+        {"ok", "store", count + (count == "1" ? " artifact" : " artifacts") + ", all there with the right sizes", ""});
   return checks;
 }
 
