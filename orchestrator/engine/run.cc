@@ -11,10 +11,7 @@ namespace presswork::engine {
 using base::Error;
 using base::ErrorCode;
 
-namespace {
-
-// What runs that died left behind: processes, open attempts, work folders. The caller holds the lock, so
-// nothing of it is alive by right.
+// The caller holds the lock, so nothing of it is alive by right.
 void clean_up(const Surroundings& around) {
   const std::string now = base::to_utc_string(around.clock.now());
   const auto open = around.ledger.open_attempts();
@@ -49,6 +46,8 @@ void clean_up(const Surroundings& around) {
     if (around.ledger.checkpoint(key)) files.remove_all(around.workspace.scratch(key));
   }
 }
+
+namespace {
 
 void refuse_what_cannot_fit(const Plan& plan, const Limits& limits) {
   for (const workflow::Node& node : plan.workflow.nodes) {
