@@ -29,6 +29,7 @@ void Board::follow(const engine::Event& event, Time now) {
     *this = {};
     begun_ = now;
     announced_ = static_cast<std::size_t>(std::max(0.0, number_of(event.data, "stages")));
+    counts_.kept = static_cast<std::size_t>(std::max(0.0, number_of(event.data, "kept")));
   } else if (kind == "stage_started") {
     start(event, now);
   } else if (kind == "stage_waiting") {
@@ -132,6 +133,7 @@ std::vector<std::string> count_words(const Board& board) {
   if (counts.failed > 0) words.push_back(number(counts.failed) + " failed");
   if (!board.running().empty()) words.push_back(number(board.running().size()) + " running");
   if (!board.waiting().empty()) words.push_back(number(board.waiting().size()) + " waiting");
+  if (counts.kept > 0) words.push_back(number(counts.kept) + " kept");
   if (counts.cached > 0) words.push_back(number(counts.cached) + " cached");
   if (counts.skipped > 0) words.push_back(number(counts.skipped) + " skipped");
   return words;

@@ -31,9 +31,10 @@ struct WaitingStage {
 
 struct Counts {
   std::size_t total = 0;  // stages known so far: a loop may bring more
+  std::size_t kept = 0;   // by a resume, from before
   std::size_t succeeded = 0, cached = 0, failed = 0, skipped = 0, cancelled = 0;
 
-  std::size_t done() const { return succeeded + cached + failed + skipped; }
+  std::size_t done() const { return kept + succeeded + cached + failed + skipped; }
 };
 
 class Board {

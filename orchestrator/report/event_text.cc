@@ -124,6 +124,12 @@ std::string describe(const engine::Event& event, const Style& style, Verbosity v
            one_line(text_of(event.data, "workflow")) + (flag_of(event.data, "resumed") ? ", resumed" : "");
   }
   if (kind == "decision_made") return decision(event, style, width);
+  if (kind == "stage_rolled_back") {
+    const bool done = text_of(event.data, "state") == "succeeded";
+    const std::string how = text_of(event.data, "message");
+    return style.yellow(style.glyph("↩", "<")) + " " + pad_right(one_line(event.instance), width) + "  " +
+           (done ? "rolled back" : style.red("could not be rolled back") + ": " + one_line(how));
+  }
   if (kind == "loop_iteration" || kind == "loop_ended" || kind == "selected") {
     return loop_text(event, style, width);
   }

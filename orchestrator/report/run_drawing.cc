@@ -132,13 +132,14 @@ std::string before_last_part(const std::string& id) {
   return last.size() == id.size() ? std::string() : id.substr(0, id.size() - last.size() - 1);
 }
 
-DrawnNode::Shape shape_of(const InstanceRow& row, const Run& run) {
-  if (!run.branch(row.id).empty()) return DrawnNode::Shape::decision;
-  return row.uses.empty() ? DrawnNode::Shape::decision : DrawnNode::Shape::stage;
+DrawnNode::Shape shape_of(const InstanceRow& row) {
+  if (row.kind == "decision") return DrawnNode::Shape::decision;
+  if (row.kind == "loop") return DrawnNode::Shape::loop;
+  return row.kind == "select" ? DrawnNode::Shape::select : DrawnNode::Shape::stage;
 }
 
 std::set<std::string> needs_of(const InstanceRow& row) {
-  std::set<std::string> needs;
+  std::set<std::string> needs(row.needs.begin(), row.needs.end());
   if (row.inputs.is_object()) {
     for (const auto& [name, input] : row.inputs.items()) {
       const std::string made_by = text_of(input, "instance");
@@ -150,6 +151,7 @@ std::set<std::string> needs_of(const InstanceRow& row) {
 
 std::string label_of(const InstanceRow& row, const std::string& from) {
   std::string label;
+  if (!row.inputs.is_object()) return label;
   for (const auto& [name, input] : row.inputs.items()) {
     if (text_of(input, "instance") != from) continue;
     const std::string output = text_of(input, "output");
@@ -189,7 +191,7 @@ void add_run(Drawing& drawing, const RunToDraw& run) {
     DrawnNode node;
     node.id = id;
     node.label = last_part(id);
-    node.shape = shape_of(*by_node[id].front(), index);
+    node.shape = shape_of(*by_node[id].front());
     node.parent = drawing.find(parent_of(id));
     node.stacked = by_node[id].size() > 1;
     drawing.add(std::move(node));
@@ -238,7 +240,7 @@ Drawing drawing_of(const RunToDraw& run) {
       DrawnNode node;
       node.id = row.id;
       node.label = last_part(row.id);
-      node.shape = shape_of(row, index);
+      node.shape = shape_of(row);
       node.parent = parent;
       at = drawing.add(std::move(node));
     }
@@ -247,7 +249,10 @@ Drawing drawing_of(const RunToDraw& run) {
   for (const InstanceRow& row : run.instances) {
     for (const std::string& need : needs_of(row)) {
       const std::size_t from = drawing.find(need);
-      if (from != kNoNode) drawing.edges.push_back({from, drawing.find(row.id), true, label_of(row, need)});
+      if (from == kNoNode) continue;
+      const std::string label = label_of(row, need);
+      const bool branch = label.empty() && drawing.nodes[from].shape == DrawnNode::Shape::decision;
+      drawing.edges.push_back({from, drawing.find(row.id), branch || !label.empty(), label});
     }
   }
   mark_critical_path(drawing);

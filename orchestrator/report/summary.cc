@@ -18,8 +18,6 @@ double elapsed(const store::RunRow& run, base::Clock& clock) {
       .value_or(0);
 }
 
-bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
-
 void look_up(OutputSummary& output, store::ArtifactStore& artifacts) {
   try {
     output.bytes = artifacts.manifest(output.digest).bytes();
@@ -175,20 +173,16 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
   summary.seconds = elapsed(*row, clock);
   std::map<std::string, std::string> branches;
   for (const store::DecisionRow& decision : ledger.decisions(run)) branches[decision.id] = decision.branch;
-  for (const store::InstanceRow& instance : ledger.instances(run)) {
+  for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
     NodeSummary node;
     node.id = instance.id;
     node.uses = instance.uses;
     node.state = instance.state;
     node.cause = instance.cause;
     node.attempts = instance.attempts;
-    node.kind = instance.uses.empty() ? "decision" : "stage";
+    node.kind = instance.kind;
     if (const auto it = branches.find(instance.id); it != branches.end()) node.branch = it->second;
-    if (is_good(instance.state) && !instance.key.empty()) {
-      if (const auto checkpoint = ledger.checkpoint(instance.key)) {
-        add_checkpoint(node, *checkpoint, catalogue);
-      }
-    }
+    if (checkpoint) add_checkpoint(node, *checkpoint, catalogue);
     summary.nodes.push_back(std::move(node));
   }
   if (plan != nullptr) summary.nodes = in_order_of(*plan, std::move(summary.nodes));
