@@ -66,6 +66,19 @@ struct LogSumExp {
   double negative_log_likelihood(std::size_t row) const;
 };
 
+// Two models' logits of the same rows, arriving in column slices: their log-sum-exps, the most likely entry
+// of each, and the Kullback-Leibler divergence, all without a whole row being there at once.
+struct Divergence {
+  LogSumExp baseline, model;
+  std::vector<double> cross;  // sum of exp(b - largest b) * (b - m) over the entries so far
+  std::vector<std::int32_t> baseline_top, model_top;  // first entry with the largest logit
+
+  explicit Divergence(std::size_t rows);
+  std::size_t rows() const { return cross.size(); }
+  // KL(baseline || model) = sum of p_b * (log p_b - log p_m), in nats, float64.
+  double kullback_leibler(std::size_t row) const;
+};
+
 class Compute {
  public:
   virtual ~Compute() = default;
@@ -108,6 +121,10 @@ class Compute {
   // Takes logits [R, n] of the vocabulary's entries [first, first + n) into `state`; targets [R] are ids.
   virtual void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
                            std::span<const std::int32_t> targets) = 0;
+
+  // The same for two models' logits [R, n] of the same entries.
+  virtual void divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                          std::span<const std::int32_t> targets) = 0;
 
   virtual bool all_finite(const Matrix& x) = 0;
 };

@@ -1,14 +1,11 @@
 #include "plugins/modelkit/data/token_windows.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <memory>
 #include <numeric>
 #include <utility>
 
+#include "plugins/modelkit/data/digest.h"
 #include "plugins/modelkit/data/random.h"
 #include "plugins/modelkit/data/text.h"
 #include "presswork/error.h"
@@ -73,19 +70,9 @@ TokenWindows::TokenWindows(std::vector<std::int32_t> ids, std::size_t length, st
 }
 
 std::string TokenWindows::digest() const {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned size = 0;
-  const auto bytes = std::as_bytes(ids());
-  if (EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw Error("internal", "SHA-256 cannot be computed", "");
-  }
-  std::string text = "sha256:";
-  for (unsigned i = 0; i < size; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    text += kDigits[hash[i] >> 4];
-    text += kDigits[hash[i] & 15];
-  }
-  return text;
+  Sha256 hash;
+  hash.update(std::as_bytes(ids()));
+  return hash.text();
 }
 
 TokenWindows sample_windows(const Tokenizer& tokenizer, std::vector<std::string> documents,

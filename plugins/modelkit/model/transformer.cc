@@ -7,24 +7,6 @@
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
-namespace {
-
-constexpr std::size_t kHeadSlice = 4096;  // vocabulary entries packed at once
-constexpr std::size_t kHeadRows = 256;    // rows whose logits are held at once
-
-// The part [first, first + count) of the head as a linear of its own.
-std::shared_ptr<const PackedLinear> pack_slice(Compute& compute, const LinearWeight& head, std::size_t first,
-                                               std::size_t count) {
-  LinearSource source;
-  source.out = count;
-  source.in = static_cast<std::size_t>(head.in);
-  source.rows = [&head, first](std::size_t from, std::size_t to, float* target) {
-    head.dequantize(static_cast<std::int64_t>(first + from), static_cast<std::int64_t>(first + to), target);
-  };
-  return compute.pack(source);
-}
-
-}  // namespace
 
 Transformer::Transformer(Compute& compute, const ModelSource& source)
     : compute_(compute),
@@ -43,13 +25,18 @@ Transformer::Transformer(Compute& compute, const ModelSource& source)
 }
 
 Matrix Transformer::embed(std::span<const std::int32_t> ids, std::size_t tokens) {
+  const Matrix states = compute_.allocate(ids.size(), static_cast<std::size_t>(config().hidden));
+  embed(states, ids, tokens);
+  return states;
+}
+
+void Transformer::embed(const Matrix& states, std::span<const std::int32_t> ids, std::size_t tokens) {
   if (tokens > positions_) {
     positions_ = std::bit_ceil(tokens);
     rope_ = make_rope_table(compute_, config(), positions_);
   }
   const std::string module(architecture_of(config()).embedding);
   const TensorView& table = source_.checkpoint().tensor(module + ".weight");
-  const Matrix states = compute_.allocate(ids.size(), static_cast<std::size_t>(config().hidden));
   compute_.gather(states,
                   {table.dtype, table.bytes.data(), static_cast<std::size_t>(table.shape.at(0)),
                    static_cast<std::size_t>(table.shape.at(1))},
@@ -59,12 +46,11 @@ Matrix Transformer::embed(std::span<const std::int32_t> ids, std::size_t tokens)
     throw Error("not_finite", "the embedding holds NaN or infinity", module + ".weight",
                 "write or download the model again");
   }
-  return states;
 }
 
 DecoderLayer Transformer::layer(std::int64_t index) const {
   DecoderLayer loaded(compute_, source_, index);
-  if (index + 1 < layers()) source_.checkpoint().prefetch(layer_prefix(config(), index + 1));
+  if (index + 1 < layers()) prefetcher_.start(source_.checkpoint(), layer_prefix(config(), index + 1));
   return loaded;
 }
 
@@ -76,6 +62,25 @@ void Transformer::final_norm(const Matrix& states) const {
   }
 }
 
+LinearWeight Transformer::head() const { return source_.linear(head_linear(config()).module); }
+
+std::shared_ptr<const PackedLinear> Transformer::head_part(const LinearWeight& head, std::size_t first,
+                                                           std::size_t count) const {
+  LinearSource source;
+  source.out = count;
+  source.in = static_cast<std::size_t>(head.in);
+  source.rows = [&head, first](std::size_t from, std::size_t to, float* target) {
+    head.dequantize(static_cast<std::int64_t>(first + from), static_cast<std::int64_t>(first + to), target);
+  };
+  return compute_.pack(source);
+}
+
+void Transformer::logits(const Matrix& out, const Matrix& states, const PackedLinear& part) const {
+  compute_.linear(out, states, part);
+}
+
+void Transformer::release_head() const { source_.checkpoint().release(head_linear(config()).module); }
+
 Matrix Transformer::logits(const Matrix& states) {
   const LinearSite site = head_linear(config());
   const Matrix out = compute_.allocate(states.rows, static_cast<std::size_t>(site.out));
@@ -86,21 +91,20 @@ Matrix Transformer::logits(const Matrix& states) {
 std::vector<double> Transformer::negative_log_likelihood(const Matrix& states,
                                                          std::span<const std::int32_t> targets,
                                                          const std::function<void(double)>& step) {
-  const LinearSite site = head_linear(config());
-  const LinearWeight head = source_.linear(site.module);
-  const auto vocabulary = static_cast<std::size_t>(site.out);
+  const LinearWeight stored = head();
+  const auto vocabulary = static_cast<std::size_t>(stored.out);
   const Matrix block = compute_.allocate(std::min(kHeadRows, states.rows), std::min(kHeadSlice, vocabulary));
   std::vector<LogSumExp> sums;
   for (std::size_t r = 0; r < states.rows; r += kHeadRows)
     sums.emplace_back(std::min(kHeadRows, states.rows - r));
   for (std::size_t first = 0; first < vocabulary; first += kHeadSlice) {
     const std::size_t count = std::min(kHeadSlice, vocabulary - first);
-    const auto slice = pack_slice(compute_, head, first, count);
+    const auto slice = head_part(stored, first, count);
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const std::size_t row = i * kHeadRows, rows = sums[i].rows();
-      const Matrix logits = block.row_range(0, rows).column_range(0, count);
-      compute_.linear(logits, states.row_range(row, rows), *slice);
-      compute_.log_sum_exp(sums[i], logits, first, targets.subspan(row, rows));
+      const Matrix part = block.row_range(0, rows).column_range(0, count);
+      logits(part, states.row_range(row, rows), *slice);
+      compute_.log_sum_exp(sums[i], part, first, targets.subspan(row, rows));
       if (step && i % 16 == 0) {
         step(
             (static_cast<double>(first) + static_cast<double>(count * i) / static_cast<double>(sums.size())) /
@@ -108,7 +112,7 @@ std::vector<double> Transformer::negative_log_likelihood(const Matrix& states,
       }
     }
   }
-  source_.checkpoint().release(site.module);
+  release_head();
   std::vector<double> losses(states.rows, 0.0);
   for (std::size_t r = 0; r < states.rows; ++r) {
     if (targets[r] >= 0) losses[r] = sums[r / kHeadRows].negative_log_likelihood(r % kHeadRows);

@@ -181,6 +181,33 @@ void CpuCompute::log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t
   });
 }
 
+void CpuCompute::divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                            std::span<const std::int32_t> targets) {
+  expect(baseline.rows == model.rows && baseline.cols == model.cols, "divergence", baseline, model);
+  if (state.rows() != model.rows || targets.size() != model.rows) {
+    throw Error("internal", "the numbers of rows do not fit", "divergence");
+  }
+  const auto offset = static_cast<std::int32_t>(first);
+  each_block(model.rows, model.cols, [&](std::size_t from, std::size_t to) {
+    for (std::size_t r = from; r < to; ++r) {
+      const float *b = row(baseline, r), *m = row(model, r);
+      const auto target = static_cast<std::size_t>(targets[r]);
+      if (target >= first && target - first < model.cols) {
+        state.baseline.target[r] = b[target - first];
+        state.model.target[r] = m[target - first];
+      }
+      const float b_before = state.baseline.largest[r], m_before = state.model.largest[r];
+      divergence_row(b, m, model.cols, state.baseline.largest[r], state.baseline.sum[r], state.cross[r]);
+      log_sum_exp_row(m, model.cols, state.model.largest[r], state.model.sum[r]);
+      const auto top = [&](const float* logits, float largest) {
+        return offset + static_cast<std::int32_t>(std::find(logits, logits + model.cols, largest) - logits);
+      };
+      if (state.baseline.largest[r] > b_before) state.baseline_top[r] = top(b, state.baseline.largest[r]);
+      if (state.model.largest[r] > m_before) state.model_top[r] = top(m, state.model.largest[r]);
+    }
+  });
+}
+
 bool CpuCompute::all_finite(const Matrix& x) {
   std::atomic<bool> finite{true};
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {

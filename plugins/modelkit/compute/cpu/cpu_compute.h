@@ -32,6 +32,8 @@ class CpuCompute final : public Compute {
   void add(const Matrix& x, const Matrix& y) override;
   void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
                    std::span<const std::int32_t> targets) override;
+  void divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                  std::span<const std::int32_t> targets) override;
   bool all_finite(const Matrix& x) override;
 
  private:
