@@ -27,7 +27,7 @@ std::optional<store::RunRow> choose(Session& session, const std::string& id) {
   }
   session.find_run("");  // throws when there is no workspace or no run
   for (const store::RunRow& run : session.ledger().runs()) {
-    if (can_resume(run)) return run;
+    if (can_resume(run)) return session.find_run(run.id);
   }
   return std::nullopt;
 }

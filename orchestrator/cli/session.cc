@@ -126,10 +126,12 @@ store::RunRow Session::find_run(const std::string& id) {
     throw Error(ErrorCode::not_found, "there are no runs yet in " + workspace_root().string(),
                 "start one with `presswork run FILE`");
   }
-  if (id.empty()) return rows.front();
   std::vector<std::string> ids;
-  for (const store::RunRow& run : rows) {
-    if (run.id == id) return run;
+  for (store::RunRow run : rows) {
+    if (id.empty() || run.id == id) {
+      run.plan = ledger().run(run.id)->plan;
+      return run;
+    }
     ids.push_back(run.id);
   }
   throw Error(ErrorCode::not_found, "there is no run " + id,

@@ -49,10 +49,10 @@ class Session {
   store::ArtifactStore& artifacts();
   // For verbs that only look: throws Error{not_found} instead of making an empty workspace.
   void need_workspace() const;
-  // All runs, newest first; one whose process has died is "interrupted", though nobody has written that down
-  // yet.
+  // All runs, newest first, without their plans; one whose process has died is "interrupted", though nobody
+  // has written that down yet.
   std::vector<store::RunRow> runs();
-  // A run by its id, or the latest one for "". Throws Error{not_found} with a suggestion.
+  // A run with its plan by its id, or the latest one for "". Throws Error{not_found} with a suggestion.
   store::RunRow find_run(const std::string& id);
 
   engine::Limits limits(const LimitOptions& options) const;

@@ -118,6 +118,7 @@ void SqliteLedger::set_up(const std::string& file, Mode mode) {
   }
   refuse_torn_end(file, db_.number("PRAGMA page_size"));
   db_.execute("PRAGMA foreign_keys = ON");
+  db_.execute("PRAGMA cache_size = -65536");  // KiB at most; keys are digests, so that reads fall anywhere
   if (mode == Mode::read_only) return;
   db_.execute("PRAGMA synchronous = FULL");
   db_.execute(

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "orchestrator/base/json.h"
@@ -19,20 +21,28 @@ struct RunRow {
   std::string id;  // "r1", "r2", … in the order of their start
   std::string workflow;
   std::string state;           // running, interrupted, succeeded, failed, cancelled
-  base::Json plan;             // all that a resume needs
+  base::Json plan;             // all that a resume needs; runs() leaves it null
   std::string started, ended;  // UTC; `ended` empty while it runs
   std::string message;         // why it failed
 };
 
 struct InstanceRow {
   std::string run, id;
-  std::string uses;   // stage name; empty for a decision
+  std::string uses;   // stage name; empty for what is no stage
   std::string state;  // pending, running, succeeded, cached, failed, timed_out, cancelled, skipped
   std::string cause;  // of failed and skipped
   std::string key;    // cache key, once it is known
   base::Json inputs;  // {name: {instance, output, type, digest}}
   base::Json with;    // resolved parameters
   std::string started, ended;
+  int attempts = 0;
+  std::string kind = {};                // stage, decision, loop, select; empty: put() tells by `uses`
+  std::vector<std::string> needs = {};  // ids of the instances that it needed
+};
+
+// An instance without what takes long to read.
+struct InstanceBrief {
+  std::string id, uses, kind, state, cause, key, started, ended;
   int attempts = 0;
 };
 
@@ -60,6 +70,7 @@ struct CheckpointRow {
   double seconds = 0, cpu_seconds = 0;
   std::uint64_t peak_memory_bytes = 0;
   std::string run, instance, created;  // who made it
+  std::int64_t serial = 0;             // given by put(): larger than that of any put before
 };
 
 struct DecisionRow {
@@ -67,6 +78,41 @@ struct DecisionRow {
   base::Json inputs;  // {name: value} of every name that its conditions read
   std::string made;
 };
+
+// An iteration of a loop. Which way its decision went is a DecisionRow, "tune[2]".
+struct IterationRow {
+  std::string run, loop;  // "tune", "outer[1]/inner"
+  int number = 1;
+  base::Json state;     // the values that it consumed
+  std::string outcome;  // "" until it was judged; break, continue, fail
+  std::string made;
+};
+
+// What a rollback or retry took away: an instance with its attempts, its decision, or an iteration "tune[2]".
+struct SupersededRow {
+  std::string run, id;
+  int generation = 1;  // counts from 1 for each id
+  std::optional<InstanceRow> instance;
+  std::vector<AttemptRow> attempts;
+  std::optional<DecisionRow> decision;
+  std::optional<IterationRow> iteration;
+  std::string time, reason;
+  std::string undo;  // the stage's own rollback: "" has none, pending, done, skipped
+};
+
+// What the engine has to know of the past of an id.
+struct SupersededMark {
+  std::string time;  // of the last superseding
+  std::int64_t serial = 0;
+  int attempts = 0;    // numbers up to this one are taken
+  int generation = 1;  // of the last one superseded
+};
+
+// Whether the checkpoint was made after the superseding, whatever the clock did meanwhile: only then may an
+// instance of that id take it from the cache.
+inline bool made_after(const CheckpointRow& checkpoint, const SupersededMark& mark) {
+  return checkpoint.serial > mark.serial;
+}
 
 // One connection; every function may be called from any thread, and takes part in the transaction that is
 // open, if one is. Outside of a transaction each change is one of its own. What the database refuses is an
@@ -93,16 +139,35 @@ class Ledger : public DigestMemo {
   virtual void put(const AttemptRow& row) = 0;                 // by (run, instance, number)
   virtual void put(const CheckpointRow& row) = 0;              // by key
   virtual void put(const DecisionRow& row) = 0;                // by (run, id)
+  virtual void put(const IterationRow& row) = 0;               // by (run, loop, number)
   virtual void forget_checkpoint(const std::string& key) = 0;  // its artifacts turned out damaged
 
+  // Takes away what has these ids: instances with their attempts, decisions, iterations ("tune[2]"). It stays
+  // readable as history(). Those of `undo` wait for their stage's own rollback. In the order given.
+  virtual void supersede(const std::string& run, const std::vector<std::string>& ids,
+                         const std::set<std::string>& undo, const std::string& time,
+                         const std::string& reason) = 0;
+  virtual void set_undo(const std::string& run, const std::string& id, int generation,
+                        const std::string& undo) = 0;
+  virtual void forget_run(const std::string& run) = 0;  // all of its rows; checkpoints live on
+
   virtual std::optional<RunRow> run(const std::string& id) = 0;
-  virtual std::vector<RunRow> runs() = 0;                                  // newest first
-  virtual std::vector<InstanceRow> instances(const std::string& run) = 0;  // in the order first put
+  virtual std::vector<RunRow> runs() = 0;                                          // newest first
+  virtual std::vector<InstanceRow> instances(const std::string& run) = 0;          // in the order first put
+  virtual std::vector<InstanceBrief> instance_briefs(const std::string& run) = 0;  // likewise
+  // Likewise, each with its checkpoint if it is succeeded or cached and the ledger still has it.
+  virtual std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(
+      const std::string& run) = 0;
   virtual std::vector<AttemptRow> attempts(const std::string& run) = 0;
   virtual std::vector<AttemptRow> open_attempts() = 0;  // of all runs, without an outcome
   virtual std::optional<CheckpointRow> checkpoint(const std::string& key) = 0;
   virtual std::vector<CheckpointRow> checkpoints() = 0;  // by time of making; for gc and verify
+  virtual std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) = 0;
   virtual std::vector<DecisionRow> decisions(const std::string& run) = 0;
+  virtual std::vector<IterationRow> iterations(const std::string& run) = 0;              // by loop and number
+  virtual std::map<std::string, SupersededMark> superseded(const std::string& run) = 0;  // by id
+  virtual std::vector<SupersededRow> history(const std::string& run) = 0;       // in the order of superseding
+  virtual std::vector<SupersededRow> pending_undo(const std::string& run) = 0;  // likewise
 
   // Runs a full integrity check; empty when sound.
   virtual std::string check() = 0;

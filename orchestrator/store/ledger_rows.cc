@@ -1,109 +1,14 @@
 // Rows in and out of the tables of ledger_schema.h.
-#include <charconv>
-
 #include "orchestrator/base/error.h"
 #include "orchestrator/store/digest.h"
 #include "orchestrator/store/ledger_sqlite.h"
+#include "orchestrator/store/ledger_values.h"
 
 namespace presswork::store {
 
 using base::Error;
 using base::ErrorCode;
 using base::Json;
-using sqlite::Statement;
-
-namespace {
-
-// The number of run "r12" is 12; nothing when the text is not such an id.
-std::optional<std::int64_t> run_number(const std::string& id) {
-  std::int64_t number = 0;
-  const char* end = id.data() + id.size();
-  if (id.size() < 2 || id[0] != 'r' || id[1] < '1' || id[1] > '9') return {};
-  const auto [stop, failed] = std::from_chars(id.data() + 1, end, number);
-  if (failed != std::errc() || stop != end) return {};
-  return number;
-}
-
-std::int64_t known_run(const std::string& id) {
-  if (const auto number = run_number(id)) return *number;
-  throw Error(ErrorCode::not_found, "there is no run \"" + id + "\"", "`presswork runs` lists them");
-}
-
-std::string run_id(std::int64_t number) { return "r" + std::to_string(number); }
-
-[[noreturn]] void damaged(const std::string& what) {
-  throw Error(ErrorCode::corrupt, "the ledger is damaged: " + what,
-              "the artifacts in the store are intact; run `presswork doctor`");
-}
-
-Json json(const std::string& text) {
-  Json value = Json::parse(text, nullptr, false);
-  if (value.is_discarded()) damaged("a row does not hold JSON");
-  return value;
-}
-
-std::string text_of(const Json& value) {
-  try {
-    return base::canonical(value);
-  } catch (const Json::exception& error) {
-    throw Error(ErrorCode::invalid_input, std::string("a value cannot be recorded as JSON: ") + error.what());
-  }
-}
-
-RunRow read_run(Statement& row) {
-  RunRow run;
-  run.id = run_id(row.integer());
-  run.workflow = row.text();
-  run.state = row.text();
-  run.plan = json(row.text());
-  run.started = row.text();
-  run.ended = row.text();
-  run.message = row.text();
-  return run;
-}
-
-AttemptRow read_attempt(Statement& row) {
-  AttemptRow attempt;
-  attempt.run = run_id(row.integer());
-  attempt.instance = row.text();
-  attempt.number = static_cast<int>(row.integer());
-  attempt.id = row.text();
-  attempt.pid = row.integer();
-  attempt.started = row.text();
-  attempt.ended = row.text();
-  attempt.outcome = row.text();
-  attempt.code = row.text();
-  attempt.message = row.text();
-  attempt.where = row.text();
-  attempt.hint = row.text();
-  attempt.log = row.text();
-  return attempt;
-}
-
-CheckpointRow read_checkpoint(Statement& row) {
-  CheckpointRow checkpoint;
-  checkpoint.key = row.text();
-  checkpoint.uses = row.text();
-  const Json outputs = json(row.text());
-  if (!outputs.is_object()) damaged("outputs of a checkpoint");
-  for (const auto& [name, output] : outputs.items()) {
-    if (!output.is_object()) damaged("output " + name);
-    const Json type = output.value("type", Json());
-    const Json digest = output.value("digest", Json());
-    if (!type.is_string() || !digest.is_string()) damaged("output " + name);
-    checkpoint.outputs[name] = {type.get<std::string>(), digest.get<std::string>()};
-  }
-  checkpoint.metrics = json(row.text());
-  checkpoint.seconds = row.real();
-  checkpoint.cpu_seconds = row.real();
-  checkpoint.peak_memory_bytes = static_cast<std::uint64_t>(row.integer());
-  checkpoint.run = row.text();
-  checkpoint.instance = row.text();
-  checkpoint.created = row.text();
-  return checkpoint;
-}
-
-}  // namespace
 
 std::string SqliteLedger::create_run(const RunRow& run) {
   const std::lock_guard lock(mutex_);
@@ -133,10 +38,10 @@ void SqliteLedger::put(const InstanceRow& row) {
   const std::lock_guard lock(mutex_);
   db_.prepare(
          "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
-         "attempts) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+         "attempts, needs, kind) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
          "ON CONFLICT (run, id) DO UPDATE SET uses = ?3, state = ?4, cause = ?5, key = ?6, inputs = ?7, "
-         "parameters = ?8, started = ?9, ended = ?10, attempts = ?11")
+         "parameters = ?8, started = ?9, ended = ?10, attempts = ?11, needs = ?12, kind = ?13")
       .bind(known_run(row.run))
       .bind(row.id)
       .bind(row.uses)
@@ -148,6 +53,8 @@ void SqliteLedger::put(const InstanceRow& row) {
       .bind(row.started)
       .bind(row.ended)
       .bind(std::int64_t{row.attempts})
+      .bind(text_of(row.needs))
+      .bind(kind_of(row))
       .step();
 }
 
@@ -178,7 +85,10 @@ void SqliteLedger::put(const CheckpointRow& row) {
   for (const auto& [name, output] : row.outputs)
     outputs[name] = {{"type", output.type}, {"digest", output.digest}};
   const std::lock_guard lock(mutex_);
-  db_.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  db_.prepare(
+         "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+         "1 + MAX(IFNULL((SELECT MAX(serial) FROM checkpoints), 0), "
+         "IFNULL((SELECT MAX(serial) FROM superseded), 0)))")
       .bind(row.key)
       .bind(row.uses)
       .bind(text_of(outputs))
@@ -225,7 +135,7 @@ std::vector<RunRow> SqliteLedger::runs() {
   const std::lock_guard lock(mutex_);
   std::vector<RunRow> rows;
   auto query = db_.prepare(
-      "SELECT number, workflow, state, plan, started, ended, message FROM runs ORDER BY number DESC");
+      "SELECT number, workflow, state, 'null', started, ended, message FROM runs ORDER BY number DESC");
   while (query.step()) rows.push_back(read_run(query));
   return rows;
 }
@@ -235,23 +145,42 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   const std::lock_guard lock(mutex_);
   std::vector<InstanceRow> rows;
   auto query = db_.prepare(
-      "SELECT id, uses, state, cause, key, inputs, parameters, started, ended, attempts FROM instances "
-      "WHERE run = ? ORDER BY position");
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs "
+      "FROM instances WHERE run = ? ORDER BY position");
   query.bind(number);
   while (query.step()) {
-    InstanceRow row;
-    row.run = run;
-    row.id = query.text();
-    row.uses = query.text();
-    row.state = query.text();
-    row.cause = query.text();
-    row.key = query.text();
-    row.inputs = json(query.text());
-    row.with = json(query.text());
-    row.started = query.text();
-    row.ended = query.text();
-    row.attempts = static_cast<int>(query.integer());
-    rows.push_back(std::move(row));
+    rows.push_back(read_instance(query));
+    rows.back().run = run;
+  }
+  return rows;
+}
+
+std::vector<InstanceBrief> SqliteLedger::instance_briefs(const std::string& run) {
+  const std::int64_t number = known_run(run);
+  const std::lock_guard lock(mutex_);
+  std::vector<InstanceBrief> rows;
+  auto query = db_.prepare(
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts FROM instances "
+      "WHERE run = ? ORDER BY position");
+  query.bind(number);
+  while (query.step()) rows.push_back(read_brief(query));
+  return rows;
+}
+
+std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> SqliteLedger::instances_with_checkpoints(
+    const std::string& run) {
+  const std::int64_t number = known_run(run);
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> rows;
+  auto query = db_.prepare(
+      "SELECT i.id, i.uses, i.kind, i.state, i.cause, i.key, i.started, i.ended, i.attempts, "
+      "c.key IS NOT NULL, c.* FROM instances AS i LEFT JOIN checkpoints AS c ON c.key = i.key AND i.key <> "
+      "'' "
+      "AND i.state IN ('succeeded', 'cached') WHERE i.run = ? ORDER BY i.position");
+  query.bind(number);
+  while (query.step()) {
+    auto& row = rows.emplace_back(read_brief(query), std::nullopt);
+    if (query.integer() != 0) row.second = read_checkpoint(query);
   }
   return rows;
 }
@@ -282,6 +211,19 @@ std::optional<CheckpointRow> SqliteLedger::checkpoint(const std::string& key) {
   return read_checkpoint(query);
 }
 
+std::map<std::string, CheckpointRow> SqliteLedger::checkpoints_of(const std::vector<std::string>& keys) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, CheckpointRow> rows;
+  auto query = db_.prepare("SELECT c.* FROM json_each(?) AS k JOIN checkpoints AS c ON c.key = k.value");
+  query.bind(text_of(keys));
+  while (query.step()) {
+    CheckpointRow row = read_checkpoint(query);
+    std::string key = row.key;
+    rows.emplace(std::move(key), std::move(row));
+  }
+  return rows;
+}
+
 std::vector<CheckpointRow> SqliteLedger::checkpoints() {
   const std::lock_guard lock(mutex_);
   std::vector<CheckpointRow> rows;
@@ -297,13 +239,8 @@ std::vector<DecisionRow> SqliteLedger::decisions(const std::string& run) {
   auto query = db_.prepare("SELECT id, branch, inputs, made FROM decisions WHERE run = ? ORDER BY position");
   query.bind(number);
   while (query.step()) {
-    DecisionRow row;
-    row.run = run;
-    row.id = query.text();
-    row.branch = query.text();
-    row.inputs = json(query.text());
-    row.made = query.text();
-    rows.push_back(std::move(row));
+    rows.push_back(read_decision(query));
+    rows.back().run = run;
   }
   return rows;
 }

@@ -88,6 +88,48 @@ CREATE TABLE external_files (
   mtime_ns INTEGER NOT NULL,
   sha256 TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql",
+    R"sql(
+ALTER TABLE instances ADD COLUMN needs TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE instances ADD COLUMN kind TEXT NOT NULL DEFAULT 'stage';
+UPDATE instances SET kind = 'decision' WHERE uses = '';
+-- What an instance of an old run needed was not recorded. It was put after all of it: so each is taken to need
+-- the one before, and a rollback takes everything that came later.
+UPDATE instances SET needs = chain.needs FROM (
+  SELECT position, json_array(LAG(id) OVER (PARTITION BY run ORDER BY position)) AS needs FROM instances
+) AS chain WHERE instances.position = chain.position AND chain.needs <> '[null]';
+
+-- Counts up with each checkpoint that is put and each superseding: which came first, whatever the clock says.
+ALTER TABLE checkpoints ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX checkpoints_by_serial ON checkpoints (serial);
+
+CREATE TABLE iterations (
+  run INTEGER NOT NULL REFERENCES runs,
+  loop TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  made TEXT NOT NULL,
+  PRIMARY KEY (run, loop, number)
+) STRICT, WITHOUT ROWID;
+
+-- What a rollback or retry took away from the tables above. `record` holds the rows as they were.
+CREATE TABLE superseded (
+  position INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs,
+  id TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  record TEXT NOT NULL,
+  time TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  undo TEXT NOT NULL,       -- the stage's own rollback: '' has none, pending, done, skipped
+  serial INTEGER NOT NULL,  -- the last checkpoint that was there
+  UNIQUE (run, id, generation)
+) STRICT;
+CREATE INDEX superseded_by_serial ON superseded (serial);
+CREATE INDEX open_undo ON superseded (run) WHERE undo = 'pending';
 )sql"};
 
 constexpr int ledger_version = sizeof ledger_migrations / sizeof ledger_migrations[0];

@@ -23,21 +23,39 @@ class SqliteLedger : public Ledger {
   void put(const AttemptRow& row) override;
   void put(const CheckpointRow& row) override;
   void put(const DecisionRow& row) override;
+  void put(const IterationRow& row) override;
   void forget_checkpoint(const std::string& key) override;
+  void supersede(const std::string& run, const std::vector<std::string>& ids,
+                 const std::set<std::string>& undo, const std::string& time,
+                 const std::string& reason) override;
+  void set_undo(const std::string& run, const std::string& id, int generation,
+                const std::string& undo) override;
+  void forget_run(const std::string& run) override;
   std::optional<RunRow> run(const std::string& id) override;
   std::vector<RunRow> runs() override;
   std::vector<InstanceRow> instances(const std::string& run) override;
+  std::vector<InstanceBrief> instance_briefs(const std::string& run) override;
+  std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(
+      const std::string& run) override;
   std::vector<AttemptRow> attempts(const std::string& run) override;
   std::vector<AttemptRow> open_attempts() override;
   std::optional<CheckpointRow> checkpoint(const std::string& key) override;
   std::vector<CheckpointRow> checkpoints() override;
+  std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) override;
   std::vector<DecisionRow> decisions(const std::string& run) override;
+  std::vector<IterationRow> iterations(const std::string& run) override;
+  std::map<std::string, SupersededMark> superseded(const std::string& run) override;
+  std::vector<SupersededRow> history(const std::string& run) override;
+  std::vector<SupersededRow> pending_undo(const std::string& run) override;
   std::string check() override;
 
   std::optional<std::string> find(const fs::path& path, const base::FileStatus& status) override;
   void remember(const fs::path& path, const base::FileStatus& status, const std::string& sha256) override;
 
  private:
+  base::Json take_away(std::int64_t run, const std::string& id);
+  std::vector<SupersededRow> superseded_rows(const std::string& run, bool pending_only);
+
   std::mutex mutex_;
   sqlite::Connection db_;
 };

@@ -1,9 +1,9 @@
-// What one architecture's modules are called and which shapes they have: data, one small file each in
-// architectures/. Everything that walks a model (verification, quantization, the forward pass) asks here.
+// Architectures as data: one small file each in model/architectures/, and how their modules' shapes follow
+// from it. Everything that walks a model (verification, quantization, the forward pass) asks here.
+// docs/adding-an-architecture.md leads through a new one.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +12,8 @@
 #include "plugins/modelkit/formats/safetensors.h"
 
 namespace presswork::modelkit {
+
+class ConfigReader;
 
 // A linear module: weight [out, in], bias [out] when `bias`.
 struct LinearSite {
@@ -29,18 +31,30 @@ struct TensorSite {
 
 struct LayerSites {
   std::vector<LinearSite> linears;  // in the order in which the forward pass uses them
+  std::vector<LinearSite> routers;  // linears that choose experts: too small and too sensitive to compress
   std::vector<TensorSite> others;
 };
 
 struct Architecture {
   std::string_view name;  // as in "architectures" of config.json
-  // Reads what only this architecture has, after the common keys are filled in; may be null.
-  void (*read_config)(const nlohmann::json& config, ModelConfig& model);
-  LayerSites (*layer)(const ModelConfig& model, std::int64_t index);
+  LayerModules layer = {};
   std::string_view embedding = "model.embed_tokens";
+  std::string_view embedding_norm = {};  // right after it, in the style of the other norms
+  std::string_view positions = {};       // a table of learned positions, added to the embeddings
+  std::int64_t first_position = 0;       // row of the table for the first token
   std::string_view layers = "model.layers";
   std::string_view final_norm = "model.norm";
   std::string_view head = "lm_head";
+
+  // For config.json files that leave the key out.
+  bool tied_embeddings = false;
+  double norm_eps = 1e-6;
+  double rope_theta = 10000.0;
+  double partial_rotary_factor = 1.0;
+  Activation activation = Activation::Silu;
+
+  // Fills in what follows from this architecture's own keys, after the common ones are read; may be null.
+  void (*configure)(const ConfigReader& config, ModelConfig& model) = nullptr;
 };
 
 const Architecture* find_architecture(std::string_view name);  // nullptr when unknown
@@ -50,8 +64,16 @@ std::string supported_architectures();  // "LlamaForCausalLM, ..."
 // "model.layers.3"
 std::string layer_prefix(const ModelConfig& model, std::int64_t index);
 
-// Whole module names of every linear of the decoder's layers, layer by layer (`lm_head` is not among them).
+// A module's name with the number in the place of its "*".
+std::string numbered(std::string_view name, std::int64_t number);
+
+// The modules of layer `index`, relative to it.
+LayerSites layer_sites(const ModelConfig& model, std::int64_t index);
+
+// Whole module names of every linear of the decoder's layers, layer by layer (`lm_head` is not among them,
+// nor are routers).
 std::vector<LinearSite> decoder_linears(const ModelConfig& model);
+std::vector<LinearSite> decoder_routers(const ModelConfig& model);
 
 // The head as a linear module: `lm_head`, or the embedding when `lm_head` is tied to it.
 LinearSite head_linear(const ModelConfig& model);

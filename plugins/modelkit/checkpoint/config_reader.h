@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -24,6 +25,17 @@ class ConfigReader {
 
   const std::string& where() const { return where_; }
   bool has(const char* key) const { return find(key) != nullptr; }
+  bool is_object(const char* key) const {
+    const auto* value = find(key);
+    return value != nullptr && value->is_object();
+  }
+  // The first of several spellings that is there; the first of all when none is.
+  const char* present(std::initializer_list<const char*> keys) const {
+    for (const char* key : keys) {
+      if (has(key)) return key;
+    }
+    return *keys.begin();
+  }
 
   ConfigReader object(const char* key) const {
     static const nlohmann::json kNull;
@@ -70,6 +82,16 @@ class ConfigReader {
     const std::int64_t value = integer(key, 0);
     if (value < 1 || value > limit) wrong(key, "an integer from 1 to " + std::to_string(limit));
     return value;
+  }
+
+  // The texts of a list; a single text is a list of one.
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> values;
+    each(key, [&](const nlohmann::json& item) {
+      if (!item.is_string()) wrong(key, "texts");
+      values.push_back(item.get<std::string>());
+    });
+    return values;
   }
 
   // A list, or a single number as a list of one.

@@ -12,87 +12,38 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct RopeName {
-  RopeKind kind;
-  std::string_view name;
-};
-
-constexpr RopeName kRopeNames[] = {{RopeKind::Default, "default"}, {RopeKind::Linear, "linear"},
-                                   {RopeKind::Dynamic, "dynamic"}, {RopeKind::Llama3, "llama3"},
-                                   {RopeKind::Yarn, "yarn"},       {RopeKind::LongRope, "longrope"}};
-
 struct ActivationName {
   Activation activation;
   std::string_view name;
 };
 
 constexpr ActivationName kActivationNames[] = {
-    {Activation::Silu, "silu"},         {Activation::Silu, "swish"},
-    {Activation::Gelu, "gelu"},         {Activation::GeluTanh, "gelu_pytorch_tanh"},
-    {Activation::GeluTanh, "gelu_new"}, {Activation::Relu, "relu"},
+    {Activation::Silu, "silu"},
+    {Activation::Silu, "swish"},
+    {Activation::Gelu, "gelu"},
+    {Activation::Gelu, "gelu_python"},
+    {Activation::GeluTanh, "gelu_pytorch_tanh"},
+    {Activation::GeluTanh, "gelu_new"},
+    {Activation::GeluTanh, "gelu_fast"},
+    {Activation::GeluTanh, "gelu_accurate"},
+    {Activation::GeluTanh, "gelu_python_tanh"},
+    {Activation::GeluQuick, "quick_gelu"},
+    {Activation::Relu, "relu"},
+    {Activation::ReluSquared, "relu2"},
 };
 
-template <class Named>
-std::string names_of(const Named& table) {
-  std::string text;
-  for (const auto& entry : table) text += (text.empty() ? "" : ", ") + std::string(entry.name);
-  return text;
-}
-
-Activation read_activation(const ConfigReader& config) {
-  const std::string name = config.text("hidden_act", config.text("hidden_activation", "silu"));
+Activation read_activation(const ConfigReader& config, Activation otherwise) {
+  // Gemma writes both, and its hidden_act is a relic.
+  const char* key = config.present({"hidden_activation", "hidden_act", "activation_function"});
+  const std::string name = config.text(key, "");
+  if (name.empty()) return otherwise;
+  std::string known_names;
   for (const auto& known : kActivationNames) {
     if (known.name == name) return known.activation;
+    known_names += (known_names.empty() ? "" : ", ") + std::string(known.name);
   }
-  throw Error("unsupported", "the activation \"" + name + "\" is not supported",
-              config.where() + "/hidden_act", "supported: " + names_of(kActivationNames));
-}
-
-RopeKind read_rope_kind(const ConfigReader& scaling) {
-  // "rope_type" is the newer key; "su" the first name of longrope.
-  const std::string name = scaling.text("rope_type", scaling.text("type", "default"));
-  if (name == "su") return RopeKind::LongRope;
-  for (const auto& known : kRopeNames) {
-    if (known.name == name) return known.kind;
-  }
-  throw Error("unsupported", "the rope type \"" + name + "\" is not supported", scaling.where(),
-              "supported: " + names_of(kRopeNames));
-}
-
-// New spelling: rope_parameters {rope_type, rope_theta, ...}. Old: rope_theta at the top, rope_scaling {type,
-// ...}. Where both are present transformers 5 takes rope_parameters, and so do we.
-Rope read_rope(const ConfigReader& config) {
-  const ConfigReader scaling =
-      config.has("rope_parameters") ? config.object("rope_parameters") : config.object("rope_scaling");
-  Rope rope;
-  rope.kind = read_rope_kind(scaling);
-  rope.theta = scaling.number("rope_theta", config.number("rope_theta", rope.theta));
-  rope.factor = scaling.number("factor", rope.factor);
-  rope.low_freq_factor = scaling.number("low_freq_factor", rope.low_freq_factor);
-  rope.high_freq_factor = scaling.number("high_freq_factor", rope.high_freq_factor);
-  rope.original_max_position = scaling.integer("original_max_position_embeddings",
-                                               config.integer("original_max_position_embeddings", 0));
-  rope.partial_rotary_factor = scaling.number(
-      "partial_rotary_factor", config.number("partial_rotary_factor", rope.partial_rotary_factor));
-  rope.attention_factor = scaling.optional_number("attention_factor");
-  rope.beta_fast = scaling.optional_number("beta_fast");
-  rope.beta_slow = scaling.optional_number("beta_slow");
-  rope.mscale = scaling.optional_number("mscale");
-  rope.mscale_all_dim = scaling.optional_number("mscale_all_dim");
-  rope.short_factor = scaling.numbers("short_factor");
-  rope.long_factor = scaling.numbers("long_factor");
-  if (!(rope.theta > 0) || !(rope.factor > 0)) {
-    throw Error("corrupt_file", "rope_theta and factor must be positive", scaling.where());
-  }
-  if (rope.kind == RopeKind::Llama3 &&
-      (rope.original_max_position <= 0 || !(rope.high_freq_factor > rope.low_freq_factor) ||
-       !(rope.low_freq_factor > 0))) {
-    throw Error(
-        "corrupt_file",
-        "rope type llama3 needs original_max_position_embeddings and high_freq_factor > low_freq_factor > 0",
-        scaling.where());
-  }
-  return rope;
+  throw Error("unsupported", "the activation \"" + name + "\" is not supported", config.where() + "/" + key,
+              "supported: " + known_names);
 }
 
 std::optional<DType> read_dtype(const ConfigReader& config) {
@@ -112,60 +63,82 @@ std::string read_architecture(const ConfigReader& config) {
               config.where() + "/architectures", "supported: " + supported_architectures());
 }
 
+// Far above any model, low enough that products of two sizes stay in 64 bits.
+constexpr std::int64_t kLargest = std::int64_t{1} << 30, kMostLayers = 100'000, kMostHeads = 1 << 20;
+
 void read_sizes(const ConfigReader& config, ModelConfig& model) {
-  // Far above any model, low enough that products of two sizes stay in 64 bits.
-  constexpr std::int64_t kLimit = std::int64_t{1} << 30;
-  model.vocab = config.size("vocab_size", kLimit);
-  model.hidden = config.size("hidden_size", kLimit);
-  model.intermediate = config.size("intermediate_size", kLimit);
-  model.layers = config.size("num_hidden_layers", 100'000);
-  model.heads = config.size("num_attention_heads", 1 << 20);
+  const auto size = [&](std::initializer_list<const char*> keys, std::int64_t limit) {
+    return config.size(config.present(keys), limit);
+  };
+  model.vocab = size({"vocab_size"}, kLargest);
+  model.hidden = size({"hidden_size", "n_embd", "d_model"}, kLargest);
+  model.layers = size({"num_hidden_layers", "n_layer", "n_layers", "num_layers"}, kMostLayers);
+  model.heads = size({"num_attention_heads", "n_head", "n_heads"}, kMostHeads);
+  const char* intermediate = config.present({"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"});
+  if (config.has(intermediate)) model.intermediate = config.size(intermediate, kLargest);
   model.kv_heads =
-      config.has("num_key_value_heads") ? config.size("num_key_value_heads", 1 << 20) : model.heads;
-  model.head_dim = config.has("head_dim") ? config.size("head_dim", 1 << 20) : model.hidden / model.heads;
-  model.max_position = config.integer("max_position_embeddings", 2048);
+      config.has("num_key_value_heads") ? config.size("num_key_value_heads", kMostHeads) : model.heads;
+  if (config.has("head_dim")) {
+    model.head_dim = config.size("head_dim", kMostHeads);
+  } else if (model.hidden % model.heads == 0) {
+    model.head_dim = model.hidden / model.heads;
+  }
+  model.max_position =
+      config.integer(config.present({"max_position_embeddings", "n_positions", "max_sequence_length"}), 2048);
+}
+
+// What must hold after the architecture has had its say.
+void check_sizes(const ModelConfig& model, const ConfigReader& config) {
+  const auto fail = [&](const std::string& what) { throw Error("corrupt_file", what, config.where()); };
   if (model.heads % model.kv_heads != 0) {
-    throw Error("corrupt_file",
-                std::to_string(model.heads) + " attention heads cannot share " +
-                    std::to_string(model.kv_heads) + " key-value heads evenly",
-                config.where());
+    fail(std::to_string(model.heads) + " attention heads cannot share " + std::to_string(model.kv_heads) +
+         " key-value heads evenly");
   }
-  if (!config.has("head_dim") && model.hidden % model.heads != 0) {
-    throw Error("corrupt_file",
-                "hidden_size " + std::to_string(model.hidden) + " is not a multiple of " +
-                    std::to_string(model.heads) + " heads, and head_dim is not given",
-                config.where());
+  if (model.head_dim == 0) {
+    fail("hidden_size " + std::to_string(model.hidden) + " is not a multiple of " +
+         std::to_string(model.heads) + " heads, and head_dim is not given");
   }
+  bool dense = model.kinds.empty(), sparse = false;
+  for (const LayerKind& kind : model.kinds) (kind.experts ? sparse : dense) = true;
+  if (dense && model.intermediate == 0) config.size("intermediate_size", kLargest);
+  const Experts& e = model.experts;
+  if (sparse &&
+      (e.count < 1 || e.count > kMostHeads || e.chosen < 1 || e.chosen > e.count || e.intermediate < 1 ||
+       e.intermediate > kLargest || e.groups < 1 || e.count % e.groups != 0 || e.chosen_groups < 1 ||
+       e.chosen_groups > e.groups || e.chosen > e.count / e.groups * e.chosen_groups)) {
+    fail("the numbers of experts, of those chosen, and their width do not fit together");
+  }
+  if (!(model.norm_eps > 0)) fail("the epsilon of the norms must be positive");
 }
 
 }  // namespace
-
-std::string_view name_of(RopeKind kind) {
-  for (const auto& known : kRopeNames) {
-    if (known.kind == kind) return known.name;
-  }
-  return "unknown";
-}
 
 ModelConfig ModelConfig::parse(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
   const ConfigReader config(json, where);
   ModelConfig model;
   model.architecture = read_architecture(config);
+  const Architecture& architecture = architecture_of(model);
+  model.modules = architecture.layer;
   read_sizes(config, model);
-  model.norm_eps = config.number("rms_norm_eps", 1e-6);
-  if (!(model.norm_eps > 0)) throw Error("corrupt_file", "rms_norm_eps must be positive", config.where());
-  model.activation = read_activation(config);
-  model.rope = read_rope(config);
-  model.attention_bias = config.boolean("attention_bias", false);
+  model.kinds.resize(static_cast<std::size_t>(model.layers));
+  model.norm_eps = config.number(
+      config.present({"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"}),
+      architecture.norm_eps);
+  model.activation = read_activation(config, architecture.activation);
+  const Ropes ropes =
+      read_ropes(config, model.max_position, architecture.rope_theta, architecture.partial_rotary_factor);
+  model.rope = ropes.main;
+  model.local_rope = ropes.local;
+  model.qkv_bias = model.output_bias = config.boolean("attention_bias", false);
   model.mlp_bias = config.boolean("mlp_bias", false);
-  model.tied_embeddings = config.boolean("tie_word_embeddings", false);
+  model.tied_embeddings = config.boolean("tie_word_embeddings", architecture.tied_embeddings);
   model.dtype = read_dtype(config);
   model.eos_tokens = config.integers("eos_token_id");
   const auto bos = config.integers("bos_token_id");
   if (!bos.empty()) model.bos_token = bos.front();
-  const Architecture& architecture = architecture_of(model);
-  if (architecture.read_config != nullptr) architecture.read_config(json, model);
+  if (architecture.configure != nullptr) architecture.configure(config, model);
+  check_sizes(model, config);
   return model;
 }
 

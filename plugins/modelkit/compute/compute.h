@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plugins/modelkit/compute/activation.h"
 #include "plugins/modelkit/compute/matrix.h"
 #include "plugins/modelkit/formats/dtype.h"
 
@@ -101,11 +102,20 @@ class Compute {
   // out [R, C] = x / sqrt(mean(x^2) + epsilon) * weight [1, C], each row alone. Zhang & Sennrich 2019, eq. 4.
   virtual void rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) = 0;
 
+  // out [R, C] = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight [1, C] + bias [1, C], each row alone; a
+  // bias without storage adds nothing. Ba et al. 2016, eq. 4.
+  virtual void layer_norm(const Matrix& out, const Matrix& x, const Matrix& weight, const Matrix& bias,
+                          float epsilon) = 0;
+
   // Rotates x [R, heads*D] in place; each head's first 2*cos.cols values are pairs (i, i + cos.cols), the
   // rest stays. cos, sin [positions, D/2]; row r stands at position first + r % tokens. Su et al. 2021,
   // section 3.4, in the half-split order of Hugging Face checkpoints.
   virtual void rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
                     std::size_t tokens, std::size_t first) = 0;
+
+  // The same with pairs (2i, 2i + 1), the order of GPT-J, GLM and Cohere checkpoints.
+  virtual void rope_interleaved(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                                std::size_t tokens, std::size_t first) = 0;
 
   // out [B*queries, H*D] = softmax(scale * q k^T, causal) v with q like out, k and v [B*keys, G*D]. Never
   // holds more scores than a tile. Dao et al. 2022 (FlashAttention), algorithm 1.
@@ -115,8 +125,23 @@ class Compute {
   // gate [R, N] = gate * sigmoid(gate) * up.
   virtual void silu_multiply(const Matrix& gate, const Matrix& up) = 0;
 
+  // x [R, N] = f(x), and gate [R, N] = f(gate) * up.
+  virtual void activate(const Matrix& x, Activation f) = 0;
+  virtual void activate_multiply(const Matrix& gate, const Matrix& up, Activation f) = 0;
+
   // x += y, same shape.
   virtual void add(const Matrix& x, const Matrix& y) = 0;
+
+  // x = factor * x, and 0 for the factor 0 whatever x held;  x = cap * tanh(x / cap);  x = min(max(x,
+  // -limit), limit).
+  virtual void scale(const Matrix& x, float factor) = 0;
+  virtual void softcap(const Matrix& x, float cap) = 0;
+  virtual void clamp(const Matrix& x, float limit) = 0;
+
+  // out [n, C] = rows `rows` [n] of x [R, C];  rows `rows` of x += factors[i] * y[i], y [n, C]. No row twice.
+  virtual void take_rows(const Matrix& out, const Matrix& x, std::span<const std::size_t> rows) = 0;
+  virtual void add_rows(const Matrix& x, const Matrix& y, std::span<const std::size_t> rows,
+                        std::span<const float> factors) = 0;
 
   // Takes logits [R, n] of the vocabulary's entries [first, first + n) into `state`; targets [R] are ids.
   virtual void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,

@@ -142,8 +142,10 @@ std::uint64_t predicted_divergence_bytes(const ModelSource& model, const ModelSo
                                          std::size_t windows, std::size_t tokens, const StateLimit& limit) {
   const std::uint64_t states =
       HiddenStates::memory_bytes(windows, tokens, static_cast<std::size_t>(baseline.config().hidden), limit);
-  const std::uint64_t scores = std::uint64_t{windows} * tokens * 12 * sizeof(double);
-  return states + scores +
+  const std::uint64_t rows = std::uint64_t{windows} * tokens;
+  const std::uint64_t scores = rows * 12 * sizeof(double);
+  // At the end both heads are there, the second one's share beside what a pass of one counts.
+  return states + scores + Transformer::predicted_head_bytes(baseline, rows) +
          std::max(predicted_pass_bytes(model, windows, tokens, limit),
                   predicted_pass_bytes(baseline, windows, tokens, limit));
 }

@@ -70,7 +70,10 @@ std::span<const float> Session::append(std::span<const std::int32_t> ids) {
 
 void Session::forward(std::span<const std::int32_t> ids, bool last) {
   Transformer& transformer = model_.transformer_;
-  const Matrix states = transformer.embed(ids, capacity_);
+  // Rope tables are made once, except where they turn on the sequence's length.
+  const Rope& rope = model_.config().rope;
+  const std::size_t tokens = rope_depends_on_length(rope) ? length_ + ids.size() : capacity_;
+  const Matrix states = transformer.embed(ids, tokens, length_);
   for (std::size_t i = 0; i < caches_.size(); ++i) {
     model_.layers_[i].forward(states, ids.size(), transformer.rope(), {}, &caches_[i]);
   }

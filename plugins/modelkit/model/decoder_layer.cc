@@ -1,48 +1,45 @@
 #include "plugins/modelkit/model/decoder_layer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
 
-constexpr std::string_view kQ = "self_attn.q_proj", kK = "self_attn.k_proj", kV = "self_attn.v_proj";
-constexpr std::string_view kO = "self_attn.o_proj";
-constexpr std::string_view kGate = "mlp.gate_proj", kUp = "mlp.up_proj", kDown = "mlp.down_proj";
-
 constexpr std::size_t kScratchBytes = std::size_t{24} << 20;  // about what a last-level cache holds
 
 std::size_t size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-void observe(const LinearObserver& observer, std::initializer_list<std::string_view> modules,
-             const Matrix& input) {
-  if (observer) observer(std::span(modules.begin(), modules.size()), input);
-}
+// Whether a block's output can be added to the states by its last linear, without a place of its own.
+bool adds_directly(const ModelConfig& m, const Norm& norm) { return !norm && m.residual_scale == 1.0; }
 
 }  // namespace
 
-// Activations of a block of sequences. With those that attention makes itself: keys and values once more.
+// Activations of a block of sequences.
 struct DecoderLayer::Scratch {
-  Matrix normed, q, k, v, attended, gate, up;
+  Matrix normed;      // input of attention, then of the feed-forward
+  Matrix mlp_normed;  // its own, where both read the same states
+  Matrix output;      // of attention or feed-forward, where it is not added directly
+  Attention::Scratch attention;
+  FeedForward::Scratch feed_forward;
 
   static std::size_t floats_per_row(const ModelConfig& m) {
-    return size(m.hidden + 2 * m.heads * m.head_dim + 4 * m.kv_heads * m.head_dim + 2 * m.intermediate);
+    return size((m.parallel ? 3 : 2) * m.hidden) + Attention::floats_per_row(m) +
+           FeedForward::floats_per_row(m);
   }
 
   Scratch(Compute& compute, const ModelConfig& m, std::size_t rows)
       : normed(compute.allocate(rows, size(m.hidden))),
-        q(compute.allocate(rows, size(m.heads * m.head_dim))),
-        k(compute.allocate(rows, size(m.kv_heads * m.head_dim))),
-        v(compute.allocate(rows, size(m.kv_heads * m.head_dim))),
-        attended(compute.allocate(rows, size(m.heads * m.head_dim))),
-        gate(compute.allocate(rows, size(m.intermediate))),
-        up(compute.allocate(rows, size(m.intermediate))) {}
+        mlp_normed(m.parallel ? compute.allocate(rows, size(m.hidden)) : Matrix{}),
+        output(compute.allocate(rows, size(m.hidden))),
+        attention(Attention::scratch(compute, m, rows)),
+        feed_forward(FeedForward::scratch(compute, m, rows)) {}
 
   Scratch rows(std::size_t count) const {
     Scratch part = *this;
-    for (Matrix* m : {&part.normed, &part.q, &part.k, &part.v, &part.attended, &part.gate, &part.up}) {
+    for (Matrix* m : {&part.normed, &part.mlp_normed, &part.output, &part.attention.q, &part.attention.k,
+                      &part.attention.v, &part.attention.attended}) {
       *m = m->row_range(0, count);
     }
     return part;
@@ -50,30 +47,32 @@ struct DecoderLayer::Scratch {
 };
 
 DecoderLayer::DecoderLayer(Compute& compute, const ModelSource& model, std::int64_t index)
-    : compute_(compute),
-      model_(model),
-      index_(index),
-      prefix_(layer_prefix(model.config(), index) + "."),
-      input_norm_(model.vector(compute, prefix_ + "input_layernorm.weight")),
-      mlp_norm_(model.vector(compute, prefix_ + "post_attention_layernorm.weight")) {
-  for (LinearSite site : architecture_of(model.config()).layer(model.config(), index).linears) {
-    const std::string relative = site.module;
-    site.module = prefix_ + relative;
-    linears_[relative] = model.packed(compute, site);
-    sites_[relative] = std::move(site);
-  }
-  model.checkpoint().release(layer_prefix(model.config(), index));
+    : loader_(compute, model, index), attention_(loader_), feed_forward_(loader_) {
+  const ModelConfig& m = model.config();
+  const auto norm = [&](std::string_view module) { return loader_.norm(module, m.norm, size(m.hidden)); };
+  input_norm_ = norm(m.modules.input_norm);
+  attention_norm_ = norm(m.modules.attention_norm);
+  mlp_norm_ = norm(m.modules.mlp_norm);
+  mlp_output_norm_ = norm(m.modules.mlp_output_norm);
+  model.checkpoint().release(layer_prefix(m, index));
 }
 
 std::uint64_t DecoderLayer::predicted_bytes(const ModelSource& model, std::size_t rows, std::size_t tokens) {
   const ModelConfig& m = model.config();
   std::uint64_t linears = 0, stored = 0;
-  for (const LinearSite& site : architecture_of(m).layer(m, 0).linears) {
-    const std::uint64_t count = size(site.out) * size(site.in);
-    linears += count * sizeof(float);
-    // As mapped, or as one byte a value beside the packed file.
-    stored =
-        std::max(stored, count * (model.quantization().empty() ? size_of(m.dtype.value_or(DType::F32)) : 2));
+  for (const bool experts : {false, true}) {
+    std::int64_t layer = 0;
+    while (layer < m.layers && m.kind(layer).experts != experts) ++layer;
+    if (layer == m.layers) continue;
+    std::uint64_t sum = 0;
+    for (const LinearSite& site : layer_sites(m, layer).linears) {
+      const std::uint64_t count = size(site.out) * size(site.in);
+      sum += count * sizeof(float);
+      // As mapped, or as one byte a value beside the packed file.
+      const std::size_t width = model.quantization().empty() ? size_of(m.dtype.value_or(DType::F32)) : 2;
+      stored = std::max(stored, count * width);
+    }
+    linears = std::max(linears, sum);
   }
   const std::size_t row_bytes = Scratch::floats_per_row(m) * sizeof(float);
   const std::uint64_t together =
@@ -83,107 +82,86 @@ std::uint64_t DecoderLayer::predicted_bytes(const ModelSource& model, std::size_
 
 std::size_t DecoderLayer::bytes() const {
   std::size_t sum = 0;
-  for (const auto& [module, packed] : linears_) sum += packed->bytes();
+  const auto add = [&](Projection& projection) { sum += projection.packed->bytes(); };
+  const_cast<Attention&>(attention_).each(add);
+  const_cast<FeedForward&>(feed_forward_).each(add);
   return sum;
 }
 
-const PackedLinear& DecoderLayer::linear(std::string_view module) const {
-  const auto found = linears_.find(module);
-  if (found == linears_.end())
-    throw Error("internal", "the layer has no such linear", prefix_ + std::string(module));
-  return *found->second;
-}
-
 void DecoderLayer::replace(std::string_view module, const LinearWeight& weight) {
-  const auto& before = linear(module);
-  if (size(weight.out) != before.out() || size(weight.in) != before.in()) {
-    throw Error("internal", "the new weight has another shape", prefix_ + std::string(module));
-  }
-  const auto found = linears_.find(module);
-  found->second = model_.packed(compute_, sites_.find(module)->second, weight);
+  bool found = false;
+  const auto visit = [&](Projection& projection) {
+    if (projection.site.module != module) return;
+    loader_.replace(projection, weight);
+    found = true;
+  };
+  attention_.each(visit);
+  feed_forward_.each(visit);
+  if (!found) throw Error("internal", "the layer has no such linear", loader_.prefix() + std::string(module));
 }
 
 void DecoderLayer::forward(const Matrix& states, std::size_t tokens, const RopeTable& rope,
                            const LinearObserver& observer, LayerCache* cache) {
-  const ModelConfig& m = model_.config();
+  const ModelConfig& m = loader_.config();
   const std::size_t sequences = states.rows / tokens;
   const std::size_t sequence_bytes = tokens * Scratch::floats_per_row(m) * sizeof(float);
   const std::size_t together = std::clamp<std::size_t>(kScratchBytes / sequence_bytes, 1, sequences);
-  const Scratch scratch(compute_, m, together * tokens);
+  const Scratch scratch(loader_.compute(), m, together * tokens);
   for (std::size_t first = 0; first < sequences; first += together) {
     const Matrix block = states.row_range(first * tokens, std::min(together, sequences - first) * tokens);
     Scratch part = scratch.rows(block.rows);
-    attend(block, tokens, rope, part, observer, cache);
-    feed_forward(block, part, observer);
+    run(block, tokens, rope, part, observer, cache);
   }
 }
 
-void DecoderLayer::attend(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
-                          const LinearObserver& observer, LayerCache* cache) {
-  const ModelConfig& m = model_.config();
-  const std::size_t head_dim = size(m.head_dim), earlier = cache == nullptr ? 0 : cache->length;
-  compute_.rms_norm(scratch.normed, states, input_norm_, static_cast<float>(m.norm_eps));
-  observe(observer, {kQ, kK, kV}, scratch.normed);
-  if (cache != nullptr) {
-    scratch.k = cache->keys.row_range(earlier, tokens);
-    scratch.v = cache->values.row_range(earlier, tokens);
+void DecoderLayer::run(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
+                       const LinearObserver& observer, LayerCache* cache) const {
+  Compute& compute = loader_.compute();
+  if (loader_.config().parallel) {
+    input_norm_.apply(compute, scratch.normed, states);
+    if (mlp_norm_) mlp_norm_.apply(compute, scratch.mlp_normed, states);
+    add_attention(states, scratch.normed, tokens, rope, scratch, observer, cache);
+    add_feed_forward(states, mlp_norm_ ? scratch.mlp_normed : scratch.normed, scratch, observer);
+    return;
   }
-  compute_.linear(scratch.q, scratch.normed, linear(kQ));
-  compute_.linear(scratch.k, scratch.normed, linear(kK));
-  compute_.linear(scratch.v, scratch.normed, linear(kV));
-  compute_.rope(scratch.q, rope.cos, rope.sin, head_dim, tokens, earlier);
-  compute_.rope(scratch.k, rope.cos, rope.sin, head_dim, tokens, earlier);
-  AttentionShape shape;
-  shape.sequences = states.rows / tokens;
-  shape.queries = tokens;
-  shape.keys = earlier + tokens;
-  shape.heads = size(m.heads);
-  shape.kv_heads = size(m.kv_heads);
-  shape.head_dim = head_dim;
-  shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(m.head_dim)));
-  if (cache != nullptr) {
-    cache->length = shape.keys;
-    compute_.attention(scratch.attended, scratch.q, cache->keys.row_range(0, shape.keys),
-                       cache->values.row_range(0, shape.keys), shape);
-  } else {
-    compute_.attention(scratch.attended, scratch.q, scratch.k, scratch.v, shape);
-  }
-  observe(observer, {kO}, scratch.attended);
-  compute_.linear(states, scratch.attended, linear(kO), true);
-  if (compute_.all_finite(states)) return;
-  expect_finite(scratch.normed, "input_layernorm");
-  expect_finite(scratch.q, std::string(kQ));
-  expect_finite(scratch.k, std::string(kK));
-  expect_finite(scratch.v, std::string(kV));
-  expect_finite(scratch.attended, "self_attn");
-  expect_finite(states, std::string(kO));
+  if (input_norm_) input_norm_.apply(compute, scratch.normed, states);
+  add_attention(states, input_norm_ ? scratch.normed : states, tokens, rope, scratch, observer, cache);
+  if (mlp_norm_) mlp_norm_.apply(compute, scratch.normed, states);
+  add_feed_forward(states, mlp_norm_ ? scratch.normed : states, scratch, observer);
 }
 
-void DecoderLayer::feed_forward(const Matrix& states, Scratch& scratch, const LinearObserver& observer) {
-  compute_.rms_norm(scratch.normed, states, mlp_norm_, static_cast<float>(model_.config().norm_eps));
-  observe(observer, {kGate, kUp}, scratch.normed);
-  compute_.linear(scratch.gate, scratch.normed, linear(kGate));
-  compute_.linear(scratch.up, scratch.normed, linear(kUp));
-  compute_.silu_multiply(scratch.gate, scratch.up);
-  observe(observer, {kDown}, scratch.gate);
-  compute_.linear(states, scratch.gate, linear(kDown), true);
-  if (compute_.all_finite(states)) return;
-  expect_finite(scratch.normed, "post_attention_layernorm");
-  expect_finite(scratch.up, std::string(kUp));
-  expect_finite(scratch.gate, std::string(kGate));
-  expect_finite(states, std::string(kDown));
+void DecoderLayer::add_attention(const Matrix& states, const Matrix& normed, std::size_t tokens,
+                                 const RopeTable& rope, Scratch& scratch, const LinearObserver& observer,
+                                 LayerCache* cache) const {
+  const bool directly = adds_directly(loader_.config(), attention_norm_);
+  attention_.forward(loader_, directly ? states : scratch.output, directly, normed, tokens, rope,
+                     scratch.attention, observer, cache);
+  if (!directly) add_block(states, scratch.output, attention_norm_);
+  if (loader_.compute().all_finite(states)) return;
+  if (input_norm_) loader_.expect_finite(normed, loader_.config().modules.input_norm);
+  attention_.expect_finite(loader_, scratch.attention);
+  loader_.expect_finite(states, loader_.config().modules.o);
 }
 
-void DecoderLayer::expect_finite(const Matrix& values, const std::string& module) const {
-  if (compute_.all_finite(values)) return;
-  const std::string culprit = model_.find_not_finite(prefix_ + module);
-  throw Error("not_finite",
-              culprit.empty()
-                  ? "the output overflowed: it holds NaN or infinity, though the weights are finite"
-                  : "the output holds NaN or infinity, and so does the stored tensor " + culprit,
-              prefix_ + module,
-              culprit.empty() ? "compare with the model before its last change, layer by layer"
-                              : "write or download the model again");
+void DecoderLayer::add_feed_forward(const Matrix& states, const Matrix& normed, Scratch& scratch,
+                                    const LinearObserver& observer) const {
+  const bool directly = adds_directly(loader_.config(), mlp_output_norm_);
+  feed_forward_.forward(loader_, directly ? states : scratch.output, directly, normed, scratch.feed_forward,
+                        observer);
+  if (!directly) add_block(states, scratch.output, mlp_output_norm_);
+  if (loader_.compute().all_finite(states)) return;
+  const LayerModules& names = loader_.config().modules;
+  if (mlp_norm_) loader_.expect_finite(normed, names.mlp_norm);
+  feed_forward_.expect_finite(loader_, scratch.feed_forward);
+  loader_.expect_finite(states, loader_.kind().experts ? names.router : names.down);
+}
+
+void DecoderLayer::add_block(const Matrix& states, const Matrix& output, const Norm& norm) const {
+  Compute& compute = loader_.compute();
+  if (norm) norm.apply(compute, output, output);
+  const double factor = loader_.config().residual_scale;
+  if (factor != 1.0) compute.scale(output, static_cast<float>(factor));
+  compute.add(states, output);
 }
 
 }  // namespace presswork::modelkit

@@ -1,40 +1,28 @@
-// One decoder layer on the device. Letters in shapes as in compute.h.
+// One decoder layer on the device: attention and feed-forward, each between norms and added to the states, as
+// the model's configuration says. Letters in shapes as in compute.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
-#include <span>
-#include <string>
 #include <string_view>
 
-#include "plugins/modelkit/model/model_source.h"
+#include "plugins/modelkit/model/attention.h"
+#include "plugins/modelkit/model/feed_forward.h"
+#include "plugins/modelkit/model/layer_loader.h"
 #include "plugins/modelkit/model/rope_table.h"
 
 namespace presswork::modelkit {
-
-// Keys and values of one sequence's earlier tokens in one layer.
-struct LayerCache {
-  Matrix keys, values;     // [capacity, G*D]
-  std::size_t length = 0;  // rows in use
-};
-
-// Hears the input [rows, K] of each linear, in the order of the forward pass and a block of whole sequences
-// at a time. `modules` are those that share it ("self_attn.q_proj", ...). The matrix is valid during the call
-// only.
-using LinearObserver = std::function<void(std::span<const std::string_view> modules, const Matrix& input)>;
 
 class DecoderLayer {
  public:
   // Takes layer `index` from the model; its pages in the checkpoint are let go afterwards.
   DecoderLayer(Compute& compute, const ModelSource& model, std::int64_t index);
 
-  // What loading a layer and running it over `rows` rows is expected to need beside the states, in bytes.
+  // What loading a layer (the largest) and running it over `rows` rows is expected to need beside the states,
+  // in bytes.
   static std::uint64_t predicted_bytes(const ModelSource& model, std::size_t rows, std::size_t tokens);
 
-  std::int64_t index() const { return index_; }
+  std::int64_t index() const { return loader_.index(); }
   std::size_t bytes() const;  // device memory of its linears
 
   // Gives a linear ("mlp.up_proj") another weight of the same shape; its bias stays.
@@ -48,19 +36,19 @@ class DecoderLayer {
 
  private:
   struct Scratch;
-  void attend(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
-              const LinearObserver& observer, LayerCache* cache);
-  void feed_forward(const Matrix& states, Scratch& scratch, const LinearObserver& observer);
-  void expect_finite(const Matrix& values, const std::string& module) const;
-  const PackedLinear& linear(std::string_view module) const;
+  // One block of whole sequences.
+  void run(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
+           const LinearObserver& observer, LayerCache* cache) const;
+  void add_attention(const Matrix& states, const Matrix& normed, std::size_t tokens, const RopeTable& rope,
+                     Scratch& scratch, const LinearObserver& observer, LayerCache* cache) const;
+  void add_feed_forward(const Matrix& states, const Matrix& normed, Scratch& scratch,
+                        const LinearObserver& observer) const;
+  void add_block(const Matrix& states, const Matrix& output, const Norm& norm) const;
 
-  Compute& compute_;
-  const ModelSource& model_;
-  std::int64_t index_;
-  std::string prefix_;  // "model.layers.3."
-  std::map<std::string, LinearSite, std::less<>> sites_;
-  std::map<std::string, std::shared_ptr<const PackedLinear>, std::less<>> linears_;
-  Matrix input_norm_, mlp_norm_;  // [1, C]
+  LayerLoader loader_;
+  Attention attention_;
+  FeedForward feed_forward_;
+  Norm input_norm_, attention_norm_, mlp_norm_, mlp_output_norm_;
 };
 
 }  // namespace presswork::modelkit

@@ -1,15 +1,25 @@
 #include "plugins/modelkit/model/model_source.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
+
+#include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
 
-std::vector<float> floats_of(const TensorView& tensor) {
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  to_float(tensor.dtype, tensor.bytes.data(), values.size(), values.data());
-  return values;
+// Dequantizes rows [first, last) of what `ranges` string together.
+void take_rows(const LinearWeight& weight, const std::vector<RowRange>& ranges, std::int64_t first,
+               std::int64_t last, float* target) {
+  std::int64_t start = 0;  // of the range, in what is strung together
+  for (const RowRange& range : ranges) {
+    const std::int64_t from = std::max(first, start), to = std::min(last, start + range.count);
+    if (from < to) {
+      weight.dequantize(range.first + from - start, range.first + to - start,
+                        target + (from - first) * weight.in);
+    }
+    start += range.count;
+  }
 }
 
 }  // namespace
@@ -37,24 +47,36 @@ std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const 
 }
 
 std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const LinearSite& site,
-                                                        const LinearWeight& weight) const {
-  std::vector<float> bias;
-  if (site.bias) bias = floats_of(checkpoint_.tensor(site.module + ".bias"));
+                                                        const LinearWeight& weight,
+                                                        const std::vector<RowRange>& rows) const {
+  const std::vector<RowRange> ranges = rows.empty() ? std::vector<RowRange>{{0, weight.out}} : rows;
   LinearSource source;
-  source.out = static_cast<std::size_t>(weight.out);
   source.in = static_cast<std::size_t>(weight.in);
+  for (const RowRange& range : ranges) source.out += static_cast<std::size_t>(range.count);
   source.rows = [&](std::size_t first, std::size_t last, float* target) {
-    weight.dequantize(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last), target);
+    take_rows(weight, ranges, static_cast<std::int64_t>(first), static_cast<std::int64_t>(last), target);
   };
+  std::vector<float> bias;
+  if (site.bias) {
+    const auto whole = values(site.module + ".bias", static_cast<std::size_t>(weight.out));
+    for (const RowRange& range : ranges)
+      bias.insert(bias.end(), whole.begin() + range.first, whole.begin() + range.first + range.count);
+  }
   source.bias = bias;
   return compute.pack(source);
 }
 
-Matrix ModelSource::vector(Compute& compute, const std::string& name) const {
-  const auto values = floats_of(checkpoint_.tensor(name));
-  const Matrix matrix = compute.allocate(1, values.size());
-  compute.write(matrix, values);
-  return matrix;
+std::vector<float> ModelSource::values(const std::string& name, std::size_t size) const {
+  const TensorView& tensor = checkpoint_.tensor(name);
+  if (static_cast<std::size_t>(tensor.elements()) != size || !is_floating(tensor.dtype)) {
+    throw Error("corrupt_file",
+                "the tensor " + name + " is " + std::string(name_of(tensor.dtype)) + " " +
+                    to_text(tensor.shape) + "; " + std::to_string(size) + " numbers are expected",
+                checkpoint_.folder().string(), "check that config.json belongs to these weights");
+  }
+  std::vector<float> floats(size);
+  to_float(tensor.dtype, tensor.bytes.data(), size, floats.data());
+  return floats;
 }
 
 std::string ModelSource::find_not_finite(const std::string& module) const {

@@ -1,10 +1,12 @@
 // A checkpoint together with what its config.json says: where the forward pass takes its weights from.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "plugins/modelkit/checkpoint/architecture.h"
 #include "plugins/modelkit/checkpoint/checkpoint.h"
@@ -14,6 +16,11 @@
 #include "plugins/modelkit/compute/compute.h"
 
 namespace presswork::modelkit {
+
+// Rows [first, first + count) of a weight.
+struct RowRange {
+  std::int64_t first = 0, count = 0;
+};
 
 class ModelSource {
  public:
@@ -25,12 +32,14 @@ class ModelSource {
   const QuantizationConfig& quantization() const { return quantization_; }
 
   LinearWeight linear(std::string_view module) const;
-  // A linear with its bias on the device; afterwards the checkpoint's pages are let go.
+  // A linear with its bias on the device; afterwards the checkpoint's pages are let go. With `rows` only
+  // these, one range after another: a part of a fused module.
   std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site) const;
   std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site,
-                                             const LinearWeight& weight) const;
-  // A one-dimensional tensor as [1, n].
-  Matrix vector(Compute& compute, const std::string& name) const;
+                                             const LinearWeight& weight,
+                                             const std::vector<RowRange>& rows = {}) const;
+  // All of a tensor as float32. Throws "corrupt_file" when it does not have `size` elements.
+  std::vector<float> values(const std::string& tensor, std::size_t size) const;
 
   // The first stored tensor of `module` that holds NaN or infinity, or an empty text.
   std::string find_not_finite(const std::string& module) const;

@@ -33,9 +33,12 @@ class Transformer {
   Compute& compute() const { return compute_; }
   std::int64_t layers() const { return config().layers; }
 
-  // Embeddings [R, C] of ids [R], whose sequences are at most `tokens` long; new, or into `states`.
-  Matrix embed(std::span<const std::int32_t> ids, std::size_t tokens);
-  void embed(const Matrix& states, std::span<const std::int32_t> ids, std::size_t tokens);
+  // Embeddings [R, C] of ids [R], sequences of `tokens` each, new or into `states`; a shorter list is a part
+  // of one, which starts at position `first`. The rope of models that turn on the length of a sequence is
+  // that of `tokens`.
+  Matrix embed(std::span<const std::int32_t> ids, std::size_t tokens, std::size_t first = 0);
+  void embed(const Matrix& states, std::span<const std::int32_t> ids, std::size_t tokens,
+             std::size_t first = 0);
   const RopeTable& rope() const { return rope_; }
 
   // Takes layer `index` from the checkpoint; the next one is read ahead meanwhile.
@@ -67,9 +70,14 @@ class Transformer {
  private:
   Compute& compute_;
   const ModelSource& source_;
+  void make_rope(std::size_t tokens);
+  void add_positions(const Matrix& states, std::size_t tokens, std::size_t first);
+  HostTable table(const std::string& tensor) const;
+  void finish_logits(const Matrix& logits) const;  // scale and cap, in place
+
   RopeTable rope_;
-  std::size_t positions_ = 0;  // of rope_
-  Matrix norm_;                // [1, C]
+  std::size_t positions_ = 0, length_ = 0;  // of rope_
+  Norm embedding_norm_, norm_;
   mutable Prefetcher prefetcher_;
 };
 

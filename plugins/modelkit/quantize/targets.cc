@@ -48,10 +48,12 @@ QuantizationTargets select_targets(const ModelConfig& model, const std::vector<s
     }
   }
   for (const std::string& name : kept) ignored(name);
+  for (const LinearSite& router : decoder_routers(model)) ignored(router.module);
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     if (!used[i]) matches_nothing(patterns[i].text(), i, sites);
   }
-  // Readers see a tied head as a linear module too.
+  // Readers see routers and a tied head as linear modules too.
+  for (const LinearSite& router : decoder_routers(model)) targets.ignored.push_back(router.module);
   if (model.tied_embeddings) targets.ignored.emplace_back(architecture.head);
   return targets;
 }

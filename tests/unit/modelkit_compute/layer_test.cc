@@ -99,28 +99,23 @@ TEST(ParameterCounts, AreThoseOfTheClosedForm) {
   EXPECT_EQ(counts.by_module.at("mlp.down_proj"), 4 * 352 * 128);
 }
 
-ModelConfig with_rope(RopeKind kind, double factor = 1.0) {
-  ModelConfig config;
-  config.head_dim = 8;
-  config.rope.kind = kind;
-  config.rope.theta = 10000.0;
-  config.rope.factor = factor;
-  return config;
+Rope with_kind(RopeKind kind, double factor = 1.0) {
+  Rope rope;
+  rope.kind = kind;
+  rope.factor = factor;
+  rope.original_max_position = 128;
+  return rope;
 }
 
 TEST(RopeFrequencies, FallGeometricallyAndLinearScalingDividesThem) {
-  const auto plain = rope_frequencies(with_rope(RopeKind::Default));
-  EXPECT_THAT(plain, testing::ElementsAre(1.0F, 0.1F, 0.01F, 0.001F));
-  const auto slow = rope_frequencies(with_rope(RopeKind::Linear, 4.0));
-  EXPECT_THAT(slow, testing::ElementsAre(0.25F, 0.025F, 0.0025F, 0.00025F));
+  EXPECT_THAT(rope_frequencies(with_kind(RopeKind::Default), 8, 128),
+              testing::ElementsAre(1.0F, 0.1F, 0.01F, 0.001F));
+  EXPECT_THAT(rope_frequencies(with_kind(RopeKind::Linear, 4.0), 8, 128),
+              testing::ElementsAre(0.25F, 0.025F, 0.0025F, 0.00025F));
 }
 
 TEST(RopeFrequencies, OfLlama3KeepShortWavesStretchLongOnesAndMixBetween) {
-  ModelConfig config = with_rope(RopeKind::Llama3, 8.0);
-  config.rope.low_freq_factor = 1.0;
-  config.rope.high_freq_factor = 4.0;
-  config.rope.original_max_position = 128;
-  const auto got = rope_frequencies(config);
+  const auto got = rope_frequencies(with_kind(RopeKind::Llama3, 8.0), 8, 128);
   // Turns within 128 positions: 20.4, 2.04, 0.204, 0.0204.
   const double turns = 128.0 * 0.1 / (2.0 * std::acos(-1.0)), kept = (turns - 1.0) / 3.0;
   EXPECT_FLOAT_EQ(got[0], 1.0F);
@@ -129,14 +124,35 @@ TEST(RopeFrequencies, OfLlama3KeepShortWavesStretchLongOnesAndMixBetween) {
   EXPECT_FLOAT_EQ(got[3], 0.001F / 8.0F);
 }
 
-TEST(RopeFrequencies, OfAKindThatIsNotWrittenAreRefusedByName) {
-  try {
-    rope_frequencies(with_rope(RopeKind::Yarn));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code, "unsupported");
-    EXPECT_THAT(error.message, testing::HasSubstr("yarn"));
-  }
+TEST(RopeFrequencies, OfDynamicScalingChangeOnlyBeyondTheModelsLength) {
+  const Rope rope = with_kind(RopeKind::Dynamic, 2.0);
+  const auto plain = rope_frequencies(with_kind(RopeKind::Default), 8, 128);
+  EXPECT_EQ(rope_frequencies(rope, 8, 128, 128), plain);
+  const auto longer = rope_frequencies(rope, 8, 128, 256);
+  EXPECT_FLOAT_EQ(longer[0], 1.0F);
+  EXPECT_FLOAT_EQ(longer[3], static_cast<float>(std::pow(10000.0 * std::pow(3.0, 8.0 / 6.0), -0.75)));
+}
+
+TEST(RopeFrequencies, OfLongropeTakeTheListThatFitsTheLength) {
+  Rope rope = with_kind(RopeKind::LongRope, 4.0);
+  rope.short_factor = {1, 1, 1, 2};
+  rope.long_factor = {1, 2, 4, 8};
+  EXPECT_FLOAT_EQ(rope_frequencies(rope, 8, 512, 128)[3], 0.0005F);
+  EXPECT_FLOAT_EQ(rope_frequencies(rope, 8, 512, 129)[3], 0.000125F);
+  EXPECT_DOUBLE_EQ(rope_attention_factor(rope), std::sqrt(1.0 + std::log(4.0) / std::log(128.0)));
+  rope.long_factor.pop_back();
+  EXPECT_THROW(rope_frequencies(rope, 8, 512, 129), Error);
+}
+
+TEST(RopeFrequencies, OfYarnKeepFastPairsAndSlowDownTheRest) {
+  const Rope rope = with_kind(RopeKind::Yarn, 4.0);
+  const auto got = rope_frequencies(rope, 8, 512);
+  // Dimension of 32 turns in 128 positions: below 0; of 1 turn: 1.31, rounded up 2.
+  EXPECT_FLOAT_EQ(got[0], 1.0F);
+  EXPECT_FLOAT_EQ(got[1], 0.1F * (0.5F + 0.5F / 4.0F));
+  EXPECT_FLOAT_EQ(got[2], 0.0025F);
+  EXPECT_FLOAT_EQ(got[3], 0.00025F);
+  EXPECT_DOUBLE_EQ(rope_attention_factor(rope), 0.1 * std::log(4.0) + 1.0);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST(ModelConfig, DefaultsFollowTransformers) {
   EXPECT_EQ(model.rope.theta, 10000.0);
   EXPECT_EQ(model.rope.kind, RopeKind::Default);
   EXPECT_FALSE(model.tied_embeddings);
-  EXPECT_FALSE(model.attention_bias);
+  EXPECT_FALSE(model.qkv_bias);
   EXPECT_EQ(model.dtype, DType::BF16);
 }
 

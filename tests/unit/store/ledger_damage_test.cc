@@ -32,6 +32,8 @@ class LedgerDamage : public ::testing::Test {
         ledger->put(row);
         ledger->put(
             CheckpointRow{run + row.id, "u", {{"o", {"t", "d"}}}, Json::object(), 0, 0, 0, run, row.id, "c"});
+        if (i % 4 == 0) ledger->put(IterationRow{run, "tune", i, {{"bits", i}}, "continue", "m"});
+        if (i % 4 == 1) ledger->supersede(run, {row.id}, {row.id}, "t", "rolled back");
       }
     }
     ledger->commit();
@@ -47,6 +49,10 @@ class LedgerDamage : public ::testing::Test {
         ledger->instances(run.id);
         ledger->attempts(run.id);
         ledger->decisions(run.id);
+        ledger->instances_with_checkpoints(run.id);
+        ledger->iterations(run.id);
+        ledger->superseded(run.id);
+        ledger->history(run.id);
       }
       ledger->checkpoints();
       ledger->open_attempts();

@@ -95,16 +95,49 @@ void CpuCompute::rms_norm(const Matrix& out, const Matrix& x, const Matrix& weig
   });
 }
 
-void CpuCompute::rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
-                      std::size_t tokens, std::size_t first) {
+void CpuCompute::layer_norm(const Matrix& out, const Matrix& x, const Matrix& weight, const Matrix& bias,
+                            float epsilon) {
+  expect(out.rows == x.rows && out.cols == x.cols, "layer_norm", out, x);
+  expect(weight.rows == 1 && weight.cols == x.cols, "layer_norm", weight, x);
+  const bool biased = bias.storage != nullptr;
+  expect(!biased || (bias.rows == 1 && bias.cols == x.cols), "layer_norm", bias, x);
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      layer_norm_row(row(out, r), row(x, r), row(weight, 0), biased ? row(bias, 0) : nullptr, x.cols,
+                     epsilon);
+    }
+  });
+}
+
+// Calls rotate(head, cos, sin) for each head of each row, with its token's row of the tables.
+template <class RotateHead>
+void CpuCompute::each_head(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                           std::size_t tokens, std::size_t first, RotateHead rotate) {
   expect(cos.rows == sin.rows && cos.cols == sin.cols, "rope", cos, sin);
   expect(2 * cos.cols <= head_dim && x.cols % head_dim == 0 && first + tokens <= cos.rows, "rope", x, cos);
   each_block(x.rows, x.cols, [&](std::size_t from, std::size_t to) {
     for (std::size_t r = from; r < to; ++r) {
       const std::size_t position = first + r % tokens;
       for (std::size_t c = 0; c < x.cols; c += head_dim) {
-        rope_head(row(x, r) + c, row(cos, position), row(sin, position), cos.cols);
+        rotate(row(x, r) + c, row(cos, position), row(sin, position));
       }
+    }
+  });
+}
+
+void CpuCompute::rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                      std::size_t tokens, std::size_t first) {
+  each_head(x, cos, sin, head_dim, tokens, first,
+            [&](float* head, const float* c, const float* s) { rope_head(head, c, s, cos.cols); });
+}
+
+void CpuCompute::rope_interleaved(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                                  std::size_t tokens, std::size_t first) {
+  each_head(x, cos, sin, head_dim, tokens, first, [&](float* head, const float* c, const float* s) {
+    for (std::size_t i = 0; i < cos.cols; ++i) {
+      const float a = head[2 * i], b = head[2 * i + 1];
+      head[2 * i] = a * c[i] - b * s[i];
+      head[2 * i + 1] = b * c[i] + a * s[i];
     }
   });
 }
@@ -160,10 +193,72 @@ void CpuCompute::silu_multiply(const Matrix& gate, const Matrix& up) {
   });
 }
 
+void CpuCompute::activate(const Matrix& x, Activation f) {
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) activate_row(row(x, r), x.cols, f);
+  });
+}
+
+void CpuCompute::activate_multiply(const Matrix& gate, const Matrix& up, Activation f) {
+  if (f == Activation::Silu) return silu_multiply(gate, up);
+  expect(gate.rows == up.rows && gate.cols == up.cols, "activate_multiply", gate, up);
+  each_block(gate.rows, gate.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      activate_row(row(gate, r), gate.cols, f);
+      multiply_row(row(gate, r), row(up, r), gate.cols);
+    }
+  });
+}
+
 void CpuCompute::add(const Matrix& x, const Matrix& y) {
   expect(x.rows == y.rows && x.cols == y.cols, "add", x, y);
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) add_row(row(x, r), row(y, r), x.cols);
+  });
+}
+
+void CpuCompute::scale(const Matrix& x, float factor) {
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      if (factor == 0.0F) {
+        std::fill_n(row(x, r), x.cols, 0.0F);
+      } else {
+        scale_row(row(x, r), x.cols, factor);
+      }
+    }
+  });
+}
+
+void CpuCompute::softcap(const Matrix& x, float cap) {
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) softcap_row(row(x, r), x.cols, cap);
+  });
+}
+
+void CpuCompute::clamp(const Matrix& x, float limit) {
+  each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) {
+      for (std::size_t c = 0; c < x.cols; ++c) row(x, r)[c] = std::clamp(row(x, r)[c], -limit, limit);
+    }
+  });
+}
+
+void CpuCompute::take_rows(const Matrix& out, const Matrix& x, std::span<const std::size_t> rows) {
+  expect(out.rows == rows.size() && out.cols == x.cols, "take_rows", out, x);
+  expect(std::all_of(rows.begin(), rows.end(), [&](std::size_t r) { return r < x.rows; }), "take_rows", out,
+         x);
+  each_block(out.rows, out.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r)
+      std::memcpy(row(out, r), row(x, rows[r]), x.cols * sizeof(float));
+  });
+}
+
+void CpuCompute::add_rows(const Matrix& x, const Matrix& y, std::span<const std::size_t> rows,
+                          std::span<const float> factors) {
+  expect(y.rows == rows.size() && y.rows == factors.size() && y.cols == x.cols, "add_rows", x, y);
+  expect(std::all_of(rows.begin(), rows.end(), [&](std::size_t r) { return r < x.rows; }), "add_rows", x, y);
+  each_block(y.rows, y.cols, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) add_scaled_row(row(x, rows[r]), row(y, r), y.cols, factors[r]);
   });
 }
 

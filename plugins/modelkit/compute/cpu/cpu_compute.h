@@ -24,12 +24,24 @@ class CpuCompute final : public Compute {
   void gather(const Matrix& out, const HostTable& table, std::span<const std::int32_t> ids) override;
   void linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) override;
   void rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) override;
+  void layer_norm(const Matrix& out, const Matrix& x, const Matrix& weight, const Matrix& bias,
+                  float epsilon) override;
   void rope(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim, std::size_t tokens,
             std::size_t first) override;
+  void rope_interleaved(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                        std::size_t tokens, std::size_t first) override;
   void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
                  const AttentionShape& shape) override;
   void silu_multiply(const Matrix& gate, const Matrix& up) override;
+  void activate(const Matrix& x, Activation f) override;
+  void activate_multiply(const Matrix& gate, const Matrix& up, Activation f) override;
   void add(const Matrix& x, const Matrix& y) override;
+  void scale(const Matrix& x, float factor) override;
+  void softcap(const Matrix& x, float cap) override;
+  void clamp(const Matrix& x, float limit) override;
+  void take_rows(const Matrix& out, const Matrix& x, std::span<const std::size_t> rows) override;
+  void add_rows(const Matrix& x, const Matrix& y, std::span<const std::size_t> rows,
+                std::span<const float> factors) override;
   void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
                    std::span<const std::int32_t> targets) override;
   void divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
@@ -40,6 +52,9 @@ class CpuCompute final : public Compute {
   // Calls rows(first, last) for blocks of rows that hold about as many values as a first-level cache.
   template <class Rows>
   void each_block(std::size_t rows, std::size_t cols, Rows body);
+  template <class RotateHead>
+  void each_head(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
+                 std::size_t tokens, std::size_t first, RotateHead rotate);
 
   ThreadPool threads_;
   std::shared_ptr<MemoryPool> memory_ = std::make_shared<MemoryPool>();

@@ -53,6 +53,26 @@ void RmsNormRow(float* out, const float* x, const float* weight, std::size_t n, 
       n, [=](auto load, auto store) HWY_ATTR { store(hn::Mul(hn::Mul(load(x), scale), load(weight)), out); });
 }
 
+void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, std::size_t n,
+                  float epsilon) {
+  // In two passes: the difference of large squares would lose the variance of a row far from zero.
+  const Floats d;
+  Vector sum = hn::Zero(d);
+  each_vector(n, [&](auto load, auto) HWY_ATTR { sum = hn::Add(sum, load(x)); });
+  const float mean = hn::GetLane(hn::SumOfLanes(d, sum)) / static_cast<float>(n);
+  double squares = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float difference = x[i] - mean;
+    squares += static_cast<double>(difference) * difference;
+  }
+  const float variance = static_cast<float>(squares / static_cast<double>(n));
+  const Vector scale = hn::Set(d, 1.0F / std::sqrt(variance + epsilon)), shift = hn::Set(d, mean);
+  each_vector(n, [=](auto load, auto store) HWY_ATTR {
+    const Vector scaled = hn::Mul(hn::Mul(hn::Sub(load(x), shift), scale), load(weight));
+    store(bias == nullptr ? scaled : hn::Add(scaled, load(bias)), out);
+  });
+}
+
 void RopeHead(float* x, const float* cos, const float* sin, std::size_t half) {
   each_vector(half, [=](auto load, auto store) HWY_ATTR {
     const Vector c = load(cos), s = load(sin), first = load(x), second = load(x + half);
@@ -67,6 +87,66 @@ void SiluMultiplyRow(float* gate, const float* up, std::size_t n) {
     const Vector g = load(gate);
     const Vector denominator = hn::Add(hn::Set(d, 1.0F), hn::Exp(d, hn::Neg(g)));
     store(hn::Mul(hn::Div(g, denominator), load(up)), gate);
+  });
+}
+
+// x * sigmoid(factor * x)
+HWY_INLINE Vector sigmoid_product(Vector x, float factor) {
+  const Floats d;
+  const Vector denominator = hn::Add(hn::Set(d, 1.0F), hn::Exp(d, hn::Mul(hn::Set(d, -factor), x)));
+  return hn::Div(x, denominator);
+}
+
+HWY_INLINE Vector gelu_tanh(Vector x) {
+  const Floats d;
+  const Vector cube = hn::Mul(hn::Mul(x, x), x);
+  const Vector inner = hn::Mul(hn::Set(d, 0.7978845608F), hn::MulAdd(hn::Set(d, 0.044715F), cube, x));
+  return hn::Mul(hn::Mul(hn::Set(d, 0.5F), x), hn::Add(hn::Set(d, 1.0F), hn::Tanh(d, inner)));
+}
+
+void ActivateRow(float* x, std::size_t n, Activation f) {
+  const auto each = [=](auto function) HWY_ATTR {
+    each_vector(n, [=](auto load, auto store) HWY_ATTR { store(function(load(x)), x); });
+  };
+  switch (f) {
+    case Activation::Silu:
+      return each([](Vector v) HWY_ATTR { return sigmoid_product(v, 1.0F); });
+    case Activation::GeluQuick:
+      return each([](Vector v) HWY_ATTR { return sigmoid_product(v, 1.702F); });
+    case Activation::GeluTanh:
+      return each([](Vector v) HWY_ATTR { return gelu_tanh(v); });
+    case Activation::Gelu:
+      for (std::size_t i = 0; i < n; ++i) x[i] = 0.5F * x[i] * (1.0F + std::erf(x[i] * 0.70710678F));
+      return;
+    case Activation::Relu:
+      return each([](Vector v) HWY_ATTR { return hn::Max(v, hn::Zero(Floats())); });
+    case Activation::ReluSquared:
+      return each([](Vector v) HWY_ATTR {
+        const Vector positive = hn::Max(v, hn::Zero(Floats()));
+        return hn::Mul(positive, positive);
+      });
+  }
+}
+
+void MultiplyRow(float* x, const float* y, std::size_t n) {
+  each_vector(n, [=](auto load, auto store) HWY_ATTR { store(hn::Mul(load(x), load(y)), x); });
+}
+
+void AddScaledRow(float* x, const float* y, std::size_t n, float factor) {
+  each_vector(n, [=](auto load, auto store)
+                     HWY_ATTR { store(hn::MulAdd(hn::Set(Floats(), factor), load(y), load(x)), x); });
+}
+
+void ScaleRow(float* x, std::size_t n, float factor) {
+  each_vector(n,
+              [=](auto load, auto store) HWY_ATTR { store(hn::Mul(hn::Set(Floats(), factor), load(x)), x); });
+}
+
+void SoftcapRow(float* x, std::size_t n, float cap) {
+  each_vector(n, [=](auto load, auto store) HWY_ATTR {
+    const Floats d;
+    const Vector inner = hn::Mul(hn::Set(d, 1.0F / cap), load(x));
+    store(hn::Mul(hn::Set(d, cap), hn::Tanh(d, inner)), x);
   });
 }
 
@@ -155,6 +235,12 @@ HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(RopeHead);
 HWY_EXPORT(SiluMultiplyRow);
 HWY_EXPORT(AddRow);
+HWY_EXPORT(LayerNormRow);
+HWY_EXPORT(ActivateRow);
+HWY_EXPORT(MultiplyRow);
+HWY_EXPORT(AddScaledRow);
+HWY_EXPORT(ScaleRow);
+HWY_EXPORT(SoftcapRow);
 HWY_EXPORT(AllFiniteRow);
 HWY_EXPORT(LogSumExpRow);
 HWY_EXPORT(DivergenceRow);
@@ -172,6 +258,23 @@ void silu_multiply_row(float* gate, const float* up, std::size_t n) {
 }
 
 void add_row(float* x, const float* y, std::size_t n) { HWY_DYNAMIC_DISPATCH(AddRow)(x, y, n); }
+
+void layer_norm_row(float* out, const float* x, const float* weight, const float* bias, std::size_t n,
+                    float epsilon) {
+  HWY_DYNAMIC_DISPATCH(LayerNormRow)(out, x, weight, bias, n, epsilon);
+}
+
+void activate_row(float* x, std::size_t n, Activation f) { HWY_DYNAMIC_DISPATCH(ActivateRow)(x, n, f); }
+
+void multiply_row(float* x, const float* y, std::size_t n) { HWY_DYNAMIC_DISPATCH(MultiplyRow)(x, y, n); }
+
+void add_scaled_row(float* x, const float* y, std::size_t n, float factor) {
+  HWY_DYNAMIC_DISPATCH(AddScaledRow)(x, y, n, factor);
+}
+
+void scale_row(float* x, std::size_t n, float factor) { HWY_DYNAMIC_DISPATCH(ScaleRow)(x, n, factor); }
+
+void softcap_row(float* x, std::size_t n, float cap) { HWY_DYNAMIC_DISPATCH(SoftcapRow)(x, n, cap); }
 
 bool all_finite_row(const float* x, std::size_t n) { return HWY_DYNAMIC_DISPATCH(AllFiniteRow)(x, n); }
 

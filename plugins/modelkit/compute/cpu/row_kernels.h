@@ -3,10 +3,16 @@
 
 #include <cstddef>
 
+#include "plugins/modelkit/compute/activation.h"
+
 namespace presswork::modelkit {
 
 // out = x / sqrt(mean(x^2) + epsilon) * weight, all of length n.
 void rms_norm_row(float* out, const float* x, const float* weight, std::size_t n, float epsilon);
+
+// out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias, all of length n; bias may be null.
+void layer_norm_row(float* out, const float* x, const float* weight, const float* bias, std::size_t n,
+                    float epsilon);
 
 // Rotates the pairs (i, i + half) of x [2 * half] by cos and sin [half].
 void rope_head(float* x, const float* cos, const float* sin, std::size_t half);
@@ -14,7 +20,14 @@ void rope_head(float* x, const float* cos, const float* sin, std::size_t half);
 // gate = gate * sigmoid(gate) * up.
 void silu_multiply_row(float* gate, const float* up, std::size_t n);
 
+// x = f(x).
+void activate_row(float* x, std::size_t n, Activation f);
+
 void add_row(float* x, const float* y, std::size_t n);
+void multiply_row(float* x, const float* y, std::size_t n);                  // x = x * y
+void add_scaled_row(float* x, const float* y, std::size_t n, float factor);  // x += factor * y
+void scale_row(float* x, std::size_t n, float factor);                       // x = factor * x
+void softcap_row(float* x, std::size_t n, float cap);                        // x = cap * tanh(x / cap)
 
 bool all_finite_row(const float* x, std::size_t n);
 

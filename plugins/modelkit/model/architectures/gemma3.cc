@@ -1,0 +1,44 @@
+// Gemma 3 (text): Gemma 2 with norms on q and k instead of soft caps, and five layers with a window and a
+// rope of their own for each one that sees everything.
+#include <cmath>
+
+#include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/windows.h"
+
+namespace presswork::modelkit {
+namespace {
+
+void configure(const ConfigReader& config, ModelConfig& model) {
+  model.norm.plus_one = true;
+  model.qk_norm = QkNorm::Head;
+  model.qk_norm_style.plus_one = true;
+  model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
+  if (!config.has("head_dim")) model.head_dim = 256;
+  model.attention_scale = 1.0 / std::sqrt(config.number("query_pre_attn_scalar", 256));
+  model.attention_softcap = config.number("attn_logit_softcapping", 0);
+  model.logit_softcap = config.number("final_logit_softcapping", 0);
+  const char* key = config.present({"sliding_window_pattern", "_sliding_window_pattern"});
+  const std::int64_t pattern = config.has(key) ? config.size(key, 1 << 20) : 6;
+  read_windows(config, model, [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });
+  if (!model.local_rope) model.local_rope = Rope{};  // its base is 10,000, whatever the other's is
+  for (LayerKind& kind : model.kinds) {
+    if (kind.window != 0) kind.rope = LayerRope::Local;
+  }
+}
+
+}  // namespace
+
+const Architecture kGemma3{
+    .name = "Gemma3ForCausalLM",
+    .layer = {.attention_norm = "post_attention_layernorm",
+              .mlp_norm = "pre_feedforward_layernorm",
+              .mlp_output_norm = "post_feedforward_layernorm",
+              .q_norm = "self_attn.q_norm",
+              .k_norm = "self_attn.k_norm"},
+    .tied_embeddings = true,
+    .rope_theta = 1e6,
+    .activation = Activation::GeluTanh,
+    .configure = configure,
+};
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,16 @@
+// Mistral: Llama with a window in every layer.
+#include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/windows.h"
+
+namespace presswork::modelkit {
+namespace {
+
+void configure(const ConfigReader& config, ModelConfig& model) {
+  read_windows(config, model, [](std::int64_t) { return true; });
+}
+
+}  // namespace
+
+const Architecture kMistral{.name = "MistralForCausalLM", .configure = configure};
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,24 @@
+// Qwen 3: Llama with a norm on each head of q and k, and a head width of its own.
+#include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/windows.h"
+
+namespace presswork::modelkit {
+namespace {
+
+void configure(const ConfigReader& config, ModelConfig& model) {
+  model.qk_norm = QkNorm::Head;
+  if (!config.has("head_dim")) model.head_dim = 128;
+  if (!config.boolean("use_sliding_window", false)) return;
+  const std::int64_t first = config.integer("max_window_layers", 28);
+  read_windows(config, model, [first](std::int64_t layer) { return layer >= first; });
+}
+
+}  // namespace
+
+const Architecture kQwen3{
+    .name = "Qwen3ForCausalLM",
+    .layer = {.q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm"},
+    .configure = configure,
+};
+
+}  // namespace presswork::modelkit
