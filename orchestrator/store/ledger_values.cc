@@ -11,7 +11,6 @@ using base::ErrorCode;
 using base::Json;
 using sqlite::Statement;
 
-// The number of run "r12" is 12; nothing when the text is not such an id.
 std::optional<std::int64_t> run_number(const std::string& id) {
   std::int64_t number = 0;
   const char* end = id.data() + id.size();

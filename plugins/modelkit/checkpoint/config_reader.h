@@ -13,6 +13,14 @@
 
 namespace presswork::modelkit {
 
+// The names in a table of {value, name}, for errors that say what is supported.
+template <class Table>
+std::string names_of(const Table& table) {
+  std::string text;
+  for (const auto& entry : table) text += (text.empty() ? "" : ", ") + std::string(entry.name);
+  return text;
+}
+
 class ConfigReader {
  public:
   ConfigReader(const nlohmann::json& object, std::string where) : where_(std::move(where)) {

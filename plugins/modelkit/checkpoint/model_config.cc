@@ -37,13 +37,11 @@ Activation read_activation(const ConfigReader& config, Activation otherwise) {
   const char* key = config.present({"hidden_activation", "hidden_act", "activation_function"});
   const std::string name = config.text(key, "");
   if (name.empty()) return otherwise;
-  std::string known_names;
   for (const auto& known : kActivationNames) {
     if (known.name == name) return known.activation;
-    known_names += (known_names.empty() ? "" : ", ") + std::string(known.name);
   }
   throw Error("unsupported", "the activation \"" + name + "\" is not supported", config.where() + "/" + key,
-              "supported: " + known_names);
+              "supported: " + names_of(kActivationNames));
 }
 
 std::optional<DType> read_dtype(const ConfigReader& config) {

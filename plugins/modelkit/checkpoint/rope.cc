@@ -21,13 +21,11 @@ RopeKind read_kind(const ConfigReader& scaling) {
   // "rope_type" is the newer key; "su" the first name of longrope.
   const std::string name = scaling.text("rope_type", scaling.text("type", "default"));
   if (name == "su") return RopeKind::LongRope;
-  std::string known_names;
   for (const auto& known : kRopeNames) {
     if (known.name == name) return known.kind;
-    known_names += (known_names.empty() ? "" : ", ") + std::string(known.name);
   }
   throw Error("unsupported", "the rope type \"" + name + "\" is not supported", scaling.where(),
-              "supported: " + known_names);
+              "supported: " + names_of(kRopeNames));
 }
 
 bool needs_factor(RopeKind kind) {

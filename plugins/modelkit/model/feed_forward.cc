@@ -10,7 +10,7 @@ namespace {
 
 std::size_t size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-// Columns of the scratch, and whether the model has experts anywhere.
+// Of all MLPs, dense, expert and shared: the columns of the scratch.
 std::size_t widest(const ModelConfig& m) {
   return size(std::max({m.intermediate, m.experts.intermediate, m.experts.shared_intermediate}));
 }

@@ -5,8 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
-  (void)config;
+void configure(const ConfigReader& /*config*/, ModelConfig& model) {
   model.norm = {.centred = true, .plus_one = true, .bias = true};
 }
 

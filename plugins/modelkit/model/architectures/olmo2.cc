@@ -5,10 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
-  (void)config;
-  model.qk_norm = QkNorm::Whole;
-}
+void configure(const ConfigReader& /*config*/, ModelConfig& model) { model.qk_norm = QkNorm::Whole; }
 
 }  // namespace
 

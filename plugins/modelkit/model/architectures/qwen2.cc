@@ -8,9 +8,7 @@ namespace {
 void configure(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = true;
   model.output_bias = false;
-  if (!config.boolean("use_sliding_window", false)) return;
-  const std::int64_t first = config.integer("max_window_layers", 28);
-  read_windows(config, model, [first](std::int64_t layer) { return layer >= first; });
+  read_upper_windows(config, model);
 }
 
 }  // namespace

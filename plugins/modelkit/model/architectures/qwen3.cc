@@ -8,9 +8,7 @@ namespace {
 void configure(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   if (!config.has("head_dim")) model.head_dim = 128;
-  if (!config.boolean("use_sliding_window", false)) return;
-  const std::int64_t first = config.integer("max_window_layers", 28);
-  read_windows(config, model, [first](std::int64_t layer) { return layer >= first; });
+  read_upper_windows(config, model);
 }
 
 }  // namespace

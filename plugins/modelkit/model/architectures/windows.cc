@@ -23,4 +23,10 @@ void read_windows(const ConfigReader& config, ModelConfig& model,
   }
 }
 
+void read_upper_windows(const ConfigReader& config, ModelConfig& model) {
+  if (!config.boolean("use_sliding_window", false)) return;
+  const std::int64_t first = config.integer("max_window_layers", 28);
+  read_windows(config, model, [first](std::int64_t layer) { return layer >= first; });
+}
+
 }  // namespace presswork::modelkit

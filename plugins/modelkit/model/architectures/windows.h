@@ -15,4 +15,7 @@ namespace presswork::modelkit {
 void read_windows(const ConfigReader& config, ModelConfig& model,
                   const std::function<bool(std::int64_t layer)>& slides);
 
+// Qwen's rule: no window unless use_sliding_window is true; then in the layers from max_window_layers on.
+void read_upper_windows(const ConfigReader& config, ModelConfig& model);
+
 }  // namespace presswork::modelkit
