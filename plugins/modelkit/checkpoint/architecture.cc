@@ -167,6 +167,11 @@ LinearSite head_linear(const ModelConfig& model) {
           model.hidden, model.head_bias && !model.tied_embeddings};
 }
 
+std::string_view tied_alias(const ModelConfig& model, std::string_view module) {
+  const Architecture& architecture = architecture_of(model);
+  return model.tied_embeddings && module == architecture.embedding ? architecture.head : std::string_view();
+}
+
 std::vector<TensorSite> expected_tensors(const ModelConfig& model) {
   const Architecture& architecture = architecture_of(model);
   std::vector<TensorSite> tensors{{weight_of(architecture.embedding), {model.vocab, model.hidden}}};

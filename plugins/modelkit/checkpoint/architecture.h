@@ -78,6 +78,9 @@ std::vector<LinearSite> decoder_routers(const ModelConfig& model);
 // The head as a linear module: `lm_head`, or the embedding when `lm_head` is tied to it.
 LinearSite head_linear(const ModelConfig& model);
 
+// The other name under which a tied model may store the table that is both embedding and head ("lm_head").
+std::string_view tied_alias(const ModelConfig& model, std::string_view module);  // "": none
+
 // Every tensor that an uncompressed checkpoint of this model has, by whole name.
 std::vector<TensorSite> expected_tensors(const ModelConfig& model);
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "plugins/modelkit/checkpoint/folder_files.h"
+#include "plugins/modelkit/checkpoint/shard_index.h"
 #include "plugins/modelkit/formats/json_text.h"
 #include "presswork/error.h"
 
@@ -35,29 +35,6 @@ bool present(const fs::path& path) {
               "give the path of a Hugging Face model folder with safetensors weights");
 }
 
-// Tensor name -> shard file name, as the index says.
-std::map<std::string, std::string> read_index(const fs::path& folder) {
-  const std::string where = (folder / kIndex).string();
-  const auto index = parse_json(read_text_file(resolve_in_folder(folder, kIndex), kMaxIndexBytes), where);
-  std::map<std::string, std::string> shards;
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    throw Error("corrupt_file", "has no \"weight_map\"", where, "download the model folder again");
-  }
-  for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string()) throw Error("corrupt_file", "gives no file name for " + name, where);
-    const auto& file = shard.get_ref<const std::string&>();
-    if (fs::path(file).filename() != file || file == "." || file == ".." ||
-        file.find('\0') != std::string::npos) {
-      throw Error("corrupt_file", "names the shard \"" + file + "\"; a plain file name is expected", where,
-                  "use the model's original files");
-    }
-    shards.emplace(name, file);
-  }
-  if (shards.empty())
-    throw Error("corrupt_file", "lists no tensors", where, "download the model folder again");
-  return shards;
-}
-
 }  // namespace
 
 Checkpoint Checkpoint::open(const fs::path& given) {
@@ -79,7 +56,8 @@ Checkpoint Checkpoint::open(const fs::path& given) {
   if (present(folder / kSingle)) {
     checkpoint.weight_files_ = {kSingle};
   } else if (present(folder / kIndex)) {
-    index = read_index(folder);
+    index = parse_shard_index(read_text_file(resolve_in_folder(folder, kIndex), kMaxIndexBytes),
+                              (folder / kIndex).string());
     for (const auto& [name, shard] : index) checkpoint.weight_files_.push_back(shard);
     auto& files = checkpoint.weight_files_;
     std::sort(files.begin(), files.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/modelkit/checkpoint/stored_tensor.h"
 #include "plugins/modelkit/formats/bit_packing.h"
 #include "presswork/error.h"
 
@@ -13,58 +14,23 @@ std::int64_t groups_in(const QuantizationScheme& scheme, std::int64_t in) {
   return scheme.group_size == 0 ? 1 : in / scheme.group_size;
 }
 
-// A tensor of module that must have this type and shape.
-const TensorView& need(const Checkpoint& checkpoint, const std::string& name, DType dtype,
-                       const Shape& shape) {
-  const TensorView& tensor = checkpoint.tensor(name);
-  if (tensor.dtype == dtype && tensor.shape == shape) return tensor;
-  throw Error("corrupt_file",
-              "the tensor " + name + " is " + std::string(name_of(tensor.dtype)) + " " +
-                  to_text(tensor.shape) + "; " + std::string(name_of(dtype)) + " " + to_text(shape) +
-                  " is expected",
-              checkpoint.folder().string(), "check quantization_config in config.json against the weights");
-}
-
 // Scales [out, groups]. A single scale for the whole tensor is spread over the rows.
 std::vector<float> read_scales(const Checkpoint& checkpoint, const std::string& module, std::int64_t out,
                                std::int64_t groups) {
   const TensorView& tensor = checkpoint.tensor(module + ".weight_scale");
   const bool flat = groups == 1 && tensor.shape == Shape{out};
   const bool single = groups == 1 && tensor.elements() == 1 && tensor.shape.size() <= 2;
-  if (!is_floating(tensor.dtype) || !(tensor.shape == Shape{out, groups} || flat || single)) {
-    need(checkpoint, tensor.name, DType::F32, {out, groups});
-  }
-  std::vector<float> scales(static_cast<std::size_t>(out * groups));
-  const auto stored = static_cast<std::size_t>(tensor.elements());
-  to_float(tensor.dtype, tensor.bytes.data(), stored, scales.data());
-  if (stored == 1) std::fill(scales.begin(), scales.end(), scales.front());
-  const std::size_t bad = find_not_finite(DType::F32, scales.data(), scales.size());
-  if (bad != scales.size()) {
-    throw Error("not_finite",
-                "the tensor " + tensor.name + " has NaN or infinity at element " + std::to_string(bad),
-                checkpoint.folder().string(), "quantize the model again from the original");
-  }
+  auto scales = need_floats(checkpoint, tensor.name, flat || single ? tensor.shape : Shape{out, groups});
+  if (scales.size() == 1) scales.resize(static_cast<std::size_t>(out * groups), scales.front());
   return scales;
 }
 
 std::vector<std::int32_t> read_group_index(const Checkpoint& checkpoint, const std::string& module,
-                                           std::int64_t in, std::int64_t groups) {
+                                           std::int64_t in, std::int64_t group_size, std::int64_t groups) {
   const std::string name = module + ".weight_g_idx";
   if (checkpoint.find(name) == nullptr) return {};
-  const TensorView& tensor = need(checkpoint, name, DType::I32, {in});
-  std::vector<std::int32_t> index(static_cast<std::size_t>(in));
-  std::memcpy(index.data(), tensor.bytes.data(), tensor.bytes.size());
-  if (std::all_of(index.begin(), index.end(), [](std::int32_t group) { return group == -1; }))
-    return {};  // "unset"
-  for (const std::int32_t group : index) {
-    if (group < 0 || group >= groups) {
-      throw Error(
-          "corrupt_file",
-          "the tensor " + name + " names group " + std::to_string(group) + " of " + std::to_string(groups),
-          checkpoint.folder().string());
-    }
-  }
-  return index;
+  return group_index(need(checkpoint, name, DType::I32, {in}), group_size, groups,
+                     checkpoint.folder().string());
 }
 
 Shape read_weight_shape(const Checkpoint& checkpoint, const std::string& module) {
@@ -104,13 +70,14 @@ LinearWeight read_packed(const Checkpoint& checkpoint, const QuantizationScheme&
   const std::int64_t groups = groups_in(scheme, in);
   const std::int64_t words = packed_words(in, scheme.bits);
   const TensorView& packed = need(checkpoint, module + ".weight_packed", DType::I32, {out, words});
-  GroupedIntWeight ints{.bits = scheme.bits,
-                        .group_size = scheme.group_size,
-                        .symmetric = scheme.symmetric,
-                        .q = std::vector<std::int8_t>(static_cast<std::size_t>(out * in)),
-                        .scales = read_scales(checkpoint, module, out, groups),
-                        .zeros = {},
-                        .group_of_input = read_group_index(checkpoint, module, in, groups)};
+  GroupedIntWeight ints{
+      .bits = scheme.bits,
+      .group_size = scheme.group_size,
+      .symmetric = scheme.symmetric,
+      .q = std::vector<std::int8_t>(static_cast<std::size_t>(out * in)),
+      .scales = read_scales(checkpoint, module, out, groups),
+      .zeros = {},
+      .group_of_input = read_group_index(checkpoint, module, in, scheme.group_size, groups)};
   for (std::int64_t row = 0; row < out; ++row) {
     unpack_row(packed.bytes.data() + row * words * 4, in, scheme.bits, ints.q.data() + row * in);
   }
@@ -132,13 +99,14 @@ LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& 
   const std::int64_t out = tensor.shape[0], in = tensor.shape[1];
   check_groups(checkpoint, scheme, module, in);
   const std::int64_t groups = groups_in(scheme, in);
-  GroupedIntWeight ints{.bits = scheme.bits,
-                        .group_size = scheme.group_size,
-                        .symmetric = scheme.symmetric,
-                        .q = std::vector<std::int8_t>(tensor.bytes.size()),
-                        .scales = read_scales(checkpoint, module, out, groups),
-                        .zeros = {},
-                        .group_of_input = read_group_index(checkpoint, module, in, groups)};
+  GroupedIntWeight ints{
+      .bits = scheme.bits,
+      .group_size = scheme.group_size,
+      .symmetric = scheme.symmetric,
+      .q = std::vector<std::int8_t>(tensor.bytes.size()),
+      .scales = read_scales(checkpoint, module, out, groups),
+      .zeros = {},
+      .group_of_input = read_group_index(checkpoint, module, in, scheme.group_size, groups)};
   if (!ints.q.empty()) std::memcpy(ints.q.data(), tensor.bytes.data(), tensor.bytes.size());
   if (!scheme.symmetric) {
     const TensorView& zeros = need(checkpoint, module + ".weight_zero_point", DType::I8, {out, groups});
@@ -146,6 +114,16 @@ LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& 
     std::memcpy(ints.zeros.data(), zeros.bytes.data(), zeros.bytes.size());
   }
   return {.out = out, .in = in, .form = std::move(ints)};
+}
+
+LinearWeight read_floats(const Checkpoint& checkpoint, const std::string& module) {
+  const TensorView& tensor = checkpoint.tensor(module + ".weight");
+  if (tensor.shape.size() != 2 || size_of(tensor.dtype) != 1 || !is_floating(tensor.dtype))
+    need(checkpoint, tensor.name, DType::F8_E4M3, {0, 0});
+  const std::int64_t out = tensor.shape[0];
+  ScaledFloatWeight floats{
+      .dtype = tensor.dtype, .bytes = tensor.bytes, .scales = read_scales(checkpoint, module, out, 1)};
+  return {.out = out, .in = tensor.shape[1], .form = std::move(floats)};
 }
 
 template <class Value>
@@ -177,6 +155,7 @@ std::vector<std::byte> pack_zeros(const LinearWeight& weight, const GroupedIntWe
 
 LinearWeight read_compressed_linear(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
                                     const std::string& module) {
+  if (scheme.format == PackedFormat::FloatQuantized) return read_floats(checkpoint, module);
   return scheme.format == PackedFormat::PackQuantized ? read_packed(checkpoint, scheme, module)
                                                       : read_bytes(checkpoint, scheme, module);
 }
@@ -190,7 +169,8 @@ std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t 
     plan.push_back({module + ".weight_packed", DType::I32, {out, packed_words(in, scheme.bits)}});
     plan.push_back({module + ".weight_shape", DType::I64, {2}});
   } else {
-    plan.push_back({module + ".weight", DType::I8, {out, in}});
+    const bool floats = scheme.format == PackedFormat::FloatQuantized;
+    plan.push_back({module + ".weight", floats ? DType::F8_E4M3 : DType::I8, {out, in}});
   }
   plan.push_back({module + ".weight_scale", scale_dtype, {out, groups}});
   if (!scheme.symmetric) {

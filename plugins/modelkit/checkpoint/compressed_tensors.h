@@ -1,6 +1,6 @@
 // Linear weights as the compressed-tensors library stores them: pack-quantized (small integers packed into
-// I32 words) and int-quantized (I8). Tensor names and layouts: that library's compressors/pack_quantized and
-// compressors/naive_quantized.
+// I32 words), int-quantized (I8) and, for reading, float-quantized (F8_E4M3). Tensor names and layouts: that
+// library's compressors/pack_quantized and compressors/naive_quantized.
 #pragma once
 
 #include <cstddef>

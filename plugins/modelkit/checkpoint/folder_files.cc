@@ -60,7 +60,8 @@ FolderListing list_folder(const fs::path& folder) {
       if (base.front() == '.') entry.disable_recursion_pending();
       continue;
     }
-    if (base.front() == '.') continue;  // no part of the model: the store's digest of a folder leaves them out too
+    if (base.front() == '.')
+      continue;  // no part of the model: the store's digest of a folder leaves them out too
     const std::string name = entry->path().lexically_relative(folder).string();
     if (name == "config.json") continue;
     (is_weight_file(base) ? listing.weights : listing.carried).push_back(name);

@@ -1,6 +1,8 @@
 #include "plugins/modelkit/checkpoint/linear_weight.h"
 
-#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include <algorithm>
+
+#include "plugins/modelkit/checkpoint/quantized_linear.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -22,9 +24,17 @@ void dequantize_row(const GroupedIntWeight& weight, std::int64_t row, std::int64
   for (std::int64_t group = 0; group < groups; ++group) {
     const float scale = scales[group];
     const int zero = zeros == nullptr ? 0 : zeros[group];
-    for (std::int64_t i = group * size; i < (group + 1) * size; ++i) {
+    for (std::int64_t i = group * size; i < std::min((group + 1) * size, in); ++i) {
       target[i] = static_cast<float>(q[i] - zero) * scale;
     }
+  }
+}
+
+void dequantize_codes(const CodebookWeight& weight, std::int64_t first, std::int64_t last, float* target) {
+  for (std::int64_t i = first; i < last; ++i) {
+    const auto pair = std::to_integer<unsigned>(weight.codes[static_cast<std::size_t>(i / 2)]);
+    const unsigned code = i % 2 == 0 ? pair >> 4 : pair & 15u;
+    *target++ = weight.table[code] * weight.scales[static_cast<std::size_t>(i / weight.block)];
   }
 }
 
@@ -32,7 +42,7 @@ void dequantize_row(const GroupedIntWeight& weight, std::int64_t row, std::int64
 
 std::int64_t LinearWeight::groups() const {
   const GroupedIntWeight* ints = grouped_int();
-  return ints == nullptr || ints->group_size == 0 ? 1 : in / ints->group_size;
+  return ints == nullptr || ints->group_size == 0 ? 1 : (in + ints->group_size - 1) / ints->group_size;
 }
 
 void LinearWeight::dequantize(std::int64_t first, std::int64_t last, float* target) const {
@@ -40,6 +50,15 @@ void LinearWeight::dequantize(std::int64_t first, std::int64_t last, float* targ
     const std::size_t row_bytes = static_cast<std::size_t>(in) * size_of(plain->dtype);
     to_float(plain->dtype, plain->bytes.data() + static_cast<std::size_t>(first) * row_bytes,
              static_cast<std::size_t>((last - first) * in), target);
+    return;
+  }
+  if (const auto* codes = std::get_if<CodebookWeight>(&form))
+    return dequantize_codes(*codes, first * in, last * in, target);
+  if (const auto* floats = std::get_if<ScaledFloatWeight>(&form)) {
+    to_float(floats->dtype, floats->bytes.data() + first * in, static_cast<std::size_t>((last - first) * in),
+             target);
+    for (std::int64_t i = 0; i < (last - first) * in; ++i)
+      target[i] *= floats->scales[static_cast<std::size_t>(first + i / in)];
     return;
   }
   for (std::int64_t row = first; row < last; ++row) {
@@ -57,11 +76,9 @@ LinearWeight load_linear(const Checkpoint& checkpoint, const QuantizationConfig&
                          std::string_view module) {
   const std::string name(module);
   const TensorView* plain = checkpoint.find(name + ".weight");
-  if (plain == nullptr || !is_floating(plain->dtype)) {
-    if (const QuantizationScheme* scheme = quantization.scheme_for(module)) {
-      return read_compressed_linear(checkpoint, *scheme, name);
-    }
-  }
+  const QuantizationScheme* scheme = quantization.scheme_for(module);
+  if (scheme != nullptr && (plain == nullptr || is_quantized_weight(*scheme, plain->dtype)))
+    return read_quantized_linear(checkpoint, *scheme, name);
   const TensorView& tensor = checkpoint.tensor(name + ".weight");
   if (tensor.shape.size() != 2 || !is_floating(tensor.dtype)) {
     throw Error("corrupt_file",

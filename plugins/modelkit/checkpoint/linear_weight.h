@@ -2,6 +2,7 @@
 // reads them as this, so that any stage can follow any other.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,24 +34,39 @@ struct GroupedIntWeight {
   std::vector<std::int32_t> group_of_input;  // [in]; empty: input i belongs to group i / group_size
 };
 
+// Eight-bit floats [out, in], row r times scales[r].
+struct ScaledFloatWeight {
+  DType dtype = DType::F8_E4M3;
+  std::span<const std::byte> bytes;
+  std::vector<float> scales;  // [out]
+};
+
+// Four-bit codes of a table: value = table[code] * scale, with one scale for each `block` values of the whole
+// matrix, row after row. The code of value 2i is the high half of byte i.
+struct CodebookWeight {
+  std::array<float, 16> table{};
+  std::int64_t block = 64;
+  std::span<const std::byte> codes;  // [ceil(out * in / 2)]
+  std::vector<float> scales;         // [ceil(out * in / block)]
+};
+
 struct LinearWeight {
   std::int64_t out = 0;
   std::int64_t in = 0;
-  std::variant<DenseWeight, GroupedIntWeight> form;
+  std::variant<DenseWeight, GroupedIntWeight, ScaledFloatWeight, CodebookWeight> form;
 
   const DenseWeight* dense() const { return std::get_if<DenseWeight>(&form); }
   const GroupedIntWeight* grouped_int() const { return std::get_if<GroupedIntWeight>(&form); }
-  std::int64_t groups() const;  // scales in a row; 1 for dense
+  std::int64_t groups() const;  // scales in a row of integers; else 1
 
-  // Rows [first, last) as float32, row-major [last - first, in]. Integers: (q - zero) * scale, one float32
-  // product.
+  // Rows [first, last) as float32, row-major [last - first, in]: one float32 product each.
   void dequantize(std::int64_t first, std::int64_t last, float* target) const;
   std::vector<float> dequantize() const;  // [out, in]
 };
 
-// Loads module `module` ("model.layers.0.self_attn.q_proj"): plain `<module>.weight`, or compressed-tensors
-// pack-quantized or int-quantized as `quantization` (from config.json) says. Dense weights borrow from
-// `checkpoint`. Throws "corrupt_file" when tensors are missing or disagree.
+// Loads module `module` ("model.layers.0.self_attn.q_proj"): plain `<module>.weight`, or quantized as
+// `quantization` (from config.json) says. Dense weights, eight-bit floats and codes borrow from `checkpoint`.
+// Throws "corrupt_file" when tensors are missing or disagree.
 LinearWeight load_linear(const Checkpoint& checkpoint, const QuantizationConfig& quantization,
                          std::string_view module);
 

@@ -62,7 +62,8 @@ std::string read_architecture(const ConfigReader& config) {
 }
 
 // Far above any model, low enough that products of two sizes stay in 64 bits.
-constexpr std::int64_t kLargest = std::int64_t{1} << 30, kMostLayers = 100'000, kMostHeads = 1 << 20;
+constexpr std::int64_t kLargest = std::int64_t{1} << 30, kMostLayers = 10'000, kMostHeads = 1 << 20,
+                       kMostTensors = 1'000'000;
 
 void read_sizes(const ConfigReader& config, ModelConfig& model) {
   const auto size = [&](std::initializer_list<const char*> keys, std::int64_t limit) {
@@ -106,6 +107,9 @@ void check_sizes(const ModelConfig& model, const ConfigReader& config) {
        e.chosen_groups > e.groups || e.chosen > e.count / e.groups * e.chosen_groups)) {
     fail("the numbers of experts, of those chosen, and their width do not fit together");
   }
+  const std::int64_t norms = model.qk_norm == QkNorm::OwnHead ? 2 * model.heads : 2;
+  if ((3 * (sparse ? e.count : 1) + norms + 16) * model.layers > kMostTensors)
+    fail("the layers would have more than a million tensors");
   if (!(model.norm_eps > 0)) fail("the epsilon of the norms must be positive");
 }
 

@@ -21,11 +21,12 @@ bool any_matches(const std::vector<std::string>& patterns, std::string_view modu
 }
 
 PackedFormat read_format(const std::string& name, const std::string& where) {
-  for (const PackedFormat known : {PackedFormat::PackQuantized, PackedFormat::IntQuantized}) {
+  for (const PackedFormat known :
+       {PackedFormat::PackQuantized, PackedFormat::IntQuantized, PackedFormat::FloatQuantized}) {
     if (name == name_of(known)) return known;
   }
   throw Error("unsupported", "the compressed-tensors format \"" + name + "\" is not supported", where,
-              "supported: pack-quantized, int-quantized");
+              "supported: pack-quantized, int-quantized, float-quantized");
 }
 
 std::vector<std::string> read_names(const Json& object, const char* key, const std::string& where) {
@@ -49,10 +50,12 @@ QuantizationScheme read_scheme(const Json& group, const std::string& default_for
   const ConfigReader weights = reader.object("weights");
   const std::string type = weights.text("type", "int");
   const std::int64_t bits = weights.integer("num_bits", 8);
-  if (type != "int" || bits < 2 || bits > 8) {
+  const bool floats = scheme.format == PackedFormat::FloatQuantized;
+  if (type != (floats ? "float" : "int") || bits < (floats ? 8 : 2) || bits > 8) {
     throw Error("unsupported",
-                "weights of type " + type + " with " + std::to_string(bits) + " bits are not supported",
-                weights.where(), "supported: int with 2 to 8 bits");
+                "weights of type " + type + " with " + std::to_string(bits) + " bits are not supported as " +
+                    std::string(name_of(scheme.format)),
+                weights.where(), "supported: int with 2 to 8 bits, float with 8 bits as float-quantized");
   }
   scheme.bits = static_cast<int>(bits);
   scheme.symmetric = weights.boolean("symmetric", true);
@@ -87,10 +90,94 @@ OrderedJson to_json(const QuantizationScheme& scheme) {
           {"output_activations", nullptr}};
 }
 
+[[noreturn]] void unsupported(const ConfigReader& config, const std::string& what, const char* supported) {
+  throw Error("unsupported", what, config.where(), supported);
+}
+
+// Inputs that share a scale; -1 in the file: all.
+std::int64_t read_group_size(const ConfigReader& config) {
+  const std::int64_t size = config.integer("group_size", 128);
+  if (size == -1) return 0;
+  return config.size("group_size", std::int64_t{1} << 30);
+}
+
+QuantizationScheme read_gptq(const ConfigReader& config) {
+  QuantizationScheme scheme;
+  const std::string format = config.text(config.present({"checkpoint_format", "format"}), "gptq");
+  if (format != "gptq" && format != "gptq_v2")
+    unsupported(config, "the GPTQ checkpoint format \"" + format + "\" is not supported",
+                "supported: gptq, gptq_v2");
+  scheme.format = format == "gptq" ? PackedFormat::Gptq : PackedFormat::GptqV2;
+  scheme.bits = static_cast<int>(config.size("bits", 8));
+  if (scheme.bits < 2 || (scheme.bits > 4 && scheme.bits != 8))
+    unsupported(config, "GPTQ weights of " + std::to_string(scheme.bits) + " bits are not supported",
+                "supported: 2, 3, 4, 8");
+  scheme.group_size = read_group_size(config);
+  scheme.symmetric = config.boolean("sym", true);
+  return scheme;
+}
+
+QuantizationScheme read_awq(const ConfigReader& config) {
+  QuantizationScheme scheme;
+  const std::string version = config.text("version", "gemm");
+  if (version != "gemm" && version != "GEMM")
+    unsupported(config, "the AWQ version \"" + version + "\" is not supported", "supported: gemm");
+  if (config.integer(config.present({"bits", "w_bit"}), 4) != 4)
+    unsupported(config, "AWQ weights of other than 4 bits are not supported", "supported: 4");
+  scheme.format = PackedFormat::AwqGemm;
+  scheme.group_size = read_group_size(config);
+  scheme.symmetric = !config.boolean("zero_point", true);
+  return scheme;
+}
+
+QuantizationScheme read_bitsandbytes(const ConfigReader& config) {
+  if (!config.boolean("load_in_4bit", config.boolean("_load_in_4bit", false)))
+    unsupported(config, "bitsandbytes weights of 8 bits are not supported", "supported: load_in_4bit");
+  QuantizationScheme scheme;
+  scheme.format = PackedFormat::BitsAndBytes4;
+  return scheme;
+}
+
+QuantizationConfig read_other_method(const Json& json, const ConfigReader& config,
+                                     const std::string& method) {
+  QuantizationConfig result;
+  if (method == "gptq") {
+    result.schemes = {read_gptq(config)};
+  } else if (method == "awq") {
+    result.schemes = {read_awq(config)};
+    result.ignore = read_names(json, "modules_to_not_convert", config.where());
+  } else if (method == "bitsandbytes") {
+    result.schemes = {read_bitsandbytes(config)};
+    result.ignore = read_names(json, "llm_int8_skip_modules", config.where());
+  } else {
+    unsupported(config, "the model is quantized with \"" + method + "\", which is not read yet",
+                "supported: compressed-tensors, gptq, awq, bitsandbytes; or start from the original, "
+                "unquantized model");
+  }
+  result.schemes.front().targets = {"Linear"};
+  return result;
+}
+
 }  // namespace
 
 std::string_view name_of(PackedFormat format) {
-  return format == PackedFormat::PackQuantized ? "pack-quantized" : "int-quantized";
+  switch (format) {
+    case PackedFormat::PackQuantized:
+      return "pack-quantized";
+    case PackedFormat::IntQuantized:
+      return "int-quantized";
+    case PackedFormat::FloatQuantized:
+      return "float-quantized";
+    case PackedFormat::Gptq:
+      return "gptq";
+    case PackedFormat::GptqV2:
+      return "gptq_v2";
+    case PackedFormat::AwqGemm:
+      return "gemm";
+    case PackedFormat::BitsAndBytes4:
+      break;
+  }
+  return "bitsandbytes";
 }
 
 const QuantizationScheme* QuantizationConfig::scheme_for(std::string_view module) const {
@@ -118,10 +205,7 @@ QuantizationConfig QuantizationConfig::parse(std::string_view config_text, const
   const std::string place = where + "/" + key;
   const ConfigReader reader(json, place);
   const std::string method = reader.text("quant_method", "");
-  if (method != "compressed-tensors") {
-    throw Error("unsupported", "the model is quantized with \"" + method + "\", which is not read yet", place,
-                "supported: compressed-tensors; or start from the original, unquantized model");
-  }
+  if (method != "compressed-tensors") return read_other_method(json, reader, method);
   result.ignore = read_names(json, "ignore", place);
   const std::string format = reader.text("format", "");
   const auto groups = json.find("config_groups");

@@ -1,5 +1,5 @@
-// "quantization_config" of config.json: which modules are stored quantized, and how. Facts in the format
-// notes of compressed-tensors (QuantizationConfig, QuantizationArgs).
+// "quantization_config" of config.json: which modules are stored quantized, and how. Methods that are read:
+// compressed-tensors, gptq, awq, bitsandbytes.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,15 @@
 
 namespace presswork::modelkit {
 
-enum class PackedFormat { PackQuantized, IntQuantized };
+enum class PackedFormat {
+  PackQuantized,   // compressed-tensors: small integers packed into I32 words
+  IntQuantized,    // compressed-tensors: I8
+  FloatQuantized,  // compressed-tensors: F8_E4M3 times a scale
+  Gptq,            // AutoGPTQ, version 1
+  GptqV2,
+  AwqGemm,
+  BitsAndBytes4  // NF4 and FP4
+};
 
 std::string_view name_of(PackedFormat format);
 
@@ -37,7 +45,7 @@ struct QuantizationConfig {
   static QuantizationConfig parse(std::string_view config_text, const std::string& where);
 
   // `config_text` with "quantization_config" replaced by this one, everything else as it was; minimal keys
-  // that old and new readers accept. Without schemes the key is removed.
+  // that old and new readers accept. Without schemes the key is removed. compressed-tensors only.
   std::string merged_into(std::string_view config_text, const std::string& where) const;
 };
 

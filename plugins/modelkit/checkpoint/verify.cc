@@ -1,9 +1,10 @@
 #include "plugins/modelkit/checkpoint/verify.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 
-#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "plugins/modelkit/checkpoint/quantized_linear.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -22,7 +23,7 @@ class StructureCheck {
     if (view == nullptr && compressed(site)) return;
     if (view == nullptr) {
       report.problems.push_back(site.tensor + " is missing");
-    } else if (view->dtype == DType::I8 && compressed(site)) {
+    } else if (compressed(site, view->dtype)) {
       return;
     } else if (view->shape != site.shape || !is_floating(view->dtype)) {
       mismatch(*view, "floating-point " + to_text(site.shape));
@@ -51,34 +52,37 @@ class StructureCheck {
                               to_text(view.shape) + ", expected " + expected);
   }
 
-  // Checks the quantized form of a linear's weight; false when config.json knows no such form for it.
-  bool compressed(const TensorSite& site) {
+  // Checks the quantized form of a linear's weight; false when config.json knows no such form for it, or
+  // when `plain`, the type of a tensor with the plain name, says that it is not.
+  bool compressed(const TensorSite& site, std::optional<DType> plain = {}) {
     constexpr std::string_view kEnding = ".weight";
     if (!site.tensor.ends_with(kEnding) || site.shape.size() != 2) return false;
     const std::string module = site.tensor.substr(0, site.tensor.size() - kEnding.size());
     const QuantizationScheme* scheme = quantization_.scheme_for(module);
-    if (scheme == nullptr) return false;
+    if (scheme == nullptr || (plain && !is_quantized_weight(*scheme, *plain))) return false;
     ++report.quantized_modules;
-    if (scheme->group_size != 0 && site.shape[1] % scheme->group_size != 0) {
+    const bool ragged = scheme->group_size != 0 && site.shape[1] % scheme->group_size != 0;
+    if (ragged && scheme->format != PackedFormat::Gptq && scheme->format != PackedFormat::GptqV2) {
       report.problems.push_back(module + " has " + std::to_string(site.shape[1]) +
                                 " inputs, which groups of " + std::to_string(scheme->group_size) +
                                 " do not divide");
       return true;
     }
-    for (const TensorPlan& part :
-         compressed_plan(module, site.shape[0], site.shape[1], *scheme, DType::F32)) {
-      const TensorView* view = take(part.name);
-      const bool scale = part.name.ends_with("_scale");
-      if (view == nullptr) {
-        report.problems.push_back(part.name + " is missing");
-      } else if (scale ? !is_floating(view->dtype) : view->dtype != part.dtype || view->shape != part.shape) {
-        mismatch(*view, std::string(name_of(part.dtype)) + " " + to_text(part.shape));
-      }
-    }
-    take(module + ".weight_g_idx");
-    take(module + ".input_scale");
-    take(module + ".input_zero_point");
+    for (const StoredPart& part : stored_parts(module, site.shape[0], site.shape[1], *scheme)) check(part);
     return true;
+  }
+
+  void check(const StoredPart& part) {
+    const TensorView* view = take(part.name);
+    if (view == nullptr) {
+      if (part.required) report.problems.push_back(part.name + " is missing");
+      return;
+    }
+    const bool other_type =
+        part.dtype ? view->dtype != *part.dtype : part.required && !is_floating(view->dtype);
+    if (!other_type && (!part.shape || view->shape == *part.shape)) return;
+    mismatch(*view, (part.dtype ? std::string(name_of(*part.dtype)) : "floating-point") +
+                        (part.shape ? " " + to_text(*part.shape) : ""));
   }
 
   const Checkpoint& checkpoint_;
@@ -91,7 +95,17 @@ class StructureCheck {
 StructureReport check_structure(const Checkpoint& checkpoint, const ModelConfig& model,
                                 const QuantizationConfig& quantization) {
   StructureCheck check(checkpoint, quantization);
-  for (const TensorSite& site : expected_tensors(model)) check.tensor(site);
+  const Architecture& architecture = architecture_of(model);
+  for (TensorSite& site : expected_tensors(model)) {
+    // Some tied models store the shared table under the head's name only.
+    const std::string embedding = std::string(architecture.embedding) + ".weight";
+    if (site.tensor == embedding && checkpoint.find(embedding) == nullptr &&
+        !tied_alias(model, architecture.embedding).empty() &&
+        checkpoint.find(std::string(architecture.head) + ".weight") != nullptr) {
+      site.tensor = std::string(architecture.head) + ".weight";
+    }
+    check.tensor(site);
+  }
   check.collect_unexpected(model);
   return std::move(check.report);
 }

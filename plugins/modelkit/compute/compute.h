@@ -44,15 +44,16 @@ struct HostTable {
 };
 
 struct AttentionShape {
-  std::size_t sequences = 1;       // B
-  std::size_t queries = 0;         // T of q; query i stands at position keys - queries + i
-  std::size_t keys = 0;            // T of k and v; more than `queries` when earlier ones are cached
-  std::size_t heads = 0;           // H
-  std::size_t kv_heads = 0;        // G; query head h reads key/value head h / (H / G)
-  std::size_t head_dim = 0;        // D
-  float scale = 1.0F;              // of the scores
-  std::size_t sliding_window = 0;  // keys that a query sees, itself included; 0: all before it
-  float softcap = 0.0F;            // scores become softcap * tanh(score / softcap); 0: they stay
+  std::size_t sequences = 1;          // B
+  std::size_t queries = 0;            // T of q; query i stands at position keys - queries + i
+  std::size_t keys = 0;               // T of k and v; more than `queries` when earlier ones are cached
+  std::size_t heads = 0;              // H
+  std::size_t kv_heads = 0;           // G; query head h reads key/value head h / (H / G)
+  std::size_t head_dim = 0;           // D
+  float scale = 1.0F;                 // of the scores
+  std::size_t sliding_window = 0;     // keys that a query sees, itself included; 0: all before it
+  float softcap = 0.0F;               // scores become softcap * tanh(score / softcap); 0: they stay
+  std::span<const float> sinks = {};  // [H]: a score for attending to nothing, in each softmax; or empty
 };
 
 // log(sum(exp(row))) of rows that arrive in column slices, and each row's target logit.

@@ -61,12 +61,11 @@ std::int64_t element_count(const Shape& shape, const std::string& where) {
   return count;
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
-  const std::string where = path.string();
-  const auto bytes = file_.bytes();
+SafetensorsContent parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
   const std::string_view text = header_text(bytes, where);
   auto header = parse_safetensors_header(text, where);
-  metadata_ = std::move(header.metadata);
+  SafetensorsContent content;
+  content.metadata = std::move(header.metadata);
 
   const auto data = bytes.subspan(kLengthBytes + text.size());
   auto& entries = header.entries;
@@ -74,7 +73,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
 
-  tensors_.reserve(entries.size());
+  content.tensors.reserve(entries.size());
   std::uint64_t reached = 0;
   for (HeaderEntry& entry : entries) {
     if (entry.begin != reached || entry.end < entry.begin) {
@@ -94,18 +93,23 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
                          std::to_string(expected_bytes(entry, where)));
     }
     reached = entry.end;
-    tensors_.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape),
-                        data.subspan(entry.begin, entry.end - entry.begin)});
+    content.tensors.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape),
+                               data.subspan(entry.begin, entry.end - entry.begin)});
   }
   if (reached != data.size()) {
     corrupt(where, "has " + std::to_string(data.size() - reached) + " bytes after the last tensor");
   }
-  for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
+  return content;
+}
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : file_(path), content_(parse_safetensors(file_.bytes(), path.string())) {
+  for (std::size_t i = 0; i < content_.tensors.size(); ++i) by_name_.emplace(content_.tensors[i].name, i);
 }
 
 const TensorView* SafetensorsFile::find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+  return found == by_name_.end() ? nullptr : &content_.tensors[found->second];
 }
 
 }  // namespace presswork::modelkit

@@ -37,6 +37,14 @@ struct TensorView {
   std::int64_t elements() const { return static_cast<std::int64_t>(bytes.size() / size_of(dtype)); }
 };
 
+struct SafetensorsContent {
+  std::vector<TensorView> tensors;  // in order of their place
+  std::map<std::string, std::string> metadata;
+};
+
+// The content of a file whose bytes are `file`; views borrow from it. Errors as those of SafetensorsFile.
+SafetensorsContent parse_safetensors(std::span<const std::byte> file, const std::string& where);
+
 class SafetensorsFile {
  public:
   // Checks the whole structure before it returns: header within the file and at most 100 MB (the limit of the
@@ -45,16 +53,15 @@ class SafetensorsFile {
   // tensor.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::vector<TensorView>& tensors() const { return tensors_; }  // in order of their place in the file
-  const TensorView* find(std::string_view name) const;                 // nullptr when absent
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::vector<TensorView>& tensors() const { return content_.tensors; }  // in order of their place
+  const TensorView* find(std::string_view name) const;                         // nullptr when absent
+  const std::map<std::string, std::string>& metadata() const { return content_.metadata; }
   const MappedFile& file() const { return file_; }
 
  private:
   MappedFile file_;
-  std::vector<TensorView> tensors_;
+  SafetensorsContent content_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
-  std::map<std::string, std::string> metadata_;
 };
 
 }  // namespace presswork::modelkit

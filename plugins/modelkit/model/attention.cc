@@ -47,6 +47,9 @@ Attention::Attention(const LayerLoader& layer)
       q_norm_(load_norms(layer, layer.config().modules.q_norm, layer.config().heads)),
       k_norm_(load_norms(layer, layer.config().modules.k_norm, layer.config().kv_heads)) {
   const LayerModules& names = layer.config().modules;
+  if (!names.sinks.empty()) {
+    sinks_ = layer.model().values(layer.prefix() + std::string(names.sinks), size(layer.config().heads));
+  }
   if (names.qkv.empty()) {
     q_ = layer.linear(names.q);
     k_ = layer.linear(names.k);
@@ -136,6 +139,7 @@ void Attention::forward(const LayerLoader& layer, const Matrix& out, bool accumu
       static_cast<float>(m.attention_scale.value_or(1.0 / std::sqrt(static_cast<double>(m.head_dim))));
   shape.sliding_window = size(layer.kind().window);
   shape.softcap = static_cast<float>(m.attention_softcap);
+  shape.sinks = sinks_;
   if (cache != nullptr) {
     cache->length = shape.keys;
     compute.attention(scratch.attended, scratch.q, cache->keys.row_range(0, shape.keys),

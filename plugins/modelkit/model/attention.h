@@ -40,6 +40,7 @@ class Attention {
 
   Projection q_, k_, v_, o_;
   std::vector<Norm> q_norm_, k_norm_;  // none, one, or one for each head
+  std::vector<float> sinks_;           // [H], or empty
 };
 
 }  // namespace presswork::modelkit

@@ -37,7 +37,14 @@ ModelSource ModelSource::open(const std::filesystem::path& folder) {
 }
 
 LinearWeight ModelSource::linear(std::string_view module) const {
-  return load_linear(checkpoint_, quantization_, module);
+  const bool table = module == architecture_of(config_).embedding;
+  return load_linear(checkpoint_, quantization_, table ? embedding() : std::string(module));
+}
+
+std::string ModelSource::embedding() const {
+  const std::string_view own = architecture_of(config_).embedding, other = tied_alias(config_, own);
+  const bool absent = checkpoint_.find(std::string(own) + ".weight") == nullptr;
+  return std::string(absent && !other.empty() ? other : own);
 }
 
 std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const LinearSite& site) const {

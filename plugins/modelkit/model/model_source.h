@@ -32,6 +32,8 @@ class ModelSource {
   const QuantizationConfig& quantization() const { return quantization_; }
 
   LinearWeight linear(std::string_view module) const;
+  // The module that stores the embedding: a tied model may have it under the head's name only.
+  std::string embedding() const;
   // A linear with its bias on the device; afterwards the checkpoint's pages are let go. With `rows` only
   // these, one range after another: a part of a fused module.
   std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site) const;

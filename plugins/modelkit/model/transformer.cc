@@ -50,7 +50,7 @@ HostTable Transformer::table(const std::string& tensor) const {
 
 Matrix Transformer::embed(std::span<const std::int32_t> ids, std::size_t tokens, std::size_t first) {
   make_rope(tokens);
-  const std::string module(architecture_of(config()).embedding);
+  const std::string module = source_.embedding();
   const Matrix states = compute_.allocate(ids.size(), static_cast<std::size_t>(config().hidden));
   compute_.gather(states, table(module + ".weight"), ids);
   source_.checkpoint().release(module);

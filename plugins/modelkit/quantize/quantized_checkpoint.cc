@@ -8,9 +8,26 @@
 namespace presswork::modelkit {
 namespace {
 
-// Endings of the tensors that together are one module's weight, in plain or quantized form.
-constexpr std::string_view kWeightParts[] = {".weight",       ".weight_packed",     ".weight_shape",
-                                             ".weight_scale", ".weight_zero_point", ".weight_g_idx"};
+// Endings of the tensors that together are one module's weight, in plain form or in any that is read.
+constexpr std::string_view kWeightParts[] = {".weight",
+                                             ".weight_packed",
+                                             ".weight_shape",
+                                             ".weight_scale",
+                                             ".weight_zero_point",
+                                             ".weight_g_idx",
+                                             ".input_scale",
+                                             ".input_zero_point",
+                                             ".output_scale",
+                                             ".qweight",
+                                             ".qzeros",
+                                             ".scales",
+                                             ".g_idx",
+                                             ".weight.absmax",
+                                             ".weight.quant_map",
+                                             ".weight.nested_absmax",
+                                             ".weight.nested_quant_map",
+                                             ".weight.quant_state.bitsandbytes__nf4",
+                                             ".weight.quant_state.bitsandbytes__fp4"};
 
 // The module whose weight `tensor` is a part of, or "" (biases, for instance).
 std::string_view owner_of(std::string_view tensor) {

@@ -2,6 +2,7 @@
 // parameters, rotary frequencies.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <numeric>
 
 #include "plugins/modelkit/evaluate/parameter_counts.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
 #include "plugins/modelkit/model/transformer.h"
 #include "presswork/error.h"
 
@@ -81,6 +83,124 @@ TEST_F(Layer, TreatsEachSequenceByItself) {
   layer.forward(all, 20, model_.rope());
   layer.forward(second, 20, model_.rope());
   EXPECT_TRUE(values(all.row_range(20, 20)) == values(second));
+}
+
+// The modules whose inputs an observer sees, with the rows that it saw.
+std::map<std::string, std::size_t> observed(const char* fixture, std::int64_t index) {
+  const auto compute = make_cpu_compute(1);
+  const auto source =
+      ModelSource::open(std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures" / fixture);
+  Transformer model(*compute, source);
+  std::vector<std::int32_t> ids(40);
+  std::iota(ids.begin(), ids.end(), 3);
+  const Matrix states = model.embed(ids, 20);
+  std::map<std::string, std::size_t> rows;
+  model.layer(index).forward(states, 20, model.rope(), [&](auto modules, const Matrix& input) {
+    for (const auto module : modules) rows[std::string(module)] += input.rows;
+  });
+  return rows;
+}
+
+TEST(LayerObserver, SeesFusedModulesOnceByTheirOwnNames) {
+  EXPECT_THAT(
+      observed("phi3-longrope", 0),
+      testing::ElementsAre(testing::Pair("mlp.down_proj", 40), testing::Pair("mlp.gate_up_proj", 40),
+                           testing::Pair("self_attn.o_proj", 40), testing::Pair("self_attn.qkv_proj", 40)));
+}
+
+TEST(LayerObserver, SeesOfEachExpertTheTokensThatItWasChosenFor) {
+  const auto rows = observed("mixtral", 0);
+  std::size_t sum = 0;
+  for (const char* expert : {"0", "1", "2"}) {
+    const std::string prefix = std::string("block_sparse_moe.experts.") + expert;
+    const auto found = rows.find(prefix + ".w1");
+    if (found == rows.end()) continue;
+    sum += found->second;
+    EXPECT_EQ(rows.at(prefix + ".w3"), found->second);
+    EXPECT_EQ(rows.at(prefix + ".w2"), found->second);
+  }
+  EXPECT_EQ(sum, 80U);  // two experts a token
+}
+
+TEST(LayerObserver, SeesEveryLinearOfEveryFixture) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(PRESSWORK_SOURCE_DIR) /
+                                                               "tests/data/fixtures")) {
+    const std::string name = entry.path().filename().string();
+    const ModelConfig config = ModelSource::open(entry.path()).config();
+    const auto rows = observed(name.c_str(), 0);
+    for (const LinearSite& site : layer_sites(config, 0).linears) {
+      EXPECT_TRUE(config.kind(0).experts || rows.count(site.module) == 1) << name << " " << site.module;
+    }
+  }
+}
+
+TEST(TiedEmbeddings, MayBeStoredUnderTheHeadsNameOnly) {
+  namespace fs = std::filesystem;
+  const fs::path original = fs::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/gemma";
+  const fs::path folder = fs::temp_directory_path() / ("presswork-tied-" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  fs::copy_file(original / "config.json", folder / "config.json", fs::copy_options::overwrite_existing);
+  const SafetensorsFile file(original / "model.safetensors");
+  std::vector<TensorPlan> plan;
+  const auto name = [](const TensorView& t) {
+    return t.name == "model.embed_tokens.weight" ? std::string("lm_head.weight") : t.name;
+  };
+  for (const TensorView& tensor : file.tensors()) plan.push_back({name(tensor), tensor.dtype, tensor.shape});
+  SafetensorsWriter writer(folder / "model.safetensors", plan);
+  for (const TensorView& tensor : file.tensors()) writer.write(name(tensor), tensor.bytes);
+  writer.publish();
+  const auto compute = make_cpu_compute(1);
+  const auto logits = [&](const fs::path& path) {
+    const auto source = ModelSource::open(path);
+    Transformer model(*compute, source);
+    const Matrix states = model.embed(std::vector<std::int32_t>{5, 6, 7}, 3);
+    model.final_norm(states);
+    const Matrix out = model.logits(states);
+    std::vector<float> read(out.rows * out.cols);
+    compute->read(out, read);
+    return read;
+  };
+  EXPECT_TRUE(logits(folder) == logits(original));
+  fs::remove_all(folder);
+}
+
+TEST(LayerReplace, ChangesEveryPartOfAFusedModule) {
+  const auto compute = make_cpu_compute(1);
+  const auto source =
+      ModelSource::open(std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/phi3-longrope");
+  Transformer model(*compute, source);
+  const std::vector<std::int32_t> ids{5, 6, 7, 8};
+  const auto run = [&](bool again) {
+    const Matrix states = model.embed(ids, 4);
+    DecoderLayer layer = model.layer(0);
+    if (again) {
+      LinearWeight weight = source.linear("model.layers.0.self_attn.qkv_proj");
+      const auto values = weight.dequantize();
+      DenseWeight dense;
+      for (const float value : values) {
+        const float half = value * 0.5F;
+        const auto* bytes = reinterpret_cast<const std::byte*>(&half);
+        dense.owned.insert(dense.owned.end(), bytes, bytes + sizeof(half));
+      }
+      weight.form = std::move(dense);
+      std::get<DenseWeight>(weight.form).bytes = std::get<DenseWeight>(weight.form).owned;
+      layer.replace("self_attn.qkv_proj", weight);
+    }
+    std::vector<float> seen;
+    layer.forward(states, 4, model.rope(), [&](auto modules, const Matrix& input) {
+      if (modules.front() != "self_attn.o_proj") return;
+      seen.resize(input.rows * input.cols);
+      compute->read(input, seen);
+    });
+    return seen;
+  };
+  const auto before = run(false), after = run(true);
+  // The first token attends to itself alone: half of v.
+  for (std::size_t c = 0; c < 32; ++c) EXPECT_NEAR(after[c], 0.5F * before[c], 1e-6);
+  // Half of q and k move the other tokens' attention as well.
+  double difference = 0;
+  for (std::size_t i = 32; i < after.size(); ++i) difference += std::abs(after[i] - 0.5F * before[i]);
+  EXPECT_GT(difference, 1e-3);
 }
 
 TEST(ParameterCounts, AreThoseOfTheClosedForm) {

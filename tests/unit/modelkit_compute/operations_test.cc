@@ -103,6 +103,31 @@ TEST_P(Operations, RmsNormAgreesWithFloat64) {
   }
 }
 
+TEST_P(Operations, LayerNormAgreesWithFloat64EvenFarFromZero) {
+  for (const std::size_t width : {1, 15, 64, 100, 384}) {
+    Values x = reference::random(70, width, 1, 3.0);
+    for (double& value : x.at) value = static_cast<float>(value + 1000.0);
+    const Values weight = reference::random(1, width, 2), bias = reference::random(1, width, 3);
+    const Matrix out = compute_->allocate(70, width);
+    compute_->layer_norm(out, on_device(x), on_device(weight), on_device(bias), 1e-5F);
+    expect_near(out, reference::layer_norm(x, weight, &bias, 1e-5), 2e-4);  // float32 at 1000: 6e-5
+    compute_->layer_norm(out, on_device(x), on_device(weight), Matrix{}, 1e-5F);
+    expect_near(out, reference::layer_norm(x, weight, nullptr, 1e-5), 2e-4);
+  }
+}
+
+TEST_P(Operations, InterleavedRopeTurnsNeighbours) {
+  const Values x = reference::random(3 * 7, 4 * 20, 1);
+  Values cos(12, 6), sin(12, 6);
+  for (std::size_t i = 0; i < cos.at.size(); ++i) {
+    cos.at[i] = static_cast<float>(std::cos(static_cast<double>(i)));
+    sin.at[i] = static_cast<float>(std::sin(static_cast<double>(i)));
+  }
+  const Matrix got = on_device(x);
+  compute_->rope_interleaved(got, on_device(cos), on_device(sin), 20, 7, 5);
+  expect_near(got, reference::rope(x, cos, sin, 20, 7, 5, true), 1e-6);
+}
+
 TEST_P(Operations, RopeRotatesEachHeadByItsTokensPosition) {
   for (const auto& [head_dim, half] : {std::pair<std::size_t, std::size_t>{16, 8}, {20, 10}, {32, 8}}) {
     const Values x = reference::random(3 * 7, 4 * head_dim, 1);
@@ -121,12 +146,13 @@ TEST_P(Operations, RopeRotatesEachHeadByItsTokensPosition) {
 }
 
 TEST_P(Operations, AttentionAgreesWithFloat64) {
+  const std::vector<float> sinks{2.0F, -3.0F};
   const std::vector<AttentionShape> shapes{
       {2, 48, 48, 4, 4, 16, 0.25F, 0, 0.0F},    {3, 130, 130, 4, 2, 32, 0.2F, 0, 0.0F},
       {1, 300, 300, 6, 2, 64, 0.125F, 0, 0.0F}, {2, 300, 300, 2, 1, 20, 0.3F, 0, 0.0F},
       {2, 1, 77, 4, 2, 16, 0.25F, 0, 0.0F},     {1, 50, 200, 2, 2, 24, 0.25F, 0, 0.0F},
       {2, 290, 290, 2, 2, 16, 0.25F, 33, 0.0F}, {1, 150, 150, 2, 1, 16, 0.5F, 0, 2.0F},
-      {1, 260, 260, 2, 1, 16, 0.5F, 1, 5.0F}};
+      {1, 260, 260, 2, 1, 16, 0.5F, 1, 5.0F},   {2, 150, 150, 2, 1, 16, 0.5F, 40, 0.0F, sinks}};
   for (const auto& shape : shapes) {
     const Values q = reference::random(shape.sequences * shape.queries, shape.heads * shape.head_dim, 1);
     const Values k = reference::random(shape.sequences * shape.keys, shape.kv_heads * shape.head_dim, 2);
@@ -145,6 +171,67 @@ TEST_P(Operations, GatedActivationAgreesWithFloat64EvenWhereTheSigmoidSaturates)
   const Matrix got = on_device(gate);
   compute_->silu_multiply(got, on_device(up));
   expect_near(got, reference::silu_multiply(gate, up), 1e-5);
+}
+
+TEST_P(Operations, EveryActivationAgreesWithFloat64AloneAndAsAGate) {
+  Values x = reference::random(33, 77, 1, 3.0);
+  const Values up = reference::random(33, 77, 2);
+  x.at[0] = 60.0;
+  x.at[1] = -60.0;
+  for (const Activation f : {Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::GeluQuick,
+                             Activation::Relu, Activation::ReluSquared}) {
+    Values alone = x, gated = x;
+    for (std::size_t i = 0; i < x.at.size(); ++i) {
+      alone.at[i] = reference::activation(x.at[i], f);
+      gated.at[i] = alone.at[i] * up.at[i];
+    }
+    const Matrix a = on_device(x), b = on_device(x);
+    compute_->activate(a, f);
+    compute_->activate_multiply(b, on_device(up), f);
+    const double tolerance = f == Activation::ReluSquared ? 1e-3 : 1e-5;  // 60^2 in float32
+    expect_near(a, alone, tolerance);
+    expect_near(b, gated, tolerance);
+  }
+}
+
+TEST_P(Operations, ScaleSoftcapAndClampAreElementwise) {
+  const Values x = reference::random(19, 55, 1, 4.0);
+  Values scaled = x, capped = x, clamped = x;
+  for (std::size_t i = 0; i < x.at.size(); ++i) {
+    scaled.at[i] = x.at[i] * 0.25;
+    capped.at[i] = 3.0 * std::tanh(x.at[i] / 3.0);
+    clamped.at[i] = std::min(std::max(x.at[i], -2.0), 2.0);
+  }
+  const Matrix a = on_device(x), b = on_device(x), c = on_device(x);
+  compute_->scale(a, 0.25F);
+  compute_->softcap(b, 3.0F);
+  compute_->clamp(c, 2.0F);
+  expect_near(a, scaled, 1e-6);
+  expect_near(b, capped, 1e-6);
+  expect_near(c, clamped, 1e-6);
+}
+
+TEST_P(Operations, TheFactorZeroClearsEvenWhatIsNotFinite) {
+  Values x = reference::random(5, 40, 1);
+  x.at[7] = std::numeric_limits<float>::quiet_NaN();
+  const Matrix got = on_device(x);
+  compute_->scale(got, 0.0F);
+  EXPECT_THAT(from_device(got), testing::Each(0.0F));
+}
+
+TEST_P(Operations, RowsAreTakenOutAndAddedBackWithTheirFactors) {
+  const Values x = reference::random(9, 21, 1);
+  const std::vector<std::size_t> rows{7, 0, 4};
+  const std::vector<float> factors{0.5F, -2.0F, 1.0F};
+  const Matrix all = on_device(x), some = compute_->allocate(3, 21);
+  compute_->take_rows(some, all, rows);
+  Values expected = x;
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t c = 0; c < 21; ++c) expected(rows[i], c) += factors[i] * x(rows[i], c);
+  }
+  compute_->add_rows(all, some, rows, factors);
+  expect_near(all, expected, 1e-6);
+  EXPECT_THROW(compute_->take_rows(some, all, std::vector<std::size_t>{0, 1, 9}), Error);
 }
 
 TEST_P(Operations, AddIsElementwise) {

@@ -54,17 +54,34 @@ inline Values rms_norm(const Values& x, const Values& weight, double epsilon) {
   return out;
 }
 
+inline Values layer_norm(const Values& x, const Values& weight, const Values* bias, double epsilon) {
+  Values out(x.rows, x.cols);
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    double mean = 0.0, variance = 0.0;
+    for (std::size_t c = 0; c < x.cols; ++c) mean += x(r, c) / static_cast<double>(x.cols);
+    for (std::size_t c = 0; c < x.cols; ++c)
+      variance += (x(r, c) - mean) * (x(r, c) - mean) / static_cast<double>(x.cols);
+    for (std::size_t c = 0; c < x.cols; ++c) {
+      out(r, c) = (x(r, c) - mean) / std::sqrt(variance + epsilon) * weight(0, c);
+      if (bias != nullptr) out(r, c) += (*bias)(0, c);
+    }
+  }
+  return out;
+}
+
+// With `interleaved` the pairs are (2i, 2i + 1) instead of (i, i + half).
 inline Values rope(const Values& x, const Values& cos, const Values& sin, std::size_t head_dim,
-                   std::size_t tokens, std::size_t first) {
+                   std::size_t tokens, std::size_t first, bool interleaved = false) {
   Values out = x;
   const std::size_t half = cos.cols;
   for (std::size_t r = 0; r < x.rows; ++r) {
     const std::size_t p = first + r % tokens;
     for (std::size_t h = 0; h < x.cols; h += head_dim) {
       for (std::size_t i = 0; i < half; ++i) {
-        const double a = x(r, h + i), b = x(r, h + half + i);
-        out(r, h + i) = a * cos(p, i) - b * sin(p, i);
-        out(r, h + half + i) = b * cos(p, i) + a * sin(p, i);
+        const std::size_t one = h + (interleaved ? 2 * i : i), other = interleaved ? one + 1 : one + half;
+        const double a = x(r, one), b = x(r, other);
+        out(r, one) = a * cos(p, i) - b * sin(p, i);
+        out(r, other) = b * cos(p, i) + a * sin(p, i);
       }
     }
   }
@@ -80,7 +97,7 @@ inline Values attention(const Values& q, const Values& k, const Values& v, const
         const std::size_t position = s.keys - s.queries + i, row = b * s.queries + i;
         const std::size_t from =
             s.sliding_window != 0 && position + 1 > s.sliding_window ? position + 1 - s.sliding_window : 0;
-        double sum = 0.0;
+        double sum = s.sinks.empty() ? 0.0 : std::exp(static_cast<double>(s.sinks[h]));
         for (std::size_t j = from; j <= position; ++j) {
           double score = 0.0;
           for (std::size_t d = 0; d < s.head_dim; ++d) score += q(row, qc + d) * k(b * s.keys + j, kc + d);
@@ -95,6 +112,24 @@ inline Values attention(const Values& q, const Values& k, const Values& v, const
     }
   }
   return out;
+}
+
+inline double activation(double x, Activation f) {
+  switch (f) {
+    case Activation::Silu:
+      return x / (1.0 + std::exp(-x));
+    case Activation::Gelu:
+      return 0.5 * x * (1.0 + std::erf(x / std::sqrt(2.0)));
+    case Activation::GeluTanh:
+      return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case Activation::GeluQuick:
+      return x / (1.0 + std::exp(-1.702 * x));
+    case Activation::Relu:
+      return x > 0 ? x : 0;
+    case Activation::ReluSquared:
+      return x > 0 ? x * x : 0;
+  }
+  return 0;
 }
 
 inline Values silu_multiply(const Values& gate, const Values& up) {

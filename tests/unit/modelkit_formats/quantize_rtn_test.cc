@@ -12,6 +12,7 @@ using Runner = ::presswork::testing::StageRunner<QuantizeRtn>;
 namespace fs = std::filesystem;
 
 const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
+const fs::path kFixtures = fs::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures";
 
 TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
   Runner runner;
@@ -77,6 +78,33 @@ TEST(QuantizeRtnStage, IgnoredModulesStayAsTheyAre) {
   EXPECT_EQ(wrong.input("model", kTinyLlama).parameter("ignore", {"lm_haed"}).run().where, "/ignore/0");
   Runner everything;
   EXPECT_EQ(everything.input("model", kTinyLlama).parameter("ignore", {"*"}).run().where, "/ignore");
+}
+
+TEST(QuantizeRtnStage, FusedProjectionsAndExpertsAreQuantizedLikeAnyLinear) {
+  for (const char* fixture : {"phi3-longrope", "mixtral", "gpt-neox", "qwen2-moe"}) {
+    Runner runner;
+    const auto result = runner.input("model", kFixtures / fixture)
+                            .parameter("bits", 8)
+                            .parameter("group_size", 0)
+                            .parameter("ignore", ::presswork::Json::array())
+                            .run();
+    ASSERT_TRUE(result.ok()) << fixture << ": " << result.message;
+    const Checkpoint written = Checkpoint::open(result.outputs.at("model")),
+                     original = Checkpoint::open(kFixtures / fixture);
+    const auto config = QuantizationConfig::parse(written.config(), "config.json");
+    const auto model = ModelConfig::parse(written.config(), "config.json");
+    const auto report = check_structure(written, model, config);
+    EXPECT_THAT(report.problems, ::testing::IsEmpty()) << fixture;
+    EXPECT_THAT(report.unexpected, ::testing::IsEmpty()) << fixture;
+    for (const LinearSite& site : decoder_linears(model)) {
+      ASSERT_NE(load_linear(written, config, site.module).grouped_int(), nullptr) << site.module;
+      EXPECT_LT(result.metrics.at("layer_errors").at(site.module), 0.02) << site.module;
+    }
+    for (const LinearSite& site : decoder_routers(model)) {
+      EXPECT_EQ(load_linear(written, config, site.module).dequantize(),
+                load_linear(original, {}, site.module).dequantize());
+    }
+  }
 }
 
 TEST(QuantizeRtnStage, ANanIsNamedAndLeavesNoModel) {

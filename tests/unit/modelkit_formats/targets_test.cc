@@ -41,6 +41,16 @@ TEST(QuantizationTargets, PatternsOfAllKindsTakeModulesOut) {
   EXPECT_EQ(select_targets(tiny(), {"lm_head", "model.embed_tokens"}).modules.size(), 14u);
 }
 
+TEST(QuantizationTargets, ExpertsAreTakenAndTheirRouterIsKept) {
+  const auto path = std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/mixtral/config.json";
+  const ModelConfig model = ModelConfig::parse(testing::read_file(path), "config.json");
+  const auto targets = select_targets(model, {"lm_head", "re:.*w2$"});
+  ASSERT_EQ(targets.modules.size(), 2u * (4 + 3 * 2));
+  EXPECT_EQ(targets.modules[4].module, "model.layers.0.block_sparse_moe.experts.0.w1");
+  EXPECT_THAT(targets.ignored, ::testing::Contains("model.layers.1.block_sparse_moe.gate"));
+  EXPECT_NO_THROW(select_targets(model, {"*.gate"}));
+}
+
 TEST(QuantizationTargets, APatternThatMatchesNothingIsAnError) {
   const auto error = testing::error_of([] { select_targets(tiny(), {"lm_head", "*qkv*"}); });
   ASSERT_TRUE(error);

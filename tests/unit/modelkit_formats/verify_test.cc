@@ -64,6 +64,10 @@ TEST_F(Verify, BiasesAndTiedHeadsAreExpectedAsTheConfigSays) {
     plan.push_back({"lm_head.weight", DType::BF16, {32, 16}});
   });
   EXPECT_THAT(repeated.unexpected, IsEmpty());
+  // So is one that has the table under the head's name only.
+  const auto renamed = check(config, [](auto& plan) { plan[0].name = "lm_head.weight"; });
+  EXPECT_THAT(renamed.problems, IsEmpty());
+  EXPECT_THAT(renamed.unexpected, IsEmpty());
 }
 
 TEST_F(Verify, TheFirstNanIsNamed) {

@@ -140,8 +140,8 @@ void AttentionTileKernel(const AttentionTile& tile, float* q, float* scores, flo
   constexpr std::size_t kKeys = AttentionTile::kKeys, kPanel = AttentionTile::kPanel;
   const std::size_t depth = tile.head_dim, end = tile.position + tile.rows;
   float largest[AttentionTile::kQueries], sum[AttentionTile::kQueries];
-  std::fill(largest, largest + tile.rows, kHidden);
-  std::fill(sum, sum + tile.rows, 0.0F);
+  std::fill(largest, largest + tile.rows, tile.sink == nullptr ? kHidden : *tile.sink);
+  std::fill(sum, sum + tile.rows, tile.sink == nullptr ? 0.0F : 1.0F);
   std::fill(sums, sums + tile.rows * depth, 0.0F);
   for (std::size_t r = 0; r < tile.rows; ++r) {
     for (std::size_t i = 0; i < depth; ++i) q[r * depth + i] = tile.q[r * tile.q_stride + i] * tile.scale;

@@ -23,7 +23,8 @@ struct AttentionTile {
   std::size_t head_dim = 0;
   std::size_t sliding_window = 0;  // 0: none
   float scale = 1.0F;
-  float softcap = 0.0F;  // 0: none
+  float softcap = 0.0F;         // 0: none
+  const float* sink = nullptr;  // a score without a value; null: none
 };
 
 // `scratch` is kept between calls by the thread.

@@ -149,6 +149,7 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
   expect(v.rows == k.rows && v.cols == k.cols && out.rows == q.rows && out.cols == q.cols, "attention", v,
          out);
   expect(s.heads % s.kv_heads == 0 && s.keys >= s.queries, "attention", q, k);
+  expect(s.sinks.empty() || s.sinks.size() == s.heads, "attention", q, k);
   constexpr std::size_t kRows = AttentionTile::kQueries;
   const std::size_t depth = s.head_dim, pairs = s.sequences * s.kv_heads;
   constexpr std::size_t kPanel = AttentionTile::kPanel;
@@ -181,6 +182,7 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
     tile.sliding_window = s.sliding_window;
     tile.scale = s.scale;
     tile.softcap = s.softcap;
+    tile.sink = s.sinks.empty() ? nullptr : &s.sinks[head];
     thread_local std::vector<float> scratch;
     attention_tile(tile, scratch);
   });

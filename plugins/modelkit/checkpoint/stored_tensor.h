@@ -1,0 +1,33 @@
+// Tensors of a quantized module, read with the checks that all formats share.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "plugins/modelkit/checkpoint/checkpoint.h"
+
+namespace presswork::modelkit {
+
+// The tensor, which must have this type and shape; throws "corrupt_file" naming both.
+const TensorView& need(const Checkpoint& checkpoint, const std::string& name, DType dtype,
+                       const Shape& shape);
+
+// Finite floating-point values of any type, with this shape. Throws "corrupt_file", "not_finite".
+std::vector<float> need_floats(const Checkpoint& checkpoint, const std::string& name, const Shape& shape);
+
+// A copy of integers as they are stored.
+template <class Integer>
+std::vector<Integer> integers_of(const TensorView& tensor) {
+  std::vector<Integer> values(tensor.bytes.size() / sizeof(Integer));
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), values.size() * sizeof(Integer));
+  return values;
+}
+
+// `index` [in] as stored: the group of each input. Empty when it only says i / group_size, or is all -1
+// ("unset"). Throws "corrupt_file" for a group outside [0, groups).
+std::vector<std::int32_t> group_index(const TensorView& index, std::int64_t group_size, std::int64_t groups,
+                                      const std::string& where);
+
+}  // namespace presswork::modelkit
