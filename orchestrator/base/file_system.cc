@@ -43,6 +43,17 @@ void write_all(int fd, std::string_view text, const fs::path& path) {
   }
 }
 
+// Lets folders whose mode forbids it be emptied, as far as they are ours. What fails shows in what follows.
+void open_up(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(fs::symlink_status(folder, ignored))) return;
+  fs::permissions(folder, fs::perms::owner_all, fs::perm_options::add, ignored);
+  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    open_up(entry->path());
+  }
+}
+
 class RealFileSystem : public FileSystem {
  public:
   std::optional<FileStatus> status(const fs::path& path) override {
@@ -178,6 +189,10 @@ class RealFileSystem : public FileSystem {
   void remove_all(const fs::path& path) override {
     std::error_code failed;
     fs::remove_all(path, failed);
+    if (failed == std::errc::permission_denied) {
+      open_up(path);
+      fs::remove_all(path, failed);
+    }
     if (failed) throw system_error("remove", path.native(), failed.value());
   }
 

@@ -54,8 +54,8 @@ class FileSystem {
   // Copies the bytes, by reflink where the file system can.
   virtual void copy(const fs::path& from, const fs::path& to) = 0;
   virtual void set_mode(const fs::path& path, std::uint32_t mode) = 0;
-  virtual void sync(const fs::path& path) = 0;  // fsync of a file or a directory
-  virtual void remove_all(const fs::path& path) = 0;
+  virtual void sync(const fs::path& path) = 0;        // fsync of a file or a directory
+  virtual void remove_all(const fs::path& path) = 0;  // changes the mode of folders that are in the way
   virtual std::uint64_t free_bytes(const fs::path& path) = 0;
 
   // Writes beside `path`, syncs, renames over it, syncs the directory: after a crash the file is the old

@@ -23,7 +23,8 @@ bool needs_writing_down(const Binding& binding);
 // Hashes the input paths and publishes the metrics that serve as inputs. Takes the checkpoints it needs from
 // `instances`; thread-safe as long as those do not change.
 void write_down(Binding& binding, const Plan& plan, const Instances& instances,
-                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash);
+                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash,
+                const store::ByteProgress& progress = {});
 
 // `facts`: for a stage that reads the run; null otherwise.
 std::string key_of(const Binding& binding, const Plan& plan, std::size_t node, const std::string& salt,
@@ -40,14 +41,16 @@ void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStor
 
 // What lies outside the store can change while a stage reads it; its result would then stand under the key of
 // something else. Throws Error{stage_failed} naming the input.
-void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo);
+void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo,
+                           const store::ByteProgress& progress = {});
 
 // Brings what a stage declared into the store, every output that it describes. Throws Error{stage_failed}
 // when one is missing.
 std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,
                                                       const executor::Outcome& outcome,
                                                       store::ArtifactStore& artifacts,
-                                                      store::DigestMemo& memo, bool rehash);
+                                                      store::DigestMemo& memo, bool rehash,
+                                                      const store::ByteProgress& progress = {});
 
 // A decision made: the branch, and every value that its conditions read.
 struct Decided {

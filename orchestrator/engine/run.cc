@@ -1,5 +1,7 @@
 #include "orchestrator/engine/run.h"
 
+#include <spdlog/spdlog.h>
+
 #include <set>
 
 #include "orchestrator/base/file_system.h"
@@ -12,6 +14,15 @@ using base::Error;
 using base::ErrorCode;
 
 namespace {
+
+// Only room is lost when it stays: the next start tries again.
+void remove_or_warn(const std::filesystem::path& folder) {
+  try {
+    base::real_file_system().remove_all(folder);
+  } catch (const Error& error) {
+    spdlog::warn("{}; it is of no use any more, remove it when you can", error.message);
+  }
+}
 
 // What runs that died left behind: processes, open attempts, work folders. The caller holds the lock, so
 // nothing of it is alive by right.
@@ -42,11 +53,11 @@ void clean_up(const Surroundings& around) {
     return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
   };
   for (const std::string& name : names_in(around.workspace.attempts())) {
-    files.remove_all(around.workspace.attempts() / name);
+    remove_or_warn(around.workspace.attempts() / name);
   }
   // Scratch of work that is done; that of work which is not, a resume goes on with.
   for (const std::string& key : names_in(around.workspace.scratch(""))) {
-    if (around.ledger.checkpoint(key)) files.remove_all(around.workspace.scratch(key));
+    if (around.ledger.checkpoint(key)) remove_or_warn(around.workspace.scratch(key));
   }
 }
 

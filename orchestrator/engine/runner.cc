@@ -53,8 +53,9 @@ RunResult Runner::execute() {
 
 // One turn: everything that can be decided now is decided, recorded, and then acted on.
 void Runner::turn() {
-  heed_stop();
-  for (Worker::Continuation& continuation : worker_.take_finished()) continuation();
+  auto finished = worker_.take_finished();
+  heed_stop();  // after it: what a request has stopped meets that request here
+  for (Worker::Continuation& continuation : finished) continuation();
   settle();
   admit();
   commit();
@@ -153,13 +154,24 @@ void Runner::prepare(std::size_t node) {
   work.phase = Phase::writing_down;
   worker_.submit([this, node]() -> Worker::Continuation {
     try {
-      write_down(works_[node].binding, plan_, instances_, around_.artifacts, around_.ledger, options_.rehash);
+      write_down(works_[node].binding, plan_, instances_, around_.artifacts, around_.ledger, options_.rehash,
+                 unless_stopped(1));
       return [this, node] { look_up(node); };
     } catch (const Error& error) {
+      if (error.code == base::ErrorCode::cancelled) return [] {};  // a resume begins with it again
       return
           [this, node, error] { fail(node, State::failed, std::string(base::to_string(error.code)), error); };
     }
   });
+}
+
+// For the worker's long jobs: stops them at the n-th request to stop. Nothing starts after the first one, so
+// that what only prepares a start ends then; what keeps a result is let go on until the second.
+store::ByteProgress Runner::unless_stopped(int request) const {
+  return [this, request](std::uint64_t) {
+    if (around_.stop.load() < request && !worker_.stopping()) return;
+    throw Error(base::ErrorCode::cancelled, "stopped on request");
+  };
 }
 
 // The cache: a sound checkpoint of this key is the result.
@@ -175,7 +187,7 @@ void Runner::look_up(std::size_t node) {
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
     in_transaction();
     around_.ledger.forget_checkpoint(work.row.key);
-    discard_unsound(*checkpoint, around_.artifacts);
+    discard_later(std::move(*checkpoint));
     checkpoint.reset();
     work.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {
@@ -195,6 +207,14 @@ void Runner::look_up(std::size_t node) {
   instances_[node].checkpoint = std::move(checkpoint);
   work.row.started = own ? history_.at(id(node)).started : now();
   end(node);
+}
+
+// Reads all of the damaged artifacts, so beside the loop; the worker does it before it publishes them anew.
+void Runner::discard_later(store::CheckpointRow checkpoint) {
+  worker_.submit([this, checkpoint = std::move(checkpoint)]() -> Worker::Continuation {
+    discard_unsound(checkpoint, around_.artifacts);
+    return [] {};
+  });
 }
 
 void Runner::admit() {

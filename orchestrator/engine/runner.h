@@ -53,7 +53,9 @@ class Runner {
   void skip(std::size_t node, const std::string& cause);
   void make_decision(std::size_t node);
   void prepare(std::size_t node);
+  store::ByteProgress unless_stopped(int request) const;
   void look_up(std::size_t node);
+  void discard_later(store::CheckpointRow checkpoint);
   void admit();
   void start_attempt(std::size_t node);
   void launch(std::size_t node);

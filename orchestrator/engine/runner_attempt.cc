@@ -130,16 +130,17 @@ void Runner::publish(std::size_t node) {
   worker_.submit([this, node]() -> Worker::Continuation {
     Work& work = works_[node];
     try {
-      refuse_changed_inputs(work.binding, around_.artifacts, around_.ledger);
+      refuse_changed_inputs(work.binding, around_.artifacts, around_.ledger, unless_stopped(2));
       auto outputs = store_outputs(*plan_.stages[node], work.outcome, around_.artifacts, around_.ledger,
-                                   options_.rehash);
+                                   options_.rehash, unless_stopped(2));
       return [this, node, outputs] { succeed(node, outputs); };
     } catch (const Error& error) {
       return [this, node, error] {
         executor::Outcome& outcome = works_[node].outcome;
         outcome.ending = error.code == ErrorCode::io || error.code == ErrorCode::no_space
                              ? executor::Ending::infrastructure
-                             : executor::Ending::failed;
+                         : error.code == ErrorCode::cancelled ? executor::Ending::cancelled
+                                                              : executor::Ending::failed;
         outcome.code = error.code == ErrorCode::stage_failed ? "result_refused" : base::to_string(error.code);
         outcome.message = error.message;
         outcome.hint = error.hint;

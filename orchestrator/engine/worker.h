@@ -1,6 +1,7 @@
 // One background thread for what would keep the engine from its children: hashing, publishing, removing.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,14 +17,15 @@ class Worker {
 
   // `wake` is called, on the worker's thread, each time a job has ended.
   explicit Worker(std::function<void()> wake);
-  ~Worker();  // lets the job in hand end, drops the others
+  ~Worker();  // lets the job in hand end or stop, drops the others
 
   // Runs `job` on the worker's thread; what it returns is to be called on the engine's thread. Jobs run in
   // order. What a job throws is thrown again by its continuation.
   void submit(std::function<Continuation()> job);
 
   std::vector<Continuation> take_finished();
-  bool busy() const;  // jobs are waiting, running, or not yet taken
+  bool busy() const;                           // jobs are waiting, running, or not yet taken
+  bool stopping() const { return stopping_; }  // a long job looks, and throws
 
  private:
   void loop();
@@ -34,7 +36,7 @@ class Worker {
   std::deque<std::function<Continuation()>> jobs_;
   std::vector<Continuation> finished_;
   bool working_ = false;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 

@@ -109,7 +109,7 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
       artifact.manifest.files.push_back(entry);
       const fs::path object = object_path(entry.sha256);
       make_room(object, objects);
-      const bool made = store_object(file, entry);
+      const bool made = store_object(file, entry, progress);
       artifact.remade = artifact.remade || made;
       if (!made && known_durable(object)) continue;
       objects.entries.push_back(object);
@@ -149,10 +149,14 @@ ArtifactStore::Pending ArtifactStore::examine(const fs::path& produced) const {
 // Gives the object its name; false when the store has it already. The produced file keeps its own name until
 // the whole artifact is in, so that a failed publication can be repeated. A file that has other names is
 // copied: whoever holds those could write to it.
-bool ArtifactStore::store_object(const FoundFile& found, const FileEntry& entry) {
+bool ArtifactStore::store_object(const FoundFile& found, const FileEntry& entry,
+                                 const ByteProgress& progress) {
+  const auto may_stop = [&](std::size_t) {
+    if (progress) progress(0);
+  };
   const fs::path object = object_path(entry.sha256);
   if (object_intact(entry)) {
-    if (file_system_.sha256(object) == entry.sha256) return false;
+    if (file_system_.sha256(object, may_stop) == entry.sha256) return false;
     // Damaged in place, size and all: the good copy at hand takes its name; trees are made anew from it.
     const StagedPath copy(file_system_, staging_->fresh());
     file_system_.copy(found.real, copy.path);
@@ -169,7 +173,7 @@ bool ArtifactStore::store_object(const FoundFile& found, const FileEntry& entry)
   const StagedPath copy(file_system_, staging_->fresh());
   file_system_.copy(found.real, copy.path);
   file_system_.set_mode(copy.path, read_only);
-  if (file_system_.sha256(copy.path) != entry.sha256) {
+  if (file_system_.sha256(copy.path, may_stop) != entry.sha256) {
     throw Error(ErrorCode::io, found.real.native() + " changed while it was being published",
                 "the stage must have ended all writing before it reports success");
   }

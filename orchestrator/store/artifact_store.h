@@ -64,7 +64,7 @@ class DigestMemo {
   virtual void remember(const fs::path& path, const base::FileStatus& status, const std::string& sha256) = 0;
 };
 
-// Hears how many bytes were hashed or copied since the last call; may throw to stop.
+// Hears how many bytes were hashed or copied since the last call (0: it only may stop); may throw to stop.
 using ByteProgress = std::function<void(std::uint64_t bytes)>;
 
 struct Damage {
@@ -144,7 +144,7 @@ class ArtifactStore {
   bool object_intact(const FileEntry& entry) const;
   void create_layout();
   Pending examine(const fs::path& produced) const;
-  bool store_object(const FoundFile& found, const FileEntry& entry);
+  bool store_object(const FoundFile& found, const FileEntry& entry, const ByteProgress& progress);
   void write_manifest(const Manifest& manifest, const std::string& digest, Unsynced& unsynced);
   void write_whole(const fs::path& path, const std::string& text);
   void make_room(const fs::path& path, Unsynced& unsynced);

@@ -141,6 +141,7 @@ void SqliteLedger::begin() {
 void SqliteLedger::commit() {
   const std::lock_guard lock(mutex_);
   db_.prepare("COMMIT").step();
+  write_down_memo();
 }
 
 void SqliteLedger::roll_back() {

@@ -118,6 +118,8 @@ inline bool made_after(const CheckpointRow& checkpoint, const SupersededMark& ma
 // open, if one is. Outside of a transaction each change is one of its own. What the database refuses is an
 // Error: {no_space, locked} when another process keeps it for more than five seconds, {corrupt, permission,
 // io}. In read_only mode find() works, remember() does nothing, and every other change is Error{permission}.
+// The memo only saves time, so it never throws and never takes part in a transaction: what it is given while
+// one is open is written after its end, and what it cannot write or read is a warning in the log.
 class Ledger : public DigestMemo {
  public:
   enum class Mode { read_write, read_only };

@@ -1,6 +1,5 @@
 // Rows in and out of the tables of ledger_schema.h.
 #include "orchestrator/base/error.h"
-#include "orchestrator/store/digest.h"
 #include "orchestrator/store/ledger_sqlite.h"
 #include "orchestrator/store/ledger_values.h"
 
@@ -243,39 +242,6 @@ std::vector<DecisionRow> SqliteLedger::decisions(const std::string& run) {
     rows.back().run = run;
   }
   return rows;
-}
-
-std::optional<std::string> SqliteLedger::find(const fs::path& path, const base::FileStatus& status) {
-  const std::lock_guard lock(mutex_);
-  auto query = db_.prepare(
-      "SELECT sha256 FROM external_files WHERE path = ? AND device = ? AND inode = ? AND size = ? AND "
-      "mtime_ns = ?");
-  query.bind(path.native())
-      .bind(static_cast<std::int64_t>(status.device))
-      .bind(static_cast<std::int64_t>(status.inode))
-      .bind(static_cast<std::int64_t>(status.size))
-      .bind(status.mtime_ns);
-  if (!query.step()) return {};
-  std::string sha256 = query.text();
-  if (!is_digest(sha256)) return {};  // damaged: hash anew
-  return sha256;
-}
-
-void SqliteLedger::remember(const fs::path& path, const base::FileStatus& status, const std::string& sha256) {
-  const std::lock_guard lock(mutex_);
-  if (db_.is_read_only()) return;
-  try {
-    db_.prepare("INSERT OR REPLACE INTO external_files VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(path.native())
-        .bind(static_cast<std::int64_t>(status.device))
-        .bind(static_cast<std::int64_t>(status.inode))
-        .bind(static_cast<std::int64_t>(status.size))
-        .bind(status.mtime_ns)
-        .bind(sha256)
-        .step();
-  } catch (const Error& error) {
-    if (error.code != ErrorCode::locked) throw;  // it only saves time: not worth failing for
-  }
 }
 
 }  // namespace presswork::store

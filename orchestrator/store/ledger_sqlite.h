@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <vector>
 
 #include "orchestrator/store/ledger.h"
 #include "orchestrator/store/sqlite.h"
@@ -11,6 +12,7 @@ namespace presswork::store {
 class SqliteLedger : public Ledger {
  public:
   SqliteLedger(const std::string& file, int flags) : db_(file, flags) {}
+  ~SqliteLedger() override;
   void set_up(const std::string& file, Mode mode);  // checks the version, brings it up to date
 
   void begin() override;
@@ -53,11 +55,21 @@ class SqliteLedger : public Ledger {
   void remember(const fs::path& path, const base::FileStatus& status, const std::string& sha256) override;
 
  private:
+  struct Remembered {
+    fs::path path;
+    base::FileStatus status;
+    std::string sha256;
+  };
+  std::optional<std::string> recall(const fs::path& path, const base::FileStatus& status);
+  void write_down_memo() noexcept;
+  void memo_failed(const char* reason) noexcept;
   base::Json take_away(std::int64_t run, const std::string& id);
   std::vector<SupersededRow> superseded_rows(const std::string& run, bool pending_only);
 
   std::mutex mutex_;
   sqlite::Connection db_;
+  std::vector<Remembered> unwritten_;  // of the memo, until no transaction is open
+  bool memo_failed_ = false;           // said so already
 };
 
 }  // namespace presswork::store

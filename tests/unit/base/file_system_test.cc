@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "orchestrator/base/error.h"
 
@@ -79,6 +81,42 @@ TEST_F(RealFiles, SayWhatCouldNotBeDone) {
   }
   EXPECT_THROW(files_.list(dir_ / "none"), Error);
   EXPECT_THROW(files_.rename(dir_ / "none", dir_ / "b"), Error);
+}
+
+TEST_F(RealFiles, AreRemovedFromFoldersThatMayNotBeWrittenTo) {
+  fs::create_directories(dir_ / "gone/inner/deep");
+  fs::create_directories(dir_ / "kept");
+  files_.write(dir_ / "gone/inner/deep/f", "x");
+  files_.write(dir_ / "kept/f", "x");
+  fs::create_directory_symlink(dir_ / "kept", dir_ / "gone/inner/link");
+  fs::permissions(dir_ / "kept", fs::perms(0555));
+  fs::permissions(dir_ / "gone/inner/deep", fs::perms(0000));
+  fs::permissions(dir_ / "gone/inner", fs::perms(0555));
+  const auto remove = [&] { files_.remove_all(dir_ / "gone"); };
+  if (::geteuid() != 0) {
+    remove();
+  } else {  // root may write anywhere: another user tries
+    for (const auto& entry : fs::recursive_directory_iterator(dir_)) {
+      ASSERT_EQ(::lchown(entry.path().c_str(), 65534, 65534), 0);
+    }
+    ASSERT_EQ(::chown(dir_.c_str(), 65534, 65534), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(9);
+      try {
+        remove();
+        ::_exit(0);
+      } catch (const Error&) {
+        ::_exit(8);
+      }
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_FALSE(fs::exists(dir_ / "gone"));
+  EXPECT_EQ(fs::status(dir_ / "kept").permissions(), fs::perms(0555));  // only a link led there
+  fs::permissions(dir_ / "kept", fs::perms(0755));
 }
 
 }  // namespace

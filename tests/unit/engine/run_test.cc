@@ -1,6 +1,12 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
 #include <fstream>
+#include <thread>
 
 #include "unit/engine/harness.h"
+#include "unit/store/support.h"
 
 namespace presswork::testing {
 namespace {
@@ -285,6 +291,40 @@ TEST_F(EngineTest, TheFirstStopRequestEndsChildrenAndLeavesAResumableRun) {
   EXPECT_EQ(text(result.run, "c"), "CBA");
 }
 
+TEST_F(EngineTest, TheFirstStopRequestLetsAResultBeKeptAndTheSecondDoesNotWaitForIt) {
+  for (const int requests : {1, 2}) {
+    open();
+    executor->on_outcome = [this, requests](const executor::StageRequest&) { stop = requests; };
+    const std::string text = "text " + std::to_string(requests);
+    const auto result = run("stages: {a: {uses: test/work, with: {text: " + text + "}}}\n");
+    EXPECT_EQ(ledger->instances(result.run)[0].state, requests == 1 ? "succeeded" : "pending");
+    EXPECT_EQ(ledger->attempts(result.run)[0].outcome, requests == 1 ? "succeeded" : "cancelled");
+    open();
+    EXPECT_EQ(resume(result.run).state, "succeeded");
+  }
+}
+
+TEST_F(EngineTest, AStopRequestDoesNotWaitForTheDigestOfAnInputFile) {
+  std::ofstream(folder / "data.txt") << "data";
+  struct StopsWhileItHashes : store::testing::FaultyFileSystem {
+    std::string sha256(const fs::path& path, const std::function<void(std::size_t)>& progress) override {
+      *stop = 1;
+      const std::string digest = FaultyFileSystem::sha256(path, progress);
+      ++hashed;
+      return digest;
+    }
+    engine::StopRequest* stop;
+    int hashed = 0;
+  } file_system;
+  file_system.stop = &stop;
+  artifacts = std::make_unique<store::ArtifactStore>(file_system, workspace.store());
+  const auto result = run("stages: {a: {uses: test/work, with: {path: data.txt}}}\n");
+  EXPECT_EQ(result.state, "interrupted");
+  EXPECT_EQ(file_system.hashed, 0);
+  open();
+  EXPECT_EQ(resume(result.run).state, "succeeded");
+}
+
 TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitted) {
   struct Death {};
   executor->on_outcome = [](const executor::StageRequest& request) {
@@ -340,6 +380,69 @@ TEST_F(EngineTest, ADamagedCheckpointIsRebuilt) {
   EXPECT_EQ(result.state, "succeeded");
   EXPECT_THAT(recorder.lines, Contains("stage_succeeded b"));
   EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, NothingIsHashedOnTheThreadThatListensToTheChildren) {
+  std::ofstream(folder / "data.txt") << "data";
+  const char* const yaml = R"(
+stages:
+  a: {uses: test/work, with: {path: data.txt, text: "A"}}
+  b: {uses: test/work, with: {text: "B"}, inputs: {x: a.out}}
+)";
+  run(yaml);
+  for (const auto& entry : fs::recursive_directory_iterator(workspace.store() / "objects")) {
+    if (!entry.is_regular_file()) continue;
+    fs::permissions(entry.path(), fs::perms::owner_all);
+    std::ofstream(entry.path(), std::ios::app) << "damage";
+  }
+  struct Watch : store::testing::FaultyFileSystem {
+    std::string sha256(const fs::path& path, const std::function<void(std::size_t)>& progress) override {
+      ++(std::this_thread::get_id() == engine ? here : elsewhere);
+      return FaultyFileSystem::sha256(path, progress);
+    }
+    std::thread::id engine = std::this_thread::get_id();
+    std::atomic<int> here{0}, elsewhere{0};
+  } file_system;
+  open();
+  artifacts = std::make_unique<store::ArtifactStore>(file_system, workspace.store());
+  options.rehash = true;
+  EXPECT_EQ(run(yaml).state, "succeeded");
+  EXPECT_EQ(executor->started.size(), 2u);
+  EXPECT_EQ(file_system.here, 0);
+  EXPECT_GT(file_system.elsewhere, 0);
+  artifacts.reset();
+}
+
+// What a stage of another user left, for example.
+TEST_F(EngineTest, AWorkFolderThatCannotBeRemovedDoesNotStopTheNextRun) {
+  if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root to become another user";
+  fs::create_directories(workspace.attempts() / "a-stuck/inner");
+  fs::create_directories(workspace.attempts() / "b-dead/inner");
+  std::ofstream(workspace.attempts() / "a-stuck/inner/file") << "x";
+  artifacts.reset();
+  ledger.reset();
+  constexpr ::uid_t nobody = 65534;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().string().find("a-stuck") != std::string::npos) continue;
+    ASSERT_EQ(::chown(entry.path().c_str(), nobody, nobody), 0);
+  }
+  ASSERT_EQ(::chown(folder.c_str(), nobody, nobody), 0);
+  const ::pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) ::_exit(9);
+    try {
+      open();
+      ::_exit(run(chain).state == "succeeded" ? 0 : 8);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      ::_exit(7);
+    }
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(fs::exists(workspace.attempts() / "a-stuck"));
+  EXPECT_FALSE(fs::exists(workspace.attempts() / "b-dead"));
 }
 
 TEST_F(EngineTest, NothingIsLeftInTheWorkFoldersAfterARun) {

@@ -258,6 +258,33 @@ TEST_F(LedgerTest, RemembersADigestByEverythingThatStatSays) {
   EXPECT_FALSE(reader->find("/c", status));
 }
 
+TEST_F(LedgerTest, RemembersADigestOnceTheOpenTransactionHasEnded) {
+  const base::FileStatus status;
+  const std::string digest(64, 'b');
+  ledger_->begin();
+  ledger_->remember("/a", status, digest);
+  EXPECT_EQ(ledger_->find("/a", status), digest);
+  ledger_->roll_back();
+  ledger_->begin();
+  ledger_->commit();
+  EXPECT_EQ(Ledger::open(file_, Ledger::Mode::read_only)->find("/a", status), digest);
+}
+
+// A full disk makes SQLite end the whole transaction that the statement was part of; so does this trigger.
+TEST_F(LedgerTest, AMemoThatCannotBeWrittenHarmsNoTransaction) {
+  sql("CREATE TRIGGER full BEFORE INSERT ON external_files BEGIN "
+      "SELECT RAISE(ROLLBACK, 'database or disk is full'); END");
+  ledger_->begin();
+  const std::string run = ledger_->create_run(a_run());
+  ledger_->remember("/a", {}, std::string(64, 'b'));
+  ledger_->commit();
+  EXPECT_TRUE(ledger_->run(run));
+  ledger_->remember("/b", {}, std::string(64, 'b'));
+  EXPECT_FALSE(ledger_->find("/b", {}));
+  ledger_->set_run_state(run, "succeeded", "", "");
+  EXPECT_EQ(ledger_->run(run)->state, "succeeded");
+}
+
 TEST_F(LedgerTest, DoesNotLetAReaderWrite) {
   auto reader = Ledger::open(file_, Ledger::Mode::read_only);
   EXPECT_EQ(error_of([&] { reader->create_run(a_run()); }).code, ErrorCode::permission);
