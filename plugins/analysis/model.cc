@@ -107,6 +107,7 @@ class AnalyzeModel : public Stage {
         "perplexity": {"type": "number", "description": "Measured on the text, by the protocol of evaluate/perplexity. Only with a text."},
         "stderr": {"type": "number", "description": "Standard error of the perplexity."},
         "tokens": {"type": "integer", "description": "Tokens scored."},
+        "token_digest": {"type": "string", "description": "SHA-256 of the token ids that were evaluated."},
         "tokens_per_s": {"type": "number", "unit": "tokens/s", "description": "Measured speed of the forward pass."},
         "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of this process while it ran the model."},
         "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the pass."}
@@ -163,22 +164,25 @@ class AnalyzeModel : public Stage {
 
   // Times and memory differ from run to run: they are metrics only.
   static Json evaluate(const Context& context, const ModelSource& model, const std::filesystem::path& text) {
-    PerplexityOptions options;
-    options.window = context.parameter<std::size_t>("window");
+    PassOptions options;
+    options.states = state_limit(context.memory(), context.scratch_dir());
     options.progress = [&](double done, double total) {
       context.progress(done, total, "windows");
       context.check_cancelled();
     };
-    const TextEvaluation e = evaluate_text(model, text, context.threads(), context.memory(), options);
+    const Sampling sampling{.length = context.parameter<std::size_t>("window")};
+    const TextEvaluation e = evaluate_text(model, text, sampling, context.threads(), options);
     context.metric("perplexity", e.result.perplexity);
     context.metric("stderr", e.result.standard_error);
     context.metric("tokens", e.result.tokens);
-    context.metric("tokens_per_s", e.tokens_per_second);
-    context.metric("peak_memory_bytes", e.peak_bytes);
-    context.metric("predicted_peak_memory_bytes", e.predicted_bytes);
-    return {{"window", options.window},          {"windows", e.result.windows},
+    context.metric("token_digest", e.digest);
+    context.metric("tokens_per_s", e.cost.tokens_per_second);
+    context.metric("peak_memory_bytes", e.cost.peak_bytes);
+    context.metric("predicted_peak_memory_bytes", e.cost.predicted_bytes);
+    return {{"window", sampling.length},         {"windows", e.result.windows},
             {"tokens", e.result.tokens},         {"perplexity", e.result.perplexity},
-            {"stderr", e.result.standard_error}, {"mean_nll", e.result.mean_nll}};
+            {"stderr", e.result.standard_error}, {"mean_nll", e.result.mean_nll},
+            {"token_digest", e.digest}};
   }
 };
 

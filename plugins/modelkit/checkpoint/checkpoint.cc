@@ -115,8 +115,15 @@ void Checkpoint::each_below(std::string_view name, Action action) const {
   }
 }
 
-void Checkpoint::prefetch(std::string_view name) const {
-  each_below(name, [](const Place& place) { place.file->file().prefetch(place.view->bytes); });
+void Checkpoint::prefetch(std::string_view name, const std::function<bool()>& stop) const {
+  // The kernel cuts a request for more than a device's read-ahead size short, without a word.
+  constexpr std::size_t kPiece = std::size_t{128} << 10;
+  each_below(name, [&](const Place& place) {
+    const auto bytes = place.view->bytes;
+    for (std::size_t at = 0; at < bytes.size() && !(stop && stop()); at += kPiece) {
+      place.file->file().prefetch(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
+    }
+  });
 }
 
 void Checkpoint::release(std::string_view name) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,9 +36,10 @@ class Checkpoint {
   const std::vector<std::string>& weight_files() const { return weight_files_; }
 
   // `name` is a tensor, or a module or layer: then every tensor below it ("model.layers.3" ->
-  // "model.layers.3.*"). prefetch() asks the kernel to read ahead; release() drops the pages from this
+  // "model.layers.3.*"). prefetch() asks the kernel to read ahead, piece by piece until `stop` says
+  // so, and may wait for the disk; release() drops the pages from this
   // process, so that a pass over a model holds one layer only. Both are hints; views stay valid.
-  void prefetch(std::string_view name) const;
+  void prefetch(std::string_view name, const std::function<bool()>& stop = {}) const;
   void release(std::string_view name) const;
 
  private:

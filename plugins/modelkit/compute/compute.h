@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,16 @@
 
 namespace presswork::modelkit {
 
+// A weight [out, in] as integers on a grid: (q - zero) * scale, with a scale (and zero) for each row and
+// group of inputs; what `zeros` is null for is symmetric.
+struct GroupedIntegers {
+  int bits = 8;                // q in [-2^(bits-1), 2^(bits-1) - 1]
+  std::size_t group_size = 0;  // 0: the whole row
+  const std::int8_t* q = nullptr;
+  const float* scales = nullptr;
+  const std::int8_t* zeros = nullptr;
+};
+
 // Where the weight of a linear comes from: [out, in] in host memory, in whatever form.
 struct LinearSource {
   std::size_t out = 0;
@@ -33,6 +44,8 @@ struct LinearSource {
   // Writes rows [first, last) as float32, row-major. Called from several threads at once.
   std::function<void(std::size_t first, std::size_t last, float* target)> rows;
   std::span<const float> bias;  // [out], or empty
+  // The same values as `rows` gives, where they are stored so.
+  std::optional<GroupedIntegers> integers = {};
 };
 
 // A table [rows, cols] in host memory, for instance a mapped embedding.
@@ -66,6 +79,19 @@ struct LogSumExp {
   std::size_t rows() const { return largest.size(); }
   // -log softmax at the target, float64.
   double negative_log_likelihood(std::size_t row) const;
+};
+
+// Two models' logits of the same rows, arriving in column slices: their log-sum-exps, the most likely entry
+// of each, and the Kullback-Leibler divergence, all without a whole row being there at once.
+struct Divergence {
+  LogSumExp baseline, model;
+  std::vector<double> cross;  // sum of exp(b - largest b) * (b - m) over the entries so far
+  std::vector<std::int32_t> baseline_top, model_top;  // first entry with the largest logit
+
+  explicit Divergence(std::size_t rows);
+  std::size_t rows() const { return cross.size(); }
+  // KL(baseline || model) = sum of p_b * (log p_b - log p_m), in nats, float64.
+  double kullback_leibler(std::size_t row) const;
 };
 
 class Compute {
@@ -135,10 +161,23 @@ class Compute {
   virtual void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
                            std::span<const std::int32_t> targets) = 0;
 
+  // The same for two models' logits [R, n] of the same entries.
+  virtual void divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                          std::span<const std::int32_t> targets) = 0;
+
   virtual bool all_finite(const Matrix& x) = 0;
 };
 
+// How a device holds the weights of linears. Float32 is the reference: all others are faster and less exact.
+enum class WeightForm {
+  Float32,
+  Bf16,   // weights rounded to bfloat16, arithmetic in float32
+  Int8,   // weights in blocks of 32 as llama.cpp's Q8_0, activations quantized to 8 bits in blocks of 32
+  Int4,   // weights as its Q4_0, activations as above
+  Stored  // integers of at most 8 bits as they are stored (activations as above), everything else as Bf16
+};
+
 // The CPU implementation. `threads` 0: as many as the machine has.
-std::unique_ptr<Compute> make_cpu_compute(unsigned threads);
+std::unique_ptr<Compute> make_cpu_compute(unsigned threads, WeightForm weights = WeightForm::Float32);
 
 }  // namespace presswork::modelkit

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
+#include "plugins/modelkit/data/json_lines.h"
 #include "plugins/modelkit/tokenizer/utf8.h"
 #include "presswork/error.h"
 
@@ -33,31 +34,12 @@ std::string read_file(const std::filesystem::path& path) {
   return text;
 }
 
-std::string document_of(std::string_view line, const std::string& where) {
-  const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
-  if (!object.is_object()) {
-    throw Error("invalid_input", "the line is not a JSON object", where,
-                "write {\"text\": \"...\"} on each line");
-  }
-  const auto text = object.find("text");
-  if (text == object.end() || !text->is_string()) {
-    throw Error("invalid_input", "the object has no \"text\" that is a text", where);
-  }
-  return text->get<std::string>();
-}
-
-std::vector<std::string> split_lines(std::string_view all, const std::string& path) {
-  std::vector<std::string> documents;
-  std::size_t number = 0;
-  for (std::size_t at = 0; at < all.size();) {
-    const std::size_t end = std::min(all.find('\n', at), all.size());
-    const std::string_view line = all.substr(at, end - at);
-    ++number;
-    at = end + 1;
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    documents.push_back(document_of(line, path + ":" + std::to_string(number)));
-  }
-  return documents;
+// "file:3:17" of a byte; columns count bytes.
+std::string place_of(std::string_view text, std::size_t offset, const std::string& path) {
+  const auto before = text.substr(0, offset);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
+  return path + ":" + std::to_string(line) + ":" + std::to_string(offset - start + 1);
 }
 
 }  // namespace
@@ -67,11 +49,11 @@ std::vector<std::string> read_documents(const std::filesystem::path& path) {
   if (const std::size_t bad = utf8::find_invalid(all); bad != std::string::npos) {
     throw Error("invalid_input",
                 "the text is not UTF-8: the byte at offset " + std::to_string(bad) + " is wrong",
-                path.string(), "convert it, for example with iconv -t UTF-8");
+                place_of(all, bad, path.string()), "convert it, for example with iconv -t UTF-8");
   }
   std::vector<std::string> documents;
   if (path.extension() == ".jsonl") {
-    documents = split_lines(all, path.string());
+    documents = parse_json_lines(all, path.string());
   } else {
     documents.push_back(std::move(all));
   }
@@ -80,8 +62,8 @@ std::vector<std::string> read_documents(const std::filesystem::path& path) {
   return documents;
 }
 
-std::string read_text(const std::filesystem::path& path) {
-  std::vector<std::string> documents = read_documents(path);
+std::string joined(std::vector<std::string> documents) {
+  if (documents.empty()) return {};
   std::string all = std::move(documents[0]);
   for (std::size_t i = 1; i < documents.size(); ++i) {
     all += "\n\n";
@@ -89,5 +71,7 @@ std::string read_text(const std::filesystem::path& path) {
   }
   return all;
 }
+
+std::string read_text(const std::filesystem::path& path) { return joined(read_documents(path)); }
 
 }  // namespace presswork::modelkit

@@ -2,128 +2,89 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <vector>
 
+#include "plugins/modelkit/evaluate/statistics.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
 
-// Sums over windows, for the mean and its error.
-struct Sums {
-  std::vector<double> window_means;
-  double total = 0.0, squares = 0.0;  // over tokens
-
-  void add(std::span<const double> losses) {
-    double sum = 0.0;
-    for (const double loss : losses) {
-      sum += loss;
-      squares += loss * loss;
-    }
-    total += sum;
-    window_means.push_back(sum / static_cast<double>(losses.size()));
-  }
-};
-
-double standard_error_of_mean(const Sums& sums, double mean, double tokens) {
-  const auto windows = static_cast<double>(sums.window_means.size());
-  if (windows < 2.0) {
-    return tokens < 2.0 ? 0.0
-                        : std::sqrt(std::max(0.0, sums.squares / tokens - mean * mean) / (tokens - 1.0));
-  }
-  double spread = 0.0;
-  for (const double one : sums.window_means) spread += (one - mean) * (one - mean);
-  return std::sqrt(spread / (windows - 1.0) / windows);
-}
-
-void check(std::size_t tokens, std::size_t window) {
-  if (window < 2) {
-    throw Error("invalid_parameter",
-                "a window of " + std::to_string(window) + " tokens has nothing to predict", "/window",
-                "use at least 2");
-  }
-  if (tokens < window) {
-    throw Error("invalid_input",
-                "the text has " + std::to_string(tokens) + " tokens, fewer than one window of " +
-                    std::to_string(window),
-                "text", "give a longer text, or a window of at most " + std::to_string(tokens));
-  }
-}
-
-std::size_t windows_together(const ModelConfig& config, const PerplexityOptions& options) {
-  const std::size_t bytes = options.window * static_cast<std::size_t>(config.hidden) * sizeof(float);
-  return std::max<std::size_t>(1, options.state_bytes / bytes);
-}
-
-// The next token of each position; -1 at the end of each window.
-std::vector<std::int32_t> targets_of(std::span<const std::int32_t> ids, std::size_t window) {
-  std::vector<std::int32_t> targets(ids.begin() + 1, ids.end());
-  targets.push_back(-1);
-  for (std::size_t i = window - 1; i < targets.size(); i += window) targets[i] = -1;
-  return targets;
-}
-
-// Losses of whole windows; `step` gets the share of this batch that is done.
-std::vector<double> losses_of(Transformer& model, std::span<const std::int32_t> ids, std::size_t window,
-                              const std::function<void(double)>& step) {
-  const Matrix states = model.embed(ids, window);
-  const auto steps = static_cast<double>(model.layers() + 1);  // the head counts like a layer
-  for (std::int64_t i = 0; i < model.layers(); ++i) {
-    step(static_cast<double>(i) / steps);
-    model.layer(i).forward(states, window, model.rope());
-  }
-  model.final_norm(states);
-  return model.negative_log_likelihood(states, targets_of(ids, window),
-                                       [&](double share) { step((steps - 1.0 + share) / steps); });
+// Losses of all rows, block by block of the states.
+std::vector<double> losses_of(Transformer& model, HiddenStates& states, std::span<const std::int32_t> targets,
+                              const StepObserver& step) {
+  std::vector<double> losses;
+  losses.reserve(targets.size());
+  const std::size_t tokens = states.tokens();
+  const auto all = static_cast<double>(states.windows());
+  states.read([&](const Matrix& block, std::size_t first, std::size_t count) {
+    const auto part = model.negative_log_likelihood(
+        block, targets.subspan(first * tokens, count * tokens),
+        [&](double share) { step((static_cast<double>(first) + share * static_cast<double>(count)) / all); });
+    losses.insert(losses.end(), part.begin(), part.end());
+  });
+  return losses;
 }
 
 }  // namespace
 
-Perplexity perplexity(Transformer& model, std::span<const std::int32_t> ids,
-                      const PerplexityOptions& options) {
-  const std::size_t window = options.window;
-  check(ids.size(), window);
-  const std::size_t windows = ids.size() / window, together = windows_together(model.config(), options);
-  Sums sums;
-  for (std::size_t first = 0; first < windows; first += together) {
-    const std::size_t count = std::min(together, windows - first);
-    const auto losses =
-        losses_of(model, ids.subspan(first * window, count * window), window, [&](double share) {
-          if (!options.progress) return;
-          options.progress(static_cast<double>(first) + share * static_cast<double>(count),
-                           static_cast<double>(windows));
-        });
-    for (std::size_t w = 0; w < count; ++w) sums.add(std::span(losses).subspan(w * window, window - 1));
+void expect_predictions(const TokenWindows& windows) {
+  if (windows.length() >= 2) return;
+  throw Error("invalid_parameter", "a window of 1 token has nothing to predict", "/window", "use at least 2");
+}
+
+std::vector<std::int32_t> targets_of(const TokenWindows& windows) {
+  const auto ids = windows.ids();
+  std::vector<std::int32_t> targets(ids.begin() + 1, ids.end());
+  targets.push_back(-1);
+  for (std::size_t i = windows.length() - 1; i < targets.size(); i += windows.length()) targets[i] = -1;
+  return targets;
+}
+
+Perplexity perplexity(Transformer& model, const TokenWindows& windows, const PassOptions& options) {
+  expect_predictions(windows);
+  const auto total = static_cast<double>(windows.count());
+  const auto report = [&](double share) {
+    if (options.progress) options.progress(share * total, total);
+  };
+  // The head counts like a layer.
+  const double layers = static_cast<double>(model.layers()) / static_cast<double>(model.layers() + 1);
+  HiddenStates states =
+      run_layers(model, windows, options.states, [&](double share) { report(layers * share); });
+  const auto targets = targets_of(windows);
+  const auto losses =
+      losses_of(model, states, targets, [&](double share) { report(layers + (1.0 - layers) * share); });
+  WindowedMean mean;
+  for (std::size_t w = 0; w < windows.count(); ++w) {
+    mean.add(std::span(losses).subspan(w * windows.length(), windows.length() - 1));
   }
-  if (options.progress) options.progress(static_cast<double>(windows), static_cast<double>(windows));
-  Perplexity result;
-  result.windows = windows;
-  result.tokens = windows * (window - 1);
-  const auto tokens = static_cast<double>(result.tokens);
-  result.mean_nll = sums.total / tokens;
-  if (!std::isfinite(result.mean_nll)) {
+  const auto [nll, error] = mean.mean();
+  if (!std::isfinite(nll)) {
     throw Error("not_finite", "the log-likelihoods hold NaN or infinity", head_linear(model.config()).module,
                 "write or download the model again");
   }
-  result.perplexity = std::exp(result.mean_nll);
-  result.standard_error = result.perplexity * standard_error_of_mean(sums, result.mean_nll, tokens);
-  return result;
+  report(1.0);
+  return {.perplexity = std::exp(nll),
+          .standard_error = std::exp(nll) * error,
+          .mean_nll = nll,
+          .tokens = mean.count(),
+          .windows = windows.count()};
 }
 
-std::uint64_t predicted_perplexity_bytes(const ModelSource& model, std::size_t tokens,
-                                         const PerplexityOptions& options) {
-  const std::size_t windows =
-      std::min(std::max<std::size_t>(1, tokens / options.window), windows_together(model.config(), options));
-  const std::uint64_t rows = windows * options.window;
-  const auto hidden = static_cast<std::uint64_t>(model.config().hidden);
-  // State row, its sums, target and loss.
-  const std::uint64_t states = rows * (hidden * sizeof(float) + 2 * (sizeof(float) + sizeof(double)) + 4);
+std::uint64_t predicted_pass_bytes(const ModelSource& model, std::size_t windows, std::size_t tokens,
+                                   const StateLimit& limit) {
+  const auto hidden = static_cast<std::size_t>(model.config().hidden);
+  const std::uint64_t rows = std::uint64_t{windows} * tokens;
+  // Each row's id, target, loss, and its sums.
+  const std::uint64_t states = HiddenStates::memory_bytes(windows, tokens, hidden, limit) +
+                               rows * (2 * sizeof(std::int32_t) + 2 * sizeof(double) + 2 * sizeof(float));
+  const std::uint64_t block = std::clamp<std::uint64_t>(
+      limit.bytes / std::max<std::size_t>(1, tokens * hidden * sizeof(float)), 1, windows);
   // oneDNN's kernels and copies of blocks, the code itself.
   constexpr std::uint64_t kRuntime = 12u << 20;
   return kRuntime + states +
-         std::max(DecoderLayer::predicted_bytes(model, rows, options.window),
-                  Transformer::predicted_head_bytes(model, rows));
+         std::max(DecoderLayer::predicted_bytes(model, block * tokens, tokens),
+                  Transformer::predicted_head_bytes(model, block * tokens));
 }
 
 }  // namespace presswork::modelkit

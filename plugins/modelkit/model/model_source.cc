@@ -70,6 +70,17 @@ std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const 
       bias.insert(bias.end(), whole.begin() + range.first, whole.begin() + range.first + range.count);
   }
   source.bias = bias;
+  // Integers as they are, where the rows follow one another and no input is out of its group's place.
+  if (const GroupedIntWeight* ints = weight.grouped_int();
+      ints != nullptr && ranges.size() == 1 && ints->group_of_input.empty()) {
+    const std::int64_t first = ranges[0].first, groups = weight.groups();
+    source.integers =
+        GroupedIntegers{.bits = ints->bits,
+                        .group_size = static_cast<std::size_t>(ints->group_size),
+                        .q = ints->q.data() + first * weight.in,
+                        .scales = ints->scales.data() + first * groups,
+                        .zeros = ints->zeros.empty() ? nullptr : ints->zeros.data() + first * groups};
+  }
   return compute.pack(source);
 }
 

@@ -7,12 +7,6 @@
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
-namespace {
-
-constexpr std::size_t kHeadSlice = 4096;  // vocabulary entries packed at once
-constexpr std::size_t kHeadRows = 256;    // rows whose logits are held at once
-
-}  // namespace
 
 Transformer::Transformer(Compute& compute, const ModelSource& source)
     : compute_(compute),
@@ -49,9 +43,15 @@ HostTable Transformer::table(const std::string& tensor) const {
 }
 
 Matrix Transformer::embed(std::span<const std::int32_t> ids, std::size_t tokens, std::size_t first) {
+  const Matrix states = compute_.allocate(ids.size(), static_cast<std::size_t>(config().hidden));
+  embed(states, ids, tokens, first);
+  return states;
+}
+
+void Transformer::embed(const Matrix& states, std::span<const std::int32_t> ids, std::size_t tokens,
+                        std::size_t first) {
   make_rope(tokens);
   const std::string module = source_.embedding();
-  const Matrix states = compute_.allocate(ids.size(), static_cast<std::size_t>(config().hidden));
   compute_.gather(states, table(module + ".weight"), ids);
   source_.checkpoint().release(module);
   if (config().embedding_scale != 1.0) compute_.scale(states, static_cast<float>(config().embedding_scale));
@@ -61,7 +61,6 @@ Matrix Transformer::embed(std::span<const std::int32_t> ids, std::size_t tokens,
     throw Error("not_finite", "the embedding holds NaN or infinity", module + ".weight",
                 "write or download the model again");
   }
-  return states;
 }
 
 void Transformer::add_positions(const Matrix& states, std::size_t tokens, std::size_t first) {
@@ -85,7 +84,7 @@ void Transformer::add_positions(const Matrix& states, std::size_t tokens, std::s
 
 DecoderLayer Transformer::layer(std::int64_t index) const {
   DecoderLayer loaded(compute_, source_, index);
-  if (index + 1 < layers()) source_.checkpoint().prefetch(layer_prefix(config(), index + 1));
+  if (index + 1 < layers()) prefetcher_.start(source_.checkpoint(), layer_prefix(config(), index + 1));
   return loaded;
 }
 
@@ -105,6 +104,21 @@ Matrix Transformer::logits(const Matrix& states) {
   return out;
 }
 
+LinearWeight Transformer::head() const { return source_.linear(head_linear(config()).module); }
+
+std::shared_ptr<const PackedLinear> Transformer::head_part(const LinearWeight& head, std::size_t first,
+                                                           std::size_t count) const {
+  return source_.packed(compute_, head_linear(config()), head,
+                        {{static_cast<std::int64_t>(first), static_cast<std::int64_t>(count)}});
+}
+
+void Transformer::logits(const Matrix& out, const Matrix& states, const PackedLinear& part) const {
+  compute_.linear(out, states, part);
+  finish_logits(out);
+}
+
+void Transformer::release_head() const { source_.checkpoint().release(head_linear(config()).module); }
+
 void Transformer::finish_logits(const Matrix& logits) const {
   const ModelConfig& m = config();
   if (m.logit_scale != 1.0) compute_.scale(logits, static_cast<float>(m.logit_scale));
@@ -114,23 +128,20 @@ void Transformer::finish_logits(const Matrix& logits) const {
 std::vector<double> Transformer::negative_log_likelihood(const Matrix& states,
                                                          std::span<const std::int32_t> targets,
                                                          const std::function<void(double)>& step) {
-  const LinearSite site = head_linear(config());
-  const LinearWeight head = source_.linear(site.module);
-  const auto vocabulary = static_cast<std::size_t>(site.out);
+  const LinearWeight stored = head();
+  const auto vocabulary = static_cast<std::size_t>(stored.out);
   const Matrix block = compute_.allocate(std::min(kHeadRows, states.rows), std::min(kHeadSlice, vocabulary));
   std::vector<LogSumExp> sums;
   for (std::size_t r = 0; r < states.rows; r += kHeadRows)
     sums.emplace_back(std::min(kHeadRows, states.rows - r));
   for (std::size_t first = 0; first < vocabulary; first += kHeadSlice) {
     const std::size_t count = std::min(kHeadSlice, vocabulary - first);
-    const auto slice = source_.packed(compute_, site, head,
-                                      {{static_cast<std::int64_t>(first), static_cast<std::int64_t>(count)}});
+    const auto slice = head_part(stored, first, count);
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const std::size_t row = i * kHeadRows, rows = sums[i].rows();
-      const Matrix logits = block.row_range(0, rows).column_range(0, count);
-      compute_.linear(logits, states.row_range(row, rows), *slice);
-      finish_logits(logits);
-      compute_.log_sum_exp(sums[i], logits, first, targets.subspan(row, rows));
+      const Matrix part = block.row_range(0, rows).column_range(0, count);
+      logits(part, states.row_range(row, rows), *slice);
+      compute_.log_sum_exp(sums[i], part, first, targets.subspan(row, rows));
       if (step && i % 16 == 0) {
         step(
             (static_cast<double>(first) + static_cast<double>(count * i) / static_cast<double>(sums.size())) /
@@ -138,7 +149,7 @@ std::vector<double> Transformer::negative_log_likelihood(const Matrix& states,
       }
     }
   }
-  source_.checkpoint().release(site.module);
+  release_head();
   std::vector<double> losses(states.rows, 0.0);
   for (std::size_t r = 0; r < states.rows; ++r) {
     if (targets[r] >= 0) losses[r] = sums[r / kHeadRows].negative_log_likelihood(r % kHeadRows);

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "plugins/modelkit/data/text.h"
+#include "plugins/modelkit/data/token_windows.h"
 #include "plugins/modelkit/tokenizer/tokenizer.h"
 #include "presswork/error.h"
 
@@ -25,19 +26,20 @@ std::vector<std::int32_t> random_ids(std::size_t count, std::int32_t vocabulary)
   return ids;
 }
 
+struct Options {
+  std::size_t window = 512;
+  PassOptions pass;
+};
+
 Perplexity measure(const std::filesystem::path& folder, const std::vector<std::int32_t>& ids,
-                   unsigned threads, const PerplexityOptions& options) {
+                   unsigned threads, const Options& options) {
   const auto compute = make_cpu_compute(threads);
   const ModelSource source = ModelSource::open(folder);
   Transformer model(*compute, source);
-  return perplexity(model, ids, options);
+  return perplexity(model, TokenWindows(ids, options.window), options.pass);
 }
 
-PerplexityOptions windows_of(std::size_t tokens) {
-  PerplexityOptions options;
-  options.window = tokens;
-  return options;
-}
+Options windows_of(std::size_t tokens) { return {.window = tokens, .pass = {}}; }
 
 // Expected values: a float64 NumPy program written from the architecture's equations, with Hugging Face
 // tokenizers.
@@ -83,22 +85,22 @@ TEST_F(SmallModel, GivesTheSameBitsForAnyNumberOfThreads) {
 
 TEST_F(SmallModel, GivesTheSameBitsHoweverManyWindowsAreHeldAtOnce) {
   const Perplexity together = measure(folder_, ids_, 2, windows_of(64));
-  PerplexityOptions options = windows_of(64);
-  options.state_bytes = 1;
+  Options options = windows_of(64);
+  options.pass.states.bytes = 1;
   EXPECT_EQ(measure(folder_, ids_, 2, options).mean_nll, together.mean_nll);
 }
 
 TEST_F(SmallModel, ReportsProgressThatGrowsToTheNumberOfWindowsAndMayEndTheWork) {
-  PerplexityOptions options = windows_of(100);
+  Options options = windows_of(100);
   double last = -1.0;
-  options.progress = [&](double done, double total) {
+  options.pass.progress = [&](double done, double total) {
     EXPECT_GE(done, last);
     EXPECT_EQ(total, 10.0);
     last = done;
   };
   measure(folder_, ids_, 1, options);
   EXPECT_EQ(last, 10.0);
-  options.progress = [](double, double) { throw Cancelled(); };
+  options.pass.progress = [](double, double) { throw Cancelled(); };
   EXPECT_THROW(measure(folder_, ids_, 1, options), Cancelled);
 }
 

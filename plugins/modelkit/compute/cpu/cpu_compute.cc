@@ -6,6 +6,10 @@
 #include <string>
 
 #include "plugins/modelkit/compute/cpu/attention_kernel.h"
+#include "plugins/modelkit/compute/cpu/bf16_linear.h"
+#include "plugins/modelkit/compute/cpu/few_rows_kernel.h"
+#include "plugins/modelkit/compute/cpu/int_linear.h"
+#include "plugins/modelkit/compute/cpu/matmul.h"
 #include "plugins/modelkit/compute/cpu/row_kernels.h"
 #include "presswork/error.h"
 
@@ -27,9 +31,11 @@ void expect(bool agrees, const char* operation, const Matrix& a, const Matrix& b
 
 }  // namespace
 
-std::unique_ptr<Compute> make_cpu_compute(unsigned threads) { return std::make_unique<CpuCompute>(threads); }
+std::unique_ptr<Compute> make_cpu_compute(unsigned threads, WeightForm weights) {
+  return std::make_unique<CpuCompute>(threads, weights);
+}
 
-CpuCompute::CpuCompute(unsigned threads) : threads_(threads) {}
+CpuCompute::CpuCompute(unsigned threads, WeightForm weights) : threads_(threads), weights_(weights) {}
 
 template <class Rows>
 void CpuCompute::each_block(std::size_t rows, std::size_t cols, Rows body) {
@@ -59,6 +65,19 @@ void CpuCompute::read(const Matrix& from, std::span<float> to) {
 }
 
 std::shared_ptr<const PackedLinear> CpuCompute::pack(const LinearSource& source) {
+  switch (weights_) {
+    case WeightForm::Float32:
+      break;
+    case WeightForm::Int8:
+      return std::make_shared<CpuIntLinear>(source, 8, threads_, memory_);
+    case WeightForm::Int4:
+      return std::make_shared<CpuIntLinear>(source, 4, threads_, memory_);
+    case WeightForm::Stored:
+      if (CpuIntLinear::fits(source)) return std::make_shared<CpuIntLinear>(source, threads_, memory_);
+      [[fallthrough]];
+    case WeightForm::Bf16:
+      return std::make_shared<CpuBf16Linear>(source, threads_, memory_);
+  }
   return std::make_shared<CpuPackedLinear>(source, threads_, memory_);
 }
 
@@ -82,7 +101,7 @@ void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<con
 
 void CpuCompute::linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) {
   expect(out.rows == x.rows && x.cols == weight.in() && out.cols == weight.out(), "linear", out, x);
-  const auto& packed = static_cast<const CpuPackedLinear&>(weight);
+  const auto& packed = static_cast<const CpuLinear&>(weight);
   packed.multiply(row(out, 0), out.stride, row(x, 0), x.stride, x.rows, accumulate, threads_);
 }
 
@@ -148,8 +167,11 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
   expect(k.rows == s.sequences * s.keys && k.cols == s.kv_heads * s.head_dim, "attention", q, k);
   expect(v.rows == k.rows && v.cols == k.cols && out.rows == q.rows && out.cols == q.cols, "attention", v,
          out);
-  expect(s.heads % s.kv_heads == 0 && s.keys >= s.queries, "attention", q, k);
+  expect(s.heads % s.kv_heads == 0 && s.keys >= s.queries && k.stride == v.stride, "attention", q, k);
   expect(s.sinks.empty() || s.sinks.size() == s.heads, "attention", q, k);
+  // Packing keys pays only when many queries read them.
+  constexpr std::size_t kFewQueries = 4;
+  if (s.queries <= kFewQueries) return decode_attention_rows(out, q, k, v, s);
   constexpr std::size_t kRows = AttentionTile::kQueries;
   const std::size_t depth = s.head_dim, pairs = s.sequences * s.kv_heads;
   constexpr std::size_t kPanel = AttentionTile::kPanel;
@@ -186,6 +208,42 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
     thread_local std::vector<float> scratch;
     attention_tile(tile, scratch);
   });
+}
+
+void CpuCompute::decode_attention_rows(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
+                                       const AttentionShape& s) {
+  const std::size_t share = s.heads / s.kv_heads;
+  // A tile: one sequence's key/value head with all its queries.
+  const auto tile = [&](std::size_t i) {
+    const std::size_t sequence = i / s.kv_heads, kv_head = i % s.kv_heads;
+    thread_local std::vector<float> scores;
+    scores.resize(s.keys);
+    for (std::size_t query = 0; query < s.queries; ++query) {
+      const std::size_t seen = s.keys - s.queries + query + 1;
+      for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head) {
+        DecodeAttention one;
+        one.q = row(q, sequence * s.queries + query) + head * s.head_dim;
+        one.k = row(k, sequence * s.keys) + kv_head * s.head_dim;
+        one.v = row(v, sequence * s.keys) + kv_head * s.head_dim;
+        one.out = row(out, sequence * s.queries + query) + head * s.head_dim;
+        one.stride = k.stride;
+        one.depth = s.head_dim;
+        one.first = s.sliding_window != 0 && seen > s.sliding_window ? seen - s.sliding_window : 0;
+        one.last = seen;
+        one.scale = s.scale;
+        one.softcap = s.softcap;
+        one.sink = s.sinks.empty() ? nullptr : &s.sinks[head];
+        decode_attention(one, scores.data());
+      }
+    }
+  };
+  const std::size_t tiles = s.sequences * s.kv_heads;
+  constexpr std::size_t kWorthwhile = 32768;  // values of keys below which waking threads costs more
+  if (s.keys * s.heads * s.head_dim < kWorthwhile) {
+    for (std::size_t i = 0; i < tiles; ++i) tile(i);
+  } else {
+    threads_.run(tiles, tile);
+  }
 }
 
 void CpuCompute::silu_multiply(const Matrix& gate, const Matrix& up) {
@@ -274,6 +332,33 @@ void CpuCompute::log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t
       const auto target = static_cast<std::size_t>(targets[r]);
       if (target >= first && target - first < logits.cols) state.target[r] = row(logits, r)[target - first];
       log_sum_exp_row(row(logits, r), logits.cols, state.largest[r], state.sum[r]);
+    }
+  });
+}
+
+void CpuCompute::divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                            std::span<const std::int32_t> targets) {
+  expect(baseline.rows == model.rows && baseline.cols == model.cols, "divergence", baseline, model);
+  if (state.rows() != model.rows || targets.size() != model.rows) {
+    throw Error("internal", "the numbers of rows do not fit", "divergence");
+  }
+  const auto offset = static_cast<std::int32_t>(first);
+  each_block(model.rows, model.cols, [&](std::size_t from, std::size_t to) {
+    for (std::size_t r = from; r < to; ++r) {
+      const float *b = row(baseline, r), *m = row(model, r);
+      const auto target = static_cast<std::size_t>(targets[r]);
+      if (target >= first && target - first < model.cols) {
+        state.baseline.target[r] = b[target - first];
+        state.model.target[r] = m[target - first];
+      }
+      const float b_before = state.baseline.largest[r], m_before = state.model.largest[r];
+      divergence_row(b, m, model.cols, state.baseline.largest[r], state.baseline.sum[r], state.cross[r]);
+      log_sum_exp_row(m, model.cols, state.model.largest[r], state.model.sum[r]);
+      const auto top = [&](const float* logits, float largest) {
+        return offset + static_cast<std::int32_t>(std::find(logits, logits + model.cols, largest) - logits);
+      };
+      if (state.baseline.largest[r] > b_before) state.baseline_top[r] = top(b, state.baseline.largest[r]);
+      if (state.model.largest[r] > m_before) state.model_top[r] = top(m, state.model.largest[r]);
     }
   });
 }

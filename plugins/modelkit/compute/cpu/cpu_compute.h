@@ -13,7 +13,7 @@ namespace presswork::modelkit {
 
 class CpuCompute final : public Compute {
  public:
-  explicit CpuCompute(unsigned threads);
+  CpuCompute(unsigned threads, WeightForm weights);
 
   std::string_view device() const override { return "cpu"; }
   unsigned threads() const override { return threads_.threads(); }
@@ -44,6 +44,8 @@ class CpuCompute final : public Compute {
                 std::span<const float> factors) override;
   void log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t first,
                    std::span<const std::int32_t> targets) override;
+  void divergence(Divergence& state, const Matrix& baseline, const Matrix& model, std::size_t first,
+                  std::span<const std::int32_t> targets) override;
   bool all_finite(const Matrix& x) override;
 
  private:
@@ -54,7 +56,11 @@ class CpuCompute final : public Compute {
   void each_head(const Matrix& x, const Matrix& cos, const Matrix& sin, std::size_t head_dim,
                  std::size_t tokens, std::size_t first, RotateHead rotate);
 
+  void decode_attention_rows(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
+                             const AttentionShape& shape);
+
   ThreadPool threads_;
+  WeightForm weights_;
   std::shared_ptr<MemoryPool> memory_ = std::make_shared<MemoryPool>();
 };
 

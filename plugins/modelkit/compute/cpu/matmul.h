@@ -6,13 +6,18 @@
 #include <memory>
 #include <vector>
 
-#include "plugins/modelkit/compute/compute.h"
+#include "plugins/modelkit/compute/cpu/cpu_linear.h"
 #include "plugins/modelkit/compute/cpu/memory_pool.h"
-#include "plugins/modelkit/compute/cpu/thread_pool.h"
 
 namespace presswork::modelkit {
 
-class CpuPackedLinear final : public PackedLinear {
+// out [rows, n] (+)= x [rows, in] * weight [in, n] by oneDNN, in blocks of `height` rows, the last one filled
+// up.
+void multiply_slice(float* out, std::size_t out_stride, const float* x, std::size_t x_stride,
+                    const float* weight, std::size_t rows, std::size_t n, std::size_t in, bool accumulate,
+                    std::size_t height);
+
+class CpuPackedLinear final : public CpuLinear {
  public:
   // Converts and transposes the slices in parallel.
   CpuPackedLinear(const LinearSource& source, ThreadPool& threads, const std::shared_ptr<MemoryPool>& memory);
@@ -21,13 +26,12 @@ class CpuPackedLinear final : public PackedLinear {
   std::size_t in() const override { return in_; }
   std::size_t bytes() const override { return storage_.count() * sizeof(float); }
 
-  // out [rows, N] (+)= x [rows, K] * weight^T + bias. Strides in elements; `out` and `x` do not overlap.
   // Rows are taken in blocks of one height, the last one filled up: a row's result does not depend on how
-  // many others come with it, except that few rows (at most kFewRows) go another way.
+  // many others come with it, except that few rows (at most kSingleRows, kFewRows) go other ways.
   void multiply(float* out, std::size_t out_stride, const float* x, std::size_t x_stride, std::size_t rows,
-                bool accumulate, ThreadPool& threads) const;
+                bool accumulate, ThreadPool& threads) const override;
 
-  static constexpr std::size_t kFewRows = 16;
+  static constexpr std::size_t kSingleRows = 4, kFewRows = 16;
 
  private:
   struct Slice {

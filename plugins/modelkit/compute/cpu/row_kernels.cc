@@ -165,28 +165,64 @@ bool AllFiniteRow(const float* x, std::size_t n) {
   return hn::GetLane(hn::SumOfLanes(d, sum)) == 0.0F;
 }
 
-void LogSumExpRow(const float* x, std::size_t n, float* largest, double* sum) {
-  if (n == 0) return;
+constexpr std::size_t kFold = 1024;  // float32 sums are kept short: divergences are small differences
+
+HWY_INLINE float largest_of(const float* x, std::size_t n, float largest) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
-  Vector top = hn::Set(d, *largest);
+  Vector top = hn::Set(d, largest);
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) top = hn::Max(top, hn::LoadU(d, x + i));
   float most = hn::GetLane(hn::MaxOfLanes(d, top));
-  for (std::size_t j = i; j < n; ++j) most = x[j] > most ? x[j] : most;
+  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+// Takes n values of x into largest and sum, and with kCross their distance from y into cross. Both forms give
+// the same sum, bit for bit.
+template <bool kCross>
+HWY_INLINE void exponential_sums(const float* x, const float* y, std::size_t n, float* largest, double* sum,
+                                 double* cross) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  const float most = largest_of(x, n, *largest);
+  const double fade = std::exp(static_cast<double>(*largest) - static_cast<double>(most));
+  double weights = *sum * fade, products = kCross ? *cross * fade : 0.0;
   const Vector shift = hn::Set(d, most);
-  Vector total = hn::Zero(d);
-  for (i = 0; i + lanes <= n; i += lanes) {
-    total = hn::Add(total, hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), shift)));
+  for (std::size_t first = 0; first < n; first += kFold) {
+    const std::size_t count = n - first < kFold ? n - first : kFold;
+    Vector weight_sum = hn::Zero(d), product_sum = hn::Zero(d);
+    std::size_t j = 0;
+    for (; j + lanes <= count; j += lanes) {
+      const Vector value = hn::LoadU(d, x + first + j);
+      const Vector weight = hn::Exp(d, hn::Sub(value, shift));
+      weight_sum = hn::Add(weight_sum, weight);
+      if (kCross) product_sum = hn::MulAdd(weight, hn::Sub(value, hn::LoadU(d, y + first + j)), product_sum);
+    }
+    if (j < count) {
+      const auto rest = hn::FirstN(d, count - j);
+      const Vector value = hn::MaskedLoad(rest, d, x + first + j);
+      const Vector weight = hn::IfThenElseZero(rest, hn::Exp(d, hn::Sub(value, shift)));
+      weight_sum = hn::Add(weight_sum, weight);
+      if (kCross) {
+        product_sum = hn::MulAdd(weight, hn::Sub(value, hn::MaskedLoad(rest, d, y + first + j)), product_sum);
+      }
+    }
+    weights += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, weight_sum)));
+    if (kCross) products += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, product_sum)));
   }
-  if (i < n) {
-    const auto rest = hn::FirstN(d, n - i);
-    const Vector last = hn::Exp(d, hn::Sub(hn::MaskedLoad(rest, d, x + i), shift));
-    total = hn::Add(total, hn::IfThenElseZero(rest, last));
-  }
-  const double earlier = *sum * std::exp(static_cast<double>(*largest) - static_cast<double>(most));
-  *sum = earlier + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, total)));
+  *sum = weights;
   *largest = most;
+  if (kCross) *cross = products;
+}
+
+void LogSumExpRow(const float* x, std::size_t n, float* largest, double* sum) {
+  exponential_sums<false>(x, nullptr, n, largest, sum, nullptr);
+}
+
+void DivergenceRow(const float* b, const float* m, std::size_t n, float* largest, double* sum,
+                   double* cross) {
+  exponential_sums<true>(b, m, n, largest, sum, cross);
 }
 
 }  // namespace presswork::modelkit::HWY_NAMESPACE
@@ -207,6 +243,7 @@ HWY_EXPORT(ScaleRow);
 HWY_EXPORT(SoftcapRow);
 HWY_EXPORT(AllFiniteRow);
 HWY_EXPORT(LogSumExpRow);
+HWY_EXPORT(DivergenceRow);
 
 void rms_norm_row(float* out, const float* x, const float* weight, std::size_t n, float epsilon) {
   HWY_DYNAMIC_DISPATCH(RmsNormRow)(out, x, weight, n, epsilon);
@@ -243,6 +280,11 @@ bool all_finite_row(const float* x, std::size_t n) { return HWY_DYNAMIC_DISPATCH
 
 void log_sum_exp_row(const float* x, std::size_t n, float& largest, double& sum) {
   HWY_DYNAMIC_DISPATCH(LogSumExpRow)(x, n, &largest, &sum);
+}
+
+void divergence_row(const float* b, const float* m, std::size_t n, float& largest, double& sum,
+                    double& cross) {
+  HWY_DYNAMIC_DISPATCH(DivergenceRow)(b, m, n, &largest, &sum, &cross);
 }
 
 }  // namespace presswork::modelkit

@@ -34,4 +34,8 @@ bool all_finite_row(const float* x, std::size_t n);
 // Takes n more values into log-sum-exp's largest and sum (of exp(value - largest)).
 void log_sum_exp_row(const float* x, std::size_t n, float& largest, double& sum);
 
+// The same for b, and the sum of exp(b - largest) * (b - m) in `cross`.
+void divergence_row(const float* b, const float* m, std::size_t n, float& largest, double& sum,
+                    double& cross);
+
 }  // namespace presswork::modelkit

@@ -6,6 +6,19 @@
 extern "C" void omp_set_num_threads(int);
 
 namespace presswork::modelkit {
+namespace {
+
+constexpr int kSpins = 2000;  // some 50 microseconds
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
 
 ThreadPool::ThreadPool(unsigned threads) {
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
@@ -13,10 +26,8 @@ ThreadPool::ThreadPool(unsigned threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
+  ending_ = true;
+  { const std::lock_guard lock(mutex_); }  // none is between its last look and its sleep
   start_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
@@ -29,34 +40,53 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t)>& 
     for (std::size_t i = 0; i < count; ++i) tile(i);
     return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    tile_ = &tile;
-    count_ = count;
-    next_ = 0;
-    working_ = workers_.size();
-    error_ = nullptr;
-    ++round_;
+  tile_ = &tile;
+  count_ = count;
+  next_ = 0;
+  error_ = nullptr;
+  working_ = workers_.size();
+  ++round_;
+  if (sleeping_ > 0) {
+    { const std::lock_guard lock(mutex_); }
+    start_.notify_all();
   }
-  start_.notify_all();
   take_tiles();
-  std::unique_lock lock(mutex_);
-  finished_.wait(lock, [this] { return working_ == 0; });
+  await_workers();
   if (error_) std::rethrow_exception(error_);
+}
+
+void ThreadPool::await_workers() {
+  for (int i = 0; i < kSpins; ++i) {
+    if (working_ == 0) return;
+    pause();
+  }
+  std::unique_lock lock(mutex_);
+  caller_sleeps_ = true;
+  finished_.wait(lock, [this] { return working_ == 0; });
+  caller_sleeps_ = false;
+}
+
+void ThreadPool::await_round(std::size_t seen) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (round_ != seen || ending_) return;
+    pause();
+  }
+  std::unique_lock lock(mutex_);
+  ++sleeping_;
+  start_.wait(lock, [&] { return round_ != seen || ending_; });
+  --sleeping_;
 }
 
 void ThreadPool::work() {
   limit_openmp();
-  std::size_t seen = 0;
-  std::unique_lock lock(mutex_);
-  while (true) {
-    start_.wait(lock, [&] { return ending_ || round_ != seen; });
+  for (std::size_t seen = 0;;) {
+    await_round(seen);
     if (ending_) return;
     seen = round_;
-    lock.unlock();
     take_tiles();
-    lock.lock();
-    if (--working_ == 0) finished_.notify_one();
+    if (--working_ > 0 || !caller_sleeps_) continue;
+    { const std::lock_guard lock(mutex_); }
+    finished_.notify_one();
   }
 }
 

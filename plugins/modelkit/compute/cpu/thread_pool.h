@@ -1,5 +1,6 @@
 // Threads that share the tiles of one operation. The tiles are cut by shape; which thread takes which is left
-// to chance, so a tile must not depend on it.
+// to chance, so a tile must not depend on it. Threads that wait look out for some microseconds before they
+// sleep: decoding a token takes a hundred operations that are shorter than waking a thread.
 #pragma once
 
 #include <atomic>
@@ -32,17 +33,22 @@ class ThreadPool {
  private:
   void work();
   void take_tiles();
+  void await_round(std::size_t seen);  // returns when round_ is another, or the pool ends
+  void await_workers();
 
-  std::mutex mutex_;
-  std::condition_variable start_, finished_;
   std::vector<std::thread> workers_;
   const std::function<void(std::size_t)>* tile_ = nullptr;
   std::size_t count_ = 0;
   std::atomic<std::size_t> next_{0};
-  std::size_t round_ = 0;    // grows with each run(), so that a worker knows a new one
-  std::size_t working_ = 0;  // workers that have not finished this round
+  std::atomic<std::size_t> round_{0};    // grows with each run(), so that a worker knows a new one
+  std::atomic<std::size_t> working_{0};  // workers that have not finished this round
+
+  // Whoever has spun in vain sleeps here.
+  std::mutex mutex_;
+  std::condition_variable start_, finished_;
+  std::atomic<std::size_t> sleeping_{0};  // workers
+  std::atomic<bool> caller_sleeps_{false}, ending_{false};
   std::exception_ptr error_;
-  bool ending_ = false;
 };
 
 }  // namespace presswork::modelkit
