@@ -7,6 +7,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/signals.h"
+#include "orchestrator/report/pauses.h"
 #include "orchestrator/report/progress.h"
 #include "orchestrator/report/summary.h"
 
@@ -25,6 +26,8 @@ void print_summary(Session& session, const engine::Plan& plan, const engine::Run
   report::Summary summary = report::summarize(result.run, session.ledger(), session.artifacts(),
                                               session.catalogue(), session.clock(), &plan);
   summary.checklist = result.checklist;
+  summary.seconds -=
+      std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / result.run));
   if (const auto file = report_file(session, result.run)) summary.report = *file;
   if (session.options().json) {
     session.output().json(report::to_json(summary));

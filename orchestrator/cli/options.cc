@@ -27,8 +27,10 @@ void add_limits(CLI::App& app, LimitOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20).description(""))
       ->group(group);
-  app.add_option("--memory", options.memory,
-                 "Memory to use at once, like 8GiB (default: all of the machine's)")
+  app.add_option(
+         "--memory", options.memory,
+         "How much memory the stages that run together may have declared (resources.memory), like 8GiB; "
+         "it plans, and does not hold a stage to what it declared (default: all of the machine's)")
       ->type_name("SIZE")
       ->group(group);
 }

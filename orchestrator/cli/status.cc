@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -6,6 +7,7 @@
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/engine/plan.h"
+#include "orchestrator/report/pauses.h"
 #include "orchestrator/report/summary.h"
 
 namespace presswork::cli {
@@ -29,6 +31,8 @@ int status(Session& session, const std::string& id) {
   summary.run.state = run.state;
   summary.run.message = run.message;
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
+  summary.seconds -=
+      std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / run.id));
   if (const auto file = report_file(session, run.id)) summary.report = *file;
   if (session.options().json) {
     session.output().json(report::to_json(summary));

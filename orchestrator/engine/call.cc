@@ -46,25 +46,39 @@ Json bind_call(const plugins::StageDescription& stage, const Json& given) {
   return with;
 }
 
-std::map<std::string, executor::InputFile> bind_files(const plugins::StageDescription& stage,
-                                                      const std::map<std::string, fs::path>& inputs) {
-  std::vector<std::string> known;
+// All at once: a misspelt name is most often the one that is missing.
+void refuse_wrong_names(const plugins::StageDescription& stage,
+                        const std::map<std::string, fs::path>& inputs) {
+  std::vector<Error> wrong;
+  std::vector<std::string> known, missing;
   for (const auto& [name, described] : stage.inputs) {
     known.push_back(name);
-    if (described.required && !inputs.contains(name)) {
-      throw Error(ErrorCode::invalid_input,
-                  stage.id + " needs the input " + name + " (" + described.type + ")",
-                  "give it with --input " + name + "=PATH");
-    }
+    if (described.required && !inputs.contains(name)) missing.push_back(name);
   }
+  for (const auto& [name, path] : inputs) {
+    if (stage.additional_inputs || stage.inputs.contains(name)) continue;
+    const std::string near = base::nearest(name, known);
+    wrong.emplace_back(
+        ErrorCode::invalid_input, stage.id + " has no input " + name,
+        near.empty() ? "see `presswork plugins " + stage.id + "`" : "did you mean " + near + "?");
+  }
+  for (const std::string& name : missing) {
+    wrong.emplace_back(ErrorCode::invalid_input,
+                       stage.id + " needs the input " + name + " (" + stage.inputs.at(name).type + ")",
+                       "give it with --input " + name + "=PATH");
+  }
+  if (wrong.empty()) return;
+  Error first = wrong.front();
+  first.others.assign(wrong.begin() + 1, wrong.end());
+  throw first;
+}
+
+std::map<std::string, executor::InputFile> bind_files(const plugins::StageDescription& stage,
+                                                      const std::map<std::string, fs::path>& inputs) {
+  refuse_wrong_names(stage, inputs);
   std::map<std::string, executor::InputFile> files;
   for (const auto& [name, path] : inputs) {
     const auto described = stage.inputs.find(name);
-    if (described == stage.inputs.end() && !stage.additional_inputs) {
-      const std::string near = base::nearest(name, known);
-      throw Error(ErrorCode::invalid_input, stage.id + " has no input " + name,
-                  near.empty() ? "see `presswork plugins " + stage.id + "`" : "did you mean " + near + "?");
-    }
     std::error_code failed;
     const fs::path real = fs::canonical(path, failed);
     if (failed) throw base::system_error("open the input", path.string(), failed.value());

@@ -1,4 +1,7 @@
 // model/load: a model folder enters a workflow here, after it is verified.
+#include <filesystem>
+#include <system_error>
+
 #include "plugins/modelkit/checkpoint/verify.h"
 #include "presswork/stage.hpp"
 
@@ -16,7 +19,7 @@ class ModelLoad : public Stage {
   static Json describe() {
     return Json::parse(R"json({
       "title": "Load a model",
-      "description": "Takes a Hugging Face model folder (config.json and safetensors weights) and verifies it: every tensor that the architecture needs is there with the right shape and type, and holds no NaN or infinity. The folder is referenced, never copied or changed.",
+      "description": "Takes a Hugging Face model folder (config.json and safetensors weights) and verifies it: every tensor that the architecture needs is there with the right shape and type, and holds no NaN or infinity. A missing tokenizer is only a warning. The folder is referenced, never copied or changed.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -51,6 +54,10 @@ class ModelLoad : public Stage {
     const StructureReport report = require_structure(checkpoint, model, quantization);
     if (!report.unexpected.empty())
       context.warning("tensors that the model does not use: " + listed(report.unexpected));
+    if (std::error_code ignored; !std::filesystem::exists(checkpoint.folder() / "tokenizer.json", ignored)) {
+      context.warning("there is no tokenizer.json in " + checkpoint.folder().string() +
+                      ": stages that read or write text, like evaluate/perplexity, will refuse this model");
+    }
     if (context.parameter<bool>("verify_finite")) {
       ThreadPool threads(context.threads());
       check_finite(checkpoint, threads, [&](std::uint64_t done) {

@@ -89,6 +89,7 @@ class Writer {
 
   void summary() {
     heading("Summary");
+    failed_checks();
     const auto grade = overall(report_.grades);
     item("**" + say_("Overall grade") + "**",
          grade ? "**" + say_(name_of(*grade)) + "** (" + say_("worst of the measured metrics") + ")"
@@ -105,6 +106,16 @@ class Writer {
     if (figures.compression_ratio) {
       item(say_("Compression ratio"), fixed(*figures.compression_ratio, 2) + "x");
       item(say_("Storage saving"), fixed(*figures.storage_saving_percent(), 1) + " %");
+    }
+  }
+
+  // First of all: what a run was refused for must not stand below what it did well.
+  void failed_checks() {
+    for (const Json& entry : facts_.checklist()) {
+      if (!entry.value("required", false) || entry.value("state", "") != "fail") continue;
+      const std::string why = entry.value("why", "");
+      item("**" + say_("Required check not met") + "**",
+           "**" + cell(entry.value("title", "")) + "**" + (why.empty() ? "" : " (" + cell(why) + ")"));
     }
   }
 

@@ -15,6 +15,7 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"Model compression report", "模型壓縮工程化報告"},
       {"Workflow", "工作流程"},
       {"Summary", "壓縮總結"},
+      {"Required check not met", "未達成的必要檢查"},
       {"Overall grade", "總評"},
       {"worst of the measured metrics", "取已量測指標中最差者"},
       {"not measured", "未量測"},

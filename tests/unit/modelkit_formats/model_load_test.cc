@@ -47,6 +47,16 @@ TEST(ModelLoadStage, WarnsOfTensorsThatNothingUses) {
   EXPECT_EQ(result.metrics.at("unexpected_tensors"), 1);
 }
 
+TEST(ModelLoadStage, WarnsWhenThereIsNoTokenizer) {
+  const testing::TemporaryFolder folder;
+  testing::write_tiny_model(folder.path());
+  Runner runner;
+  runner.parameter("path", folder.path().string());
+  EXPECT_THAT(runner.run().log, ::testing::Contains(HasSubstr("no tokenizer.json")));
+  testing::write_file(folder.path() / "tokenizer.json", "{}");
+  EXPECT_THAT(runner.run().log, ::testing::Not(::testing::Contains(HasSubstr("no tokenizer.json"))));
+}
+
 TEST(ModelLoadStage, ANanFailsUnlessItWasNotToBeLookedFor) {
   const testing::TemporaryFolder folder;
   testing::write_tiny_model(folder.path());

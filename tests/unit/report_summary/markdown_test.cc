@@ -34,9 +34,20 @@ TEST(Report, TellsSizesAccuracyStepsDecisionsAndDigests) {
   }
 }
 
+TEST(Report, LeadsWithARequiredCheckThatDoesNotHold) {
+  Json facts = sample_facts();
+  facts["checklist"] =
+      Json::array({{{"title", "Nice"}, {"state", "fail"}, {"required", false}, {"why", "a = 1"}},
+                   {{"title", "Small | loss"}, {"state", "fail"}, {"required", true}, {"why", "loss = 9"}}});
+  EXPECT_THAT(written(facts, Phrases("en")),
+              HasSubstr("## Summary\n\n- **Required check not met**: **Small \\| loss** (loss = 9)\n- "
+                        "**Overall grade**"));
+}
+
 TEST(Report, EverySentenceExistsInChinese) {
   const Phrases say("zh-TW");
   Json facts = sample_facts();
+  facts["checklist"].push_back({{"title", "x"}, {"state", "fail"}, {"required", true}, {"why", ""}});
   facts["instances"][0]["metrics"]["compatibility_score"] = 0.9;
   facts["instances"][3]["metrics"]["max_relative_error"] = 0.3;
   for (const char* state : {"failed", "skipped", "timed_out", "cancelled", "cached"}) {
