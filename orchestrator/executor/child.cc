@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <fstream>
 
-#include "orchestrator/executor/stray.h"
-
 namespace presswork::executor {
 
 namespace {
@@ -118,8 +116,7 @@ void Child::advance(Time now) {
   }
 }
 
-Outcome Child::finish(Batch& batch, Time now, std::uint64_t& memory_kills,
-                      const std::function<bool(pid_t)>& is_host) {
+Outcome Child::finish(Batch& batch, Time now, std::uint64_t& memory_kills, const Neighbours& neighbours) {
   // Before it is reaped, while its number cannot mean another group, and before the last reading, so that
   // nothing goes on writing.
   ::kill(-host_.pid, SIGKILL);
@@ -129,7 +126,7 @@ Outcome Child::finish(Batch& batch, Time now, std::uint64_t& memory_kills,
   rusage usage{};
   while (::wait4(host_.pid, &status, 0, &usage) < 0 && errno == EINTR) {
   }
-  end_leftovers(host_.pid, request_.attempt, is_host);
+  end_leftovers(host_.pid, request_.attempt, neighbours);
   if (WIFEXITED(status)) evidence_.exit_status = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) evidence_.signal = WTERMSIG(status);
   if (evidence_.signal == SIGKILL && !evidence_.forced) {

@@ -3,12 +3,12 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <optional>
 
 #include "orchestrator/executor/event_stream.h"
 #include "orchestrator/executor/executor.h"
 #include "orchestrator/executor/spawn.h"
+#include "orchestrator/executor/stray.h"
 #include "orchestrator/executor/verdict.h"
 
 namespace presswork::executor {
@@ -34,10 +34,9 @@ class Child {
   void kill();
   void advance(Time now);  // acts on timeouts that have passed
 
-  // The process has ended: hears what it said last, ends what it left behind, and judges. `is_host` tells
-  // other running hosts; `memory_kills` is the kernel's count of kills for memory as last seen.
-  Outcome finish(Batch& batch, Time now, std::uint64_t& memory_kills,
-                 const std::function<bool(pid_t)>& is_host);
+  // The process has ended: hears what it said last, ends what it left behind, and judges. `memory_kills` is
+  // the kernel's count of kills for memory as last seen.
+  Outcome finish(Batch& batch, Time now, std::uint64_t& memory_kills, const Neighbours& neighbours);
 
  private:
   void stop(Time now);

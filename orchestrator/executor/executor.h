@@ -46,7 +46,7 @@ struct StageRequest {
   std::vector<std::string> output_names;
   fs::path work_dir;     // absolute, existing
   fs::path scratch_dir;  // absolute; the host makes it when the stage asks for it
-  fs::path log_path;               // stdout and stderr of the host are appended to it; "" = /dev/null
+  fs::path log_path;     // stdout and stderr of the host are appended to it; "" = /dev/null
   std::uint64_t seed = 0;
   unsigned threads = 1;
   std::uint64_t memory = 0;                 // bytes; 0 = no limit stated
@@ -133,9 +133,19 @@ class Executor {
   virtual std::size_t running() const = 0;
 };
 
+// Whether hosts are made by copying a process that has the plugin loaded (host/server.h says what that keeps
+// and what not), instead of starting a program for each. A plugin that copies would not do justice, or whose
+// server ends unexpectedly, gets started programs all the same.
+enum class WarmHosts {
+  never,
+  when_wanted,  // for a plugin that is asked for a second time
+  always,       // from the first time on, and the first start() waits for the plugin to be loaded: for tests
+};
+
 // Runs each request in a child process of this machine. Makes the calling process the reaper of orphaned
 // descendants (PR_SET_CHILD_SUBREAPER). The destructor kills what still runs.
-std::unique_ptr<Executor> make_local_executor(fs::path host_program, base::Clock& clock);
+std::unique_ptr<Executor> make_local_executor(fs::path host_program, base::Clock& clock,
+                                              WarmHosts warm = WarmHosts::when_wanted);
 
 // Kills every process of this machine and user whose environment says PRESSWORK_ATTEMPT=<attempt>, and
 // returns how many there were. For recovery after an orchestrator died.

@@ -13,6 +13,7 @@
 #include "orchestrator/base/error.h"
 #include "orchestrator/executor/child.h"
 #include "orchestrator/executor/executor.h"
+#include "orchestrator/executor/fork_server.h"
 #include "orchestrator/executor/spawn.h"
 
 namespace presswork::executor {
@@ -24,11 +25,12 @@ using Time = std::chrono::steady_clock::time_point;
 
 class LocalExecutor : public Executor {
  public:
-  LocalExecutor(fs::path host_program, base::Clock& clock)
-      : program_(std::move(host_program)),
+  LocalExecutor(fs::path host_program, base::Clock& clock, WarmHosts warm)
+      : hosts_(std::move(host_program), warm, [this](pid_t pid) { return is_host(pid); }),
         clock_(clock),
         wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-        memory_kills_(kernel_memory_kills()) {
+        memory_kills_(kernel_memory_kills()),
+        had_children_(has_children()) {
     if (!wake_) throw base::system_error("make", "an event descriptor", errno);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
@@ -42,6 +44,7 @@ class LocalExecutor : public Executor {
       ::poll(&ended, 1, -1);
       finish(first->first, ignored);
     }
+    hosts_.end_servers();
   }
 
   void start(StageRequest request) override {
@@ -50,7 +53,7 @@ class LocalExecutor : public Executor {
       if (children_.contains(token)) {
         throw base::Error(base::ErrorCode::internal, "two requests have the token " + std::to_string(token));
       }
-      SpawnedHost host = spawn_host(program_, request);
+      SpawnedHost host = hosts_.start(request);
       HostEvent started;
       started.token = token;
       started.pid = host.pid;
@@ -137,25 +140,30 @@ class LocalExecutor : public Executor {
 
   void finish(std::uint64_t token, Batch& batch) {
     auto node = children_.extract(token);
-    const auto is_host = [this](pid_t pid) {
-      return std::any_of(children_.begin(), children_.end(),
-                         [pid](const auto& other) { return other.second.pid() == pid; });
-    };
-    batch.emplace_back(node.mapped().finish(batch, clock_.monotonic(), memory_kills_, is_host));
+    const Neighbours neighbours{[this](pid_t pid) { return is_host(pid); },
+                                children_.empty() && !had_children_};
+    batch.emplace_back(node.mapped().finish(batch, clock_.monotonic(), memory_kills_, neighbours));
   }
 
-  fs::path program_;
+  bool is_host(pid_t pid) const {
+    return hosts_.is_server(pid) || std::any_of(children_.begin(), children_.end(), [pid](const auto& child) {
+             return child.second.pid() == pid;
+           });
+  }
+
+  HostStarter hosts_;
   base::Clock& clock_;
   Descriptor wake_;
   std::uint64_t memory_kills_;
+  const bool had_children_;                  // that are none of ours
   std::map<std::uint64_t, Child> children_;  // by token
   Batch pending_;
 };
 
 }  // namespace
 
-std::unique_ptr<Executor> make_local_executor(fs::path host_program, base::Clock& clock) {
-  return std::make_unique<LocalExecutor>(std::move(host_program), clock);
+std::unique_ptr<Executor> make_local_executor(fs::path host_program, base::Clock& clock, WarmHosts warm) {
+  return std::make_unique<LocalExecutor>(std::move(host_program), clock, warm);
 }
 
 std::string random_id() {

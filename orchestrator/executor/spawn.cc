@@ -37,13 +37,6 @@ class SpawnActions {
   posix_spawnattr_t attributes;
 };
 
-Descriptor open_log(const fs::path& path) {
-  const fs::path target = path.empty() ? fs::path("/dev/null") : path;
-  Descriptor log(::open(target.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!log) throw base::system_error("open the log", target.native(), errno);
-  return log;
-}
-
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;
   for (std::string& text : texts) result.push_back(text.data());
@@ -92,34 +85,54 @@ std::vector<std::string> stage_environment(const StageRequest& request) {
   return environment;
 }
 
-SpawnedHost spawn_host(const fs::path& program, const StageRequest& request) {
+SocketPair make_socket_pair(int type) {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    throw base::system_error("make a socket pair for", program.native(), errno);
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw base::system_error("make", "a socket pair for a stage", errno);
   }
-  SpawnedHost host;
-  host.socket = Descriptor(ends[0]);
-  const Descriptor theirs(ends[1]);
-  const Descriptor log = open_log(request.log_path);
-  // dup2 happens in order, so what is still needed must not lie where an earlier one lands.
-  const Descriptor high_socket(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10));
-  const Descriptor high_log(::fcntl(log.get(), F_DUPFD_CLOEXEC, 10));
-  if (!high_socket || !high_log) throw base::system_error("make descriptors for", program.native(), errno);
+  SocketPair pair{Descriptor(ends[0]), Descriptor(ends[1])};
+  ::fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK);
+  return pair;
+}
 
+Descriptor open_log(const fs::path& path) {
+  const fs::path target = path.empty() ? fs::path("/dev/null") : path;
+  Descriptor log(::open(target.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!log) throw base::system_error("open the log", target.native(), errno);
+  return log;
+}
+
+pid_t start_process(std::vector<std::string> arguments, std::vector<std::string> environment, int socket,
+                    int log) {
+  const std::string program = arguments.front();
+  // dup2 happens in order, so what is still needed must not lie where an earlier one lands.
+  const Descriptor high_socket(::fcntl(socket, F_DUPFD_CLOEXEC, 10));
+  const Descriptor high_log(::fcntl(log, F_DUPFD_CLOEXEC, 10));
+  if (!high_socket || !high_log) throw base::system_error("make descriptors for", program, errno);
   SpawnActions actions;
   describe_child(actions, high_socket.get(), high_log.get());
-  std::vector<std::string> arguments = {program.native()};
-  std::vector<std::string> environment = stage_environment(request);
-  const int failed = ::posix_spawn(&host.pid, program.c_str(), &actions.files, &actions.attributes,
+  pid_t pid = 0;
+  const int failed = ::posix_spawn(&pid, program.c_str(), &actions.files, &actions.attributes,
                                    pointers(arguments).data(), pointers(environment).data());
-  if (failed != 0) throw base::system_error("start", program.native(), failed);
-  ::fcntl(host.socket.get(), F_SETFL, O_NONBLOCK);
-  host.process = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, host.pid, 0)));
-  if (!host.process) {
-    const int reason = errno;
-    ::kill(-host.pid, SIGKILL);
-    throw base::system_error("watch the process of", program.native(), reason);
-  }
+  if (failed != 0) throw base::system_error("start", program, failed);
+  return pid;
+}
+
+Descriptor watch_process(pid_t pid) {
+  Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (process) return process;
+  const int reason = errno;
+  ::kill(-pid, SIGKILL);
+  throw base::system_error("watch", "the process of a stage", reason);
+}
+
+SpawnedHost spawn_host(const fs::path& program, const StageRequest& request) {
+  SocketPair sockets = make_socket_pair(SOCK_STREAM);
+  const Descriptor log = open_log(request.log_path);
+  SpawnedHost host;
+  host.pid = start_process({program.native()}, stage_environment(request), sockets.theirs.get(), log.get());
+  host.process = watch_process(host.pid);
+  host.socket = std::move(sockets.ours);
   return host;
 }
 

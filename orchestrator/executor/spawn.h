@@ -35,6 +35,23 @@ struct SpawnedHost {
   Descriptor socket;   // our end of the private socket, non-blocking
 };
 
+// Two ends of a private Unix socket of that type; ours does not block.
+struct SocketPair {
+  Descriptor ours, theirs;
+};
+SocketPair make_socket_pair(int type);
+
+// For appending, made when it is missing; /dev/null for "". Throws base::Error.
+Descriptor open_log(const fs::path& path);
+
+// Starts arguments[0] as the leader of a process group of its own, with `socket` at host::control_descriptor,
+// stdin from /dev/null, stdout and stderr to `log`, and no other descriptor. Throws base::Error.
+pid_t start_process(std::vector<std::string> arguments, std::vector<std::string> environment, int socket,
+                    int log);
+
+// A pidfd. Throws base::Error, after having killed the group of `pid`.
+Descriptor watch_process(pid_t pid);
+
 // Starts `program` as the leader of a process group of its own, with the private socket at
 // host::control_descriptor, stdin from /dev/null, stdout and stderr appended to the request's log. Throws
 // base::Error.

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "orchestrator/executor/executor.h"
@@ -25,8 +25,7 @@ namespace {
 constexpr int max_rounds = 200;
 constexpr int death_wait_ms = 2000;
 
-std::string read_proc(pid_t pid, const char* name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+std::string read_file(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   if (!file) return text;
@@ -36,6 +35,10 @@ std::string read_proc(pid_t pid, const char* name) {
     if (got <= 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
   }
+}
+
+std::string read_proc(pid_t pid, const char* name) {
+  return read_file("/proc/" + std::to_string(pid) + "/" + name);
 }
 
 std::vector<pid_t> all_processes() {
@@ -51,10 +54,30 @@ std::vector<pid_t> all_processes() {
   return pids;
 }
 
+// The main thread's children: those that were handed over are among them (kernel/exit.c, find_new_reaper).
+// Only we take any away, so that none is missed while the list is read. Kernels built without the list make
+// us look at every process.
+std::vector<pid_t> possible_children() {
+  const pid_t self = ::getpid();
+  const std::string path = "/proc/self/task/" + std::to_string(self) + "/children";
+  if (::access(path.c_str(), R_OK) != 0) return all_processes();
+  const std::string text = read_file(path);
+  std::vector<pid_t> pids;
+  for (const char* at = text.c_str(); *at != '\0';) {
+    char* end = nullptr;
+    const long pid = std::strtol(at, &end, 10);
+    if (end == at) break;
+    pids.push_back(static_cast<pid_t>(pid));
+    at = end + (*end == ' ' ? 1 : 0);
+  }
+  return pids;
+}
+
 struct ProcessState {
   char state = '?';
   pid_t parent = 0;
   pid_t group = 0;
+  pid_t session = 0;
 };
 
 ProcessState state_of(pid_t pid) {
@@ -63,23 +86,29 @@ ProcessState state_of(pid_t pid) {
   // The name, in parentheses, may hold anything: the fields start after the last ')'.
   const auto name_end = stat.rfind(')');
   if (name_end == std::string::npos) return result;
-  int parent = 0, group = 0;
-  if (std::sscanf(stat.c_str() + name_end + 1, " %c %d %d", &result.state, &parent, &group) == 3) {
+  int parent = 0, group = 0, session = 0;
+  if (std::sscanf(stat.c_str() + name_end + 1, " %c %d %d %d", &result.state, &parent, &group, &session) ==
+      4) {
     result.parent = parent;
     result.group = group;
+    result.session = session;
   }
   return result;
 }
 
-// Environments are blocks of NUL-terminated "NAME=value".
-bool belongs_to(pid_t pid, const std::string& attempt) {
-  const std::string entry = "PRESSWORK_ATTEMPT=" + attempt;
+// The attempt that a process says it is of, or "". Environments are blocks of NUL-terminated "NAME=value".
+std::string attempt_of(pid_t pid) {
+  constexpr std::string_view name = "PRESSWORK_ATTEMPT=";
   const std::string environment = read_proc(pid, "environ");
-  for (std::size_t at = 0; at < environment.size(); at += std::strlen(environment.c_str() + at) + 1) {
-    if (environment.compare(at, std::strlen(environment.c_str() + at), entry) == 0) return true;
+  for (std::size_t at = 0; at < environment.size();) {
+    const std::string_view entry = environment.c_str() + at;
+    if (entry.starts_with(name)) return std::string(entry.substr(name.size()));
+    at += entry.size() + 1;
   }
-  return false;
+  return {};
 }
+
+bool belongs_to(pid_t pid, const std::string& attempt) { return attempt_of(pid) == attempt; }
 
 // Kills `pid` if `still_meant`, and waits for its end. A pidfd keeps the number from meaning another process.
 bool end_process(pid_t pid, const std::function<bool()>& still_meant) {
@@ -92,25 +121,25 @@ bool end_process(pid_t pid, const std::function<bool()>& still_meant) {
   return true;
 }
 
-// Whether there is anything to look for: one cheap call tells.
-bool has_no_children() {
-  siginfo_t info;
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+bool is_leftover(pid_t pid, const ProcessState& state, pid_t group, const std::string& attempt, bool alone) {
+  if (state.group == group) return true;
+  const std::string said = attempt_of(pid);
+  return said == attempt || (alone && said.empty() && state.session != ::getsid(0));
 }
 
 // One round over this process's children. Returns how many strays were found.
-int end_leftovers_once(pid_t group, const std::string& attempt, const std::function<bool(pid_t)>& is_host) {
+int end_leftovers_once(pid_t group, const std::string& attempt, const Neighbours& neighbours) {
   const pid_t self = ::getpid();
   int found = 0;
-  for (const pid_t pid : all_processes()) {
-    if (is_host(pid)) continue;
+  for (const pid_t pid : possible_children()) {
+    if (neighbours.is_host(pid)) continue;
     const ProcessState state = state_of(pid);
     if (state.parent != self) continue;
     if (state.state == 'Z') {
       ::waitpid(pid, nullptr, WNOHANG);
       continue;
     }
-    if (state.group != group && !belongs_to(pid, attempt)) continue;
+    if (!is_leftover(pid, state, group, attempt, neighbours.alone)) continue;
     ++found;
     end_process(pid, [] { return true; });  // our own child: its number is not reused before we reap it
     ::waitpid(pid, nullptr, WNOHANG);
@@ -120,10 +149,15 @@ int end_leftovers_once(pid_t group, const std::string& attempt, const std::funct
 
 }  // namespace
 
-void end_leftovers(pid_t group, const std::string& attempt, const std::function<bool(pid_t)>& is_host) {
+void end_leftovers(pid_t group, const std::string& attempt, const Neighbours& neighbours) {
   for (int round = 0; round < max_rounds; ++round) {
-    if (has_no_children() || end_leftovers_once(group, attempt, is_host) == 0) return;
+    if (!has_children() || end_leftovers_once(group, attempt, neighbours) == 0) return;
   }
+}
+
+bool has_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
 std::size_t reap_stray(const std::string& attempt) {

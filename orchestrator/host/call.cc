@@ -188,6 +188,10 @@ Json perform(const Request& request, Channel& channel) {
   if (const auto thrown = stop_exceptions("loading", [&] { plugin = load_plugin(request.plugin); })) {
     return failed(*thrown);
   }
+  return perform(request, channel, plugin);
+}
+
+Json perform(const Request& request, Channel& channel, const LoadedPlugin& plugin) {
   if (plugin.refusal) return failed(*plugin.refusal);
   channel.send({{"event", "loaded"}, {"name", plugin.table->name}, {"version", plugin.table->version}});
   if (request.verb == "describe") return describe(*plugin.table);

@@ -51,6 +51,7 @@ void watch_socket(int socket) {
 
 bool cancellation_requested() { return cancellation.load(std::memory_order_relaxed) != 0; }
 void request_cancellation() { cancellation.store(1, std::memory_order_relaxed); }
+void forget_cancellation() { cancellation.store(0, std::memory_order_relaxed); }
 
 Channel::Channel(int descriptor) : socket_(descriptor), process_(::getpid()) {
   const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, private_descriptor_floor);

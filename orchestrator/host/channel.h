@@ -37,5 +37,6 @@ class Channel {
 // The cancellation flag of this process: set by SIGTERM and by "cancel".
 bool cancellation_requested();
 void request_cancellation();
+void forget_cancellation();  // in the copy of a fork server: what was meant for the server
 
 }  // namespace presswork::host

@@ -1,5 +1,5 @@
-// presswork-host: a child process that loads one plugin, makes one call, and ends. Started by the executor
-// only; see protocol.h.
+// presswork-host: a child process that loads one plugin, makes one call, and ends; or, with --serve PLUGIN, a
+// fork server that makes such processes by copying itself. Started by the executor only; see protocol.h.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,14 +12,18 @@
 #include <fstream>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "orchestrator/host/call.h"
 #include "orchestrator/host/channel.h"
 #include "orchestrator/host/protocol.h"
+#include "orchestrator/host/server.h"
 
 namespace {
 
-void on_terminate(int) { presswork::host::request_cancellation(); }
+using namespace presswork::host;
+
+void on_terminate(int) { request_cancellation(); }
 
 // The parent died. Its end of the socket closes as well, but a plugin may have stopped the watching thread.
 void on_parent_death(int) { ::kill(0, SIGKILL); }
@@ -31,23 +35,27 @@ void handle(int signal, void (*handler)(int)) {
   ::sigaction(signal, &action, nullptr);
 }
 
-// The largest resident size of this program, or of a child that it waited for. Not ru_maxrss of this process:
-// that starts from what the parent had when it spawned us.
-std::uint64_t peak_memory_bytes() {
-  std::uint64_t kib = 0;
-  std::ifstream status("/proc/self/status");
+// The largest resident size of this program, or of a child that it waited for. Where this process was made by
+// exec, not by copying a fork server, ru_maxrss starts from what the parent had: then the kernel's own mark
+// of this address space is asked for, which takes longer.
+std::uint64_t peak_memory_bytes(bool copied) {
+  struct rusage self {
+  }, children{};
+  ::getrusage(RUSAGE_SELF, &self);
+  ::getrusage(RUSAGE_CHILDREN, &children);
+  std::uint64_t kib = copied ? static_cast<std::uint64_t>(self.ru_maxrss) : 0;
+  std::ifstream status;
+  if (!copied) status.open("/proc/self/status");
   for (std::string word; status >> word;) {
     if (word == "VmHWM:" && status >> kib) break;
   }
-  struct rusage children {};
-  ::getrusage(RUSAGE_CHILDREN, &children);
   return std::max(kib, static_cast<std::uint64_t>(children.ru_maxrss)) * 1024;
 }
 
-presswork::host::Json perform_within_memory(const presswork::host::Request& request,
-                                            presswork::host::Channel& channel) {
+// `plugin`: null when it is still to be loaded.
+Json perform_within_memory(const Request& request, Channel& channel, const LoadedPlugin* plugin) {
   try {
-    return presswork::host::perform(request, channel);
+    return plugin == nullptr ? perform(request, channel) : perform(request, channel, *plugin);
   } catch (const std::bad_alloc&) {
     return {{"event", "done"},
             {"status", "failed"},
@@ -58,6 +66,8 @@ presswork::host::Json perform_within_memory(const presswork::host::Request& requ
   }
 }
 
+const int parent_died = SIGRTMAX - 1;
+
 // Starts from a known state, whatever the parent blocked or ignored.
 void prepare_process() {
   ::setpgid(0, 0);  // the executor has done so already; alone, we must not kill the caller's group
@@ -66,40 +76,47 @@ void prepare_process() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int signal : {SIGINT, SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1, SIGUSR2}) handle(signal, SIG_DFL);
   handle(SIGTERM, on_terminate);
-  const int parent_died = SIGRTMAX - 1;
   handle(parent_died, on_parent_death);
-  ::prctl(PR_SET_PDEATHSIG, parent_died);
   ::umask(022);
+}
+
+// One attempt, from the request to the end of the process.
+[[noreturn]] void attempt(int descriptor, const LoadedPlugin* plugin) {
+  ::prctl(PR_SET_PDEATHSIG, parent_died);
+  Channel channel(descriptor);
+  std::string line;
+  if (!channel.read_request(line)) ::_exit(exit_bad_request);
+  const auto request = parse_request(line);
+  if (!request) {
+    std::fputs("presswork-host: the request is malformed\n", stderr);
+    ::_exit(exit_bad_request);
+  }
+  channel.set_nonce(request->nonce);
+  if (!request->work_dir.empty() && ::chdir(request->work_dir.c_str()) != 0) {
+    std::perror("presswork-host: cannot enter the work folder");
+    ::_exit(exit_bad_request);
+  }
+  channel.watch();
+  Json done = perform_within_memory(*request, channel, plugin);
+  done["peak_memory_bytes"] = peak_memory_bytes(plugin != nullptr);
+  std::fflush(nullptr);  // what the stage printed; _exit would lose it
+  channel.send(done);
+  // Not exit(): destructors and exit handlers of a plugin must not run after the call is over.
+  ::_exit(exit_done);
 }
 
 }  // namespace
 
-int main() {
-  using namespace presswork::host;
+int main(int count, char** arguments) {
   struct stat control {};
   if (::fstat(control_descriptor, &control) != 0 || !S_ISSOCK(control.st_mode)) {
     std::fputs("presswork-host is started by presswork; there is nothing to do by hand\n", stderr);
     return exit_bad_request;
   }
   prepare_process();
-  Channel channel(control_descriptor);
-  std::string line;
-  if (!channel.read_request(line)) return exit_bad_request;
-  const auto request = parse_request(line);
-  if (!request) {
-    std::fputs("presswork-host: the request is malformed\n", stderr);
-    return exit_bad_request;
+  if (count == 3 && std::string_view(arguments[1]) == "--serve") {
+    const ServedCall call = serve(arguments[2]);
+    attempt(call.socket, &call.plugin);
   }
-  channel.set_nonce(request->nonce);
-  if (!request->work_dir.empty() && ::chdir(request->work_dir.c_str()) != 0) {
-    std::perror("presswork-host: cannot enter the work folder");
-    return exit_bad_request;
-  }
-  channel.watch();
-  Json done = perform_within_memory(*request, channel);
-  done["peak_memory_bytes"] = peak_memory_bytes();
-  std::fflush(nullptr);  // what the stage printed; _exit would lose it
-  channel.send(done);
-  // Not exit(): destructors and exit handlers of a plugin must not run after the call is over.
-  ::_exit(exit_done);
+  attempt(control_descriptor, nullptr);
 }

@@ -5,6 +5,11 @@
 // The nonce is never in an argument or in the environment, so that nothing that a plugin prints or writes to
 // a descriptor can pass for an event. The end of the stream is the lifeline: when the executor's process
 // dies, the host kills its process group.
+//
+// A host that is started as `presswork-host --serve PLUGIN` is a fork server (server.h); its control
+// descriptor is a SOCK_SEQPACKET socket. It says "ready" or "unfit REASON" once, and answers each order,
+// which is ATTEMPT NUL HOME with two descriptors (the attempt's private socket and its log), with "pid N" or
+// "failed ERRNO". The copy that it made then behaves as any other host.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +21,7 @@ inline constexpr int control_descriptor = 3;
 // It moves it to here or above, close-on-exec, before it loads a plugin.
 inline constexpr int private_descriptor_floor = 200;
 
+inline constexpr std::size_t max_order_bytes = 8192;  // to a fork server; its answers are shorter
 inline constexpr std::size_t max_request_bytes = std::size_t{64} << 20;
 // Limits on what a stage can make its host say; the executor ends a host that exceeds them.
 inline constexpr std::size_t max_event_bytes = std::size_t{4} << 20;

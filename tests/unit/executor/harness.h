@@ -15,7 +15,8 @@
 
 namespace presswork::executor {
 
-class ExecutorTest : public ::testing::Test {
+// Each test runs twice: with hosts that are started, and with hosts that are copies of a fork server.
+class ExecutorTest : public ::testing::TestWithParam<WarmHosts> {
  protected:
   ExecutorTest() {
     fs::create_directories(root_ / "work");
@@ -100,10 +101,14 @@ class ExecutorTest : public ::testing::Test {
 
   testing::TemporaryFolder folder_;
   fs::path root_ = folder_.path();
-  std::unique_ptr<Executor> executor_ = make_local_executor(host(), base::system_clock());
+  std::unique_ptr<Executor> executor_ = make_local_executor(host(), base::system_clock(), GetParam());
   std::vector<HostEvent> events_;
   std::deque<Outcome> outcomes_;
   std::uint64_t next_token_ = 1;
 };
+
+inline std::string path_name(const ::testing::TestParamInfo<WarmHosts>& info) {
+  return info.param == WarmHosts::never ? "started" : "copied";
+}
 
 }  // namespace presswork::executor

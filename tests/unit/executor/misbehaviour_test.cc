@@ -22,21 +22,21 @@ class MisbehaviourTest : public ExecutorTest {
   }
 };
 
-TEST_F(MisbehaviourTest, an_unexpected_exception_is_the_stages_failure) {
+TEST_P(MisbehaviourTest, an_unexpected_exception_is_the_stages_failure) {
   const Outcome outcome = run_stage("throws");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "threw");
   EXPECT_THAT(outcome.message, AllOf(HasSubstr("std::logic_error"), HasSubstr("nobody expects this")));
 }
 
-TEST_F(MisbehaviourTest, an_exception_that_crosses_the_c_border_is_stopped) {
+TEST_P(MisbehaviourTest, an_exception_that_crosses_the_c_border_is_stopped) {
   const Outcome outcome = run(request("misbehaving-plugins/test-throws_across", "misbehaving/throws-across"));
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "threw");
   EXPECT_THAT(outcome.message, HasSubstr("straight through"));
 }
 
-TEST_F(MisbehaviourTest, an_abort_is_a_crash_that_names_the_signal_and_the_log) {
+TEST_P(MisbehaviourTest, an_abort_is_a_crash_that_names_the_signal_and_the_log) {
   const Outcome outcome = run_stage("aborts");
   EXPECT_EQ(outcome.ending, Ending::crashed);
   EXPECT_EQ(outcome.code, "crashed_signal");
@@ -46,14 +46,14 @@ TEST_F(MisbehaviourTest, an_abort_is_a_crash_that_names_the_signal_and_the_log) 
   EXPECT_THAT(text("log"), HasSubstr("about to abort"));
 }
 
-TEST_F(MisbehaviourTest, a_segmentation_fault_is_a_crash) {
+TEST_P(MisbehaviourTest, a_segmentation_fault_is_a_crash) {
   const Outcome outcome = run_stage("segfaults");
   EXPECT_EQ(outcome.ending, Ending::crashed);
   EXPECT_EQ(outcome.code, "crashed_signal");
   EXPECT_THAT(outcome.message, HasSubstr("SIGSEGV"));
 }
 
-TEST_F(MisbehaviourTest, exit_with_status_0_is_no_success) {
+TEST_P(MisbehaviourTest, exit_with_status_0_is_no_success) {
   const Outcome outcome = run_stage("exits-early");
   EXPECT_EQ(outcome.ending, Ending::crashed);
   EXPECT_EQ(outcome.code, "exited_early");
@@ -61,20 +61,20 @@ TEST_F(MisbehaviourTest, exit_with_status_0_is_no_success) {
   EXPECT_THAT(outcome.hint, HasSubstr("never calls exit()"));
 }
 
-TEST_F(MisbehaviourTest, a_forged_done_on_every_descriptor_is_a_protocol_violation) {
+TEST_P(MisbehaviourTest, a_forged_done_on_every_descriptor_is_a_protocol_violation) {
   const Outcome outcome = run_stage("forges");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "protocol_violation");
   EXPECT_TRUE(outcome.outputs.empty());
 }
 
-TEST_F(MisbehaviourTest, a_forged_done_on_stdout_goes_to_the_log_only) {
+TEST_P(MisbehaviourTest, a_forged_done_on_stdout_goes_to_the_log_only) {
   const Outcome outcome = run_stage("forges-on-stdout");
   EXPECT_EQ(outcome.code, "exited_early");
   EXPECT_THAT(text("log"), HasSubstr("\"event\":\"done\""));
 }
 
-TEST_F(MisbehaviourTest, a_stage_that_ignores_sigterm_is_killed_with_all_its_children) {
+TEST_P(MisbehaviourTest, a_stage_that_ignores_sigterm_is_killed_with_all_its_children) {
   StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
   stubborn.grace = milliseconds(1);
   executor_->start(stubborn);
@@ -88,7 +88,7 @@ TEST_F(MisbehaviourTest, a_stage_that_ignores_sigterm_is_killed_with_all_its_chi
   EXPECT_FALSE(lives("orphan"));
 }
 
-TEST_F(MisbehaviourTest, a_stage_that_ignores_its_timeout_is_killed) {
+TEST_P(MisbehaviourTest, a_stage_that_ignores_its_timeout_is_killed) {
   StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
   stubborn.timeout = milliseconds(100);
   stubborn.grace = milliseconds(1);
@@ -97,13 +97,13 @@ TEST_F(MisbehaviourTest, a_stage_that_ignores_its_timeout_is_killed) {
   EXPECT_THAT(outcome.message, HasSubstr("was killed"));
 }
 
-TEST_F(MisbehaviourTest, what_a_successful_stage_left_behind_is_killed) {
+TEST_P(MisbehaviourTest, what_a_successful_stage_left_behind_is_killed) {
   EXPECT_EQ(run_stage("leaves-orphans").ending, Ending::succeeded);
   EXPECT_FALSE(lives("child"));
   EXPECT_FALSE(lives("orphan"));
 }
 
-TEST_F(MisbehaviourTest, orphans_of_one_stage_are_killed_while_another_runs_on) {
+TEST_P(MisbehaviourTest, orphans_of_one_stage_are_killed_while_another_runs_on) {
   StageRequest other = echo({{"milliseconds", 600'000}});
   executor_->start(other);
   wait_for_event(HostEvent::Kind::metric);
@@ -114,7 +114,7 @@ TEST_F(MisbehaviourTest, orphans_of_one_stage_are_killed_while_another_runs_on) 
   wait();
 }
 
-TEST_F(MisbehaviourTest, strays_of_a_dead_orchestrator_are_found_by_their_attempt) {
+TEST_P(MisbehaviourTest, strays_of_a_dead_orchestrator_are_found_by_their_attempt) {
   StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
   executor_->start(stubborn);
   wait_for_event(HostEvent::Kind::log);
@@ -124,11 +124,11 @@ TEST_F(MisbehaviourTest, strays_of_a_dead_orchestrator_are_found_by_their_attemp
   EXPECT_EQ(wait().ending, Ending::crashed);
 }
 
-TEST_F(MisbehaviourTest, a_host_whose_orchestrator_was_killed_ends_with_its_group) {
+TEST_P(MisbehaviourTest, a_host_whose_orchestrator_was_killed_ends_with_its_group) {
   StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
   const pid_t orchestrator = ::fork();
   if (orchestrator == 0) {
-    executor_ = make_local_executor(host(), base::system_clock());
+    executor_ = make_local_executor(host(), base::system_clock(), GetParam());
     executor_->start(stubborn);
     wait_for_event(HostEvent::Kind::log);
     std::ofstream(root_ / "ready.tmp") << "ready";
@@ -147,14 +147,14 @@ TEST_F(MisbehaviourTest, a_host_whose_orchestrator_was_killed_ends_with_its_grou
   EXPECT_FALSE(lives("orphan"));
 }
 
-TEST_F(MisbehaviourTest, an_undefined_symbol_is_named) {
+TEST_P(MisbehaviourTest, an_undefined_symbol_is_named) {
   const Outcome outcome = run_plugin("undefined_symbol");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "undefined_symbol");
   EXPECT_THAT(outcome.message, HasSubstr("presswork_test_nobody_defines_this"));
 }
 
-TEST_F(MisbehaviourTest, a_plugin_of_another_abi_is_refused_with_both_versions_and_the_remedy) {
+TEST_P(MisbehaviourTest, a_plugin_of_another_abi_is_refused_with_both_versions_and_the_remedy) {
   const Outcome outcome = run_plugin("wrong_abi");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "plugin_refused");
@@ -162,13 +162,13 @@ TEST_F(MisbehaviourTest, a_plugin_of_another_abi_is_refused_with_both_versions_a
   EXPECT_THAT(outcome.hint, HasSubstr("build the plugin with the SDK"));
 }
 
-TEST_F(MisbehaviourTest, a_library_without_the_entry_point_is_refused_by_its_name) {
+TEST_P(MisbehaviourTest, a_library_without_the_entry_point_is_refused_by_its_name) {
   const Outcome outcome = run_plugin("no_entry_point");
   EXPECT_EQ(outcome.code, "plugin_refused");
   EXPECT_THAT(outcome.message, HasSubstr("pw_plugin_v1"));
 }
 
-TEST_F(MisbehaviourTest, a_file_that_is_no_library_is_refused_with_the_loaders_reason) {
+TEST_P(MisbehaviourTest, a_file_that_is_no_library_is_refused_with_the_loaders_reason) {
   std::ofstream(root_ / "text.so") << "not a library at all, only text";
   StageRequest request = echo({});
   request.plugin = root_ / "text.so";
@@ -177,79 +177,82 @@ TEST_F(MisbehaviourTest, a_file_that_is_no_library_is_refused_with_the_loaders_r
   EXPECT_THAT(outcome.message, AllOf(HasSubstr("text.so"), ::testing::ContainsRegex("ELF|too short")));
 }
 
-TEST_F(MisbehaviourTest, a_plugin_without_the_stage_lists_those_it_has) {
+TEST_P(MisbehaviourTest, a_plugin_without_the_stage_lists_those_it_has) {
   const Outcome outcome = run(request("plugins/test-echo", "test/eccho"));
   EXPECT_EQ(outcome.code, "no_such_stage");
   EXPECT_THAT(outcome.message, HasSubstr("test/echo"));
 }
 
-TEST_F(MisbehaviourTest, a_forked_copy_that_comes_back_does_not_speak_for_the_stage) {
+TEST_P(MisbehaviourTest, a_forked_copy_that_comes_back_does_not_speak_for_the_stage) {
   EXPECT_EQ(run_stage("forks-and-returns").ending, Ending::succeeded);
 }
 
-TEST_F(MisbehaviourTest, closing_the_private_descriptor_is_a_protocol_violation) {
+TEST_P(MisbehaviourTest, closing_the_private_descriptor_is_a_protocol_violation) {
   const Outcome outcome = run_stage("closes-descriptors");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "protocol_violation");
 }
 
-TEST_F(MisbehaviourTest, a_flood_on_the_private_descriptor_ends_the_stage) {
+TEST_P(MisbehaviourTest, a_flood_on_the_private_descriptor_ends_the_stage) {
   const Outcome outcome = run_stage("floods");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "protocol_violation");
   EXPECT_THAT(outcome.message, HasSubstr("bytes"));
 }
 
-TEST_F(MisbehaviourTest, a_stage_that_says_it_was_cancelled_when_it_was_not_has_failed) {
+TEST_P(MisbehaviourTest, a_stage_that_says_it_was_cancelled_when_it_was_not_has_failed) {
   const Outcome outcome = run_stage("says-cancelled");
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.code, "protocol_violation");
 }
 
-TEST_F(MisbehaviourTest, a_metric_that_is_no_json_fails_the_stage) {
+TEST_P(MisbehaviourTest, a_metric_that_is_no_json_fails_the_stage) {
   const Outcome outcome = run_stage("bad-metric");
   EXPECT_EQ(outcome.code, "invalid_metric");
   EXPECT_EQ(outcome.where, "loss");
 }
 
-TEST_F(MisbehaviourTest, a_metric_that_is_not_finite_fails_the_stage) {
+TEST_P(MisbehaviourTest, a_metric_that_is_not_finite_fails_the_stage) {
   const Outcome outcome = run_stage("not-finite");
   EXPECT_EQ(outcome.code, "not_finite");
   EXPECT_EQ(outcome.where, "loss");
 }
 
-TEST_F(MisbehaviourTest, running_out_of_memory_is_an_ending_of_its_own) {
+TEST_P(MisbehaviourTest, running_out_of_memory_is_an_ending_of_its_own) {
   const Outcome outcome = run_stage("eats-memory");
   EXPECT_EQ(outcome.ending, Ending::out_of_memory) << outcome.code << outcome.message;
 }
+
+INSTANTIATE_TEST_SUITE_P(hosts, MisbehaviourTest, ::testing::Values(WarmHosts::never, WarmHosts::always),
+                         path_name);
 
 struct BadOutput {
   const char* stage;
   const char* message;
 };
 
-class OutputTest : public MisbehaviourTest, public ::testing::WithParamInterface<BadOutput> {};
+constexpr BadOutput bad_outputs[] = {
+    {"output-undeclared", "not among those that the stage describes"},
+    {"output-twice", "declared twice"},
+    {"output-outside", "not inside"},
+    {"output-link", "neither a file nor a folder"},
+    {"output-missing", "does not exist"},
+    {"output-dotdot", "not inside"},
+    {"output-holds-link", "neither a file nor a folder"},
+};
 
-TEST_P(OutputTest, is_refused) {
-  const Outcome outcome = run_stage(GetParam().stage);
-  EXPECT_EQ(outcome.ending, Ending::failed);
-  EXPECT_EQ(outcome.code, "invalid_output");
-  EXPECT_THAT(outcome.message, HasSubstr(GetParam().message));
-  EXPECT_TRUE(outcome.outputs.empty());
+TEST_P(MisbehaviourTest, each_bad_output_is_refused) {
+  for (const BadOutput& bad : bad_outputs) {
+    SCOPED_TRACE(bad.stage);
+    fs::remove_all(root_ / "work");
+    fs::create_directories(root_ / "work");
+    const Outcome outcome = run_stage(bad.stage);
+    EXPECT_EQ(outcome.ending, Ending::failed);
+    EXPECT_EQ(outcome.code, "invalid_output");
+    EXPECT_THAT(outcome.message, HasSubstr(bad.message));
+    EXPECT_TRUE(outcome.outputs.empty());
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    each_bad_output, OutputTest,
-    ::testing::Values(BadOutput{"output-undeclared", "not among those that the stage describes"},
-                      BadOutput{"output-twice", "declared twice"}, BadOutput{"output-outside", "not inside"},
-                      BadOutput{"output-link", "neither a file nor a folder"},
-                      BadOutput{"output-missing", "does not exist"}, BadOutput{"output-dotdot", "not inside"},
-                      BadOutput{"output-holds-link", "neither a file nor a folder"}),
-    [](const auto& test) {
-      std::string name = test.param.stage;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
 
 }  // namespace
 }  // namespace presswork::executor
