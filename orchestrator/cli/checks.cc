@@ -8,13 +8,11 @@
 #include "orchestrator/base/error.h"
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
-#include "orchestrator/cli/machine.h"
+#include "orchestrator/store/ledger_schema.h"
 
 namespace presswork::cli {
 
 namespace {
-
-constexpr std::uint64_t kGiB = 1ull << 30;
 
 Check failed(const std::string& subject, const base::Error& error, const std::string& advice) {
   return {"fail", subject, error.message, error.hint.empty() ? advice : error.hint};
@@ -29,17 +27,6 @@ bool on_network(const fs::path& path) {
   return network.contains(static_cast<long>(facts.f_type));
 }
 
-Check check_space(const fs::path& path) {
-  const std::uint64_t free = base::real_file_system().free_bytes(path);
-  Check check{"ok", "disk", base::format_bytes(free) + " free at " + path.string(), ""};
-  if (free < kGiB) {
-    check.state = "warn";
-    check.advice =
-        "a compressed model needs room beside the original: free some space or use --workspace elsewhere";
-  }
-  return check;
-}
-
 std::vector<Check> check_ledger(Session& session) {
   std::vector<Check> checks;
   const std::string fault = session.ledger().check();
@@ -50,12 +37,68 @@ std::vector<Check> check_ledger(Session& session) {
     return checks;
   }
   const std::vector<store::RunRow> runs = session.ledger().runs();
-  checks.push_back(
-      {"ok", "ledger", "sound, " + std::to_string(runs.size()) + (runs.size() == 1 ? " run" : " runs"), ""});
-  if (!runs.empty() && (runs.front().state == "interrupted" || runs.front().state == "running")) {
-    checks.push_back({"warn", "runs", runs.front().id + " is " + runs.front().state,
-                      "if no process runs it, go on with `presswork resume " + runs.front().id +
-                          session.same_arguments() + "`"});
+  checks.push_back({"ok", "ledger",
+                    "sound, version " + std::to_string(store::ledger_version) + ", " +
+                        std::to_string(runs.size()) + (runs.size() == 1 ? " run" : " runs"),
+                    ""});
+  for (const store::RunRow& run : session.runs()) {
+    if (run.state != "interrupted") continue;
+    checks.push_back(
+        {"warn", "runs",
+         run.id + " of " + run.workflow + " is interrupted" + (run.message.empty() ? "" : ": " + run.message),
+         "go on with `presswork resume " + run.id + session.same_arguments() + "`"});
+    if (checks.size() > 4) break;  // older ones are of little interest
+  }
+  return checks;
+}
+
+std::vector<Check> check_lock(Session& session) {
+  const auto holder = store::lock_holder(session.workspace());
+  if (!holder) return {{"ok", "lock", "free: nothing runs here", ""}};
+  return {{"ok", "lock",
+           "process " + std::to_string(holder->pid) + " since " + holder->since + ": " + holder->command,
+           ""}};
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  base::FileSystem& files = base::real_file_system();
+  return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
+}
+
+// What runs that died left: processes, work folders of attempts, scratch.
+std::vector<Check> check_left_overs(Session& session) {
+  std::vector<Check> checks;
+  const bool live = store::lock_holder(session.workspace()).has_value();
+  std::set<std::string> attempts;
+  if (!live) {
+    for (const store::AttemptRow& row : session.ledger().open_attempts()) attempts.insert(row.id);
+  }
+  std::size_t looked_at = 0;
+  for (const store::RunRow& run : session.ledger().runs()) {
+    for (const store::AttemptRow& row : session.ledger().attempts(run.id)) {
+      if (!row.outcome.empty()) attempts.insert(row.id);
+    }
+    if (++looked_at == 20) break;
+  }
+  const std::vector<std::int64_t> strays = processes_of(attempts);
+  for (const std::int64_t pid : strays) {
+    checks.push_back({"fail", "processes",
+                      "process " + std::to_string(pid) + " is left of an attempt that has ended",
+                      "end it with `kill " + std::to_string(pid) + "`; the next run or resume ends it, too"});
+  }
+  const std::size_t folders = live ? 0 : names_in(session.workspace().attempts()).size();
+  if (folders > 0) {
+    checks.push_back({"warn", "attempts",
+                      std::to_string(folders) + " work folders are left of attempts that died",
+                      "the next run or resume removes them"});
+  }
+  const std::size_t scratch = names_in(session.workspace().scratch("")).size();
+  if (checks.empty()) {
+    checks.push_back({"ok", "left-overs",
+                      scratch == 0
+                          ? "none"
+                          : "none, but " + std::to_string(scratch) + " scratch folders to resume stages from",
+                      ""});
   }
   return checks;
 }
@@ -85,32 +128,6 @@ std::vector<Check> check_store(Session& session) {
 }
 
 }  // namespace
-
-std::vector<Check> check_machine() {
-  const Machine machine = this_machine();
-  std::vector<Check> checks;
-  checks.push_back(
-      {"ok", "machine",
-       std::to_string(machine.cores) + (machine.cores == 1 ? " core, " : " cores, ") +
-           (machine.memory == 0 ? "memory unknown" : base::format_bytes(machine.memory) + " of memory"),
-       ""});
-  if (machine.memory != 0 && machine.memory < 2 * kGiB) {
-    checks.back().state = "warn";
-    checks.back().advice = "models of more than some hundred million parameters will not fit";
-  }
-  const fs::path host = host_path();
-  if (::access(host.c_str(), X_OK) == 0) {
-    checks.push_back({"ok", "host", host.string(), ""});
-  } else {
-    checks.push_back({"fail", "host", host.string() + " is missing or not executable",
-                      "install presswork again, or build the target presswork-host"});
-  }
-  for (const char* place : {"/usr/bin/dot", "/usr/local/bin/dot"}) {
-    if (::access(place, X_OK) == 0)
-      checks.push_back({"ok", "tools", std::string(place) + " draws `presswork graph --format dot`", ""});
-  }
-  return checks;
-}
 
 std::vector<Check> check_plugins(Session& session) {
   try {
@@ -157,6 +174,20 @@ std::vector<Check> check_workspace(Session& session) {
     checks.back() = {"warn", "workspace", root.string() + " lies on a network file system",
                      "use --workspace on a local disk: the ledger is not safe there"};
   }
+  add(
+      "files", [&] { return check_file_system(root); }, "use --workspace on a local disk");
+  add(
+      "lock", [&] { return check_lock(session); }, "");
+  add(
+      "clock",
+      [&] {
+        const std::vector<store::RunRow> runs = session.ledger().runs();
+        return std::vector<Check>{
+            check_clock(session.clock().now(), runs.empty() ? std::string() : runs.front().started)};
+      },
+      "");
+  add(
+      "left-overs", [&] { return check_left_overs(session); }, "");
   add(
       "disk", [&] { return std::vector<Check>{check_space(root)}; }, "");
   add(

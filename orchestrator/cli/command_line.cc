@@ -17,9 +17,9 @@ using base::Error;
 using base::ErrorCode;
 
 std::vector<Verb> all_verbs() {
-  return {run_verb(),    resume_verb(),  plan_verb(), validate_verb(), graph_verb(),
-          runs_verb(),   status_verb(),  logs_verb(), report_verb(),   plugins_verb(),
-          doctor_verb(), version_verb(), call_verb()};
+  return {run_verb(),    resume_verb(), plan_verb(),    validate_verb(), graph_verb(),   runs_verb(),
+          status_verb(), ps_verb(),     logs_verb(),    events_verb(),   explain_verb(), diff_verb(),
+          cancel_verb(), report_verb(), plugins_verb(), doctor_verb(),   version_verb(), call_verb()};
 }
 
 namespace {
@@ -104,6 +104,10 @@ int work(const Chosen& chosen, Output& output) {
   const report::TerminalFacts facts = report::terminal_facts(2);
   report::Screen screen(
       write_stderr, [] { return report::terminal_size(2); }, facts.live, facts.style);
+  if (chosen.common.no_color) {
+    screen.forbid_colour();
+    output.forbid_colour();
+  }
   Session session(chosen.common, output, screen);
   const int code = chosen.work(session);
   output.flush();

@@ -3,10 +3,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <memory>
 
+#include "orchestrator/base/error.h"
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/signals.h"
+#include "orchestrator/report/journal.h"
+#include "orchestrator/report/metrics_file.h"
 #include "orchestrator/report/pauses.h"
 #include "orchestrator/report/progress.h"
 #include "orchestrator/report/summary.h"
@@ -22,9 +26,45 @@ std::unique_ptr<engine::Observer> make_progress(Session& session) {
   return report::make_plain_progress(session.screen(), session.clock(), verbosity);
 }
 
+bool is_headline(const plugins::Catalogue& catalogue, const std::string& uses, const std::string& metric) {
+  const plugins::StageDescription* stage = catalogue.find(uses);
+  if (stage == nullptr || !stage->document.is_object()) return false;
+  const base::Json metrics = stage->document.value("metrics", base::Json::object());
+  const auto it = metrics.find(metric);
+  return it != metrics.end() && it->is_object() &&
+         it->value("headline", base::Json(false)) == base::Json(true);
+}
+
+// Nothing when `file` is empty. Throws Error{usage} when its folder is not there: better now than at the end.
+std::unique_ptr<engine::Observer> make_metrics(Session& session, const std::string& file) {
+  if (file.empty()) return nullptr;
+  const fs::path path = fs::absolute(file).lexically_normal();
+  if (!fs::is_directory(path.parent_path()) || fs::is_directory(path)) {
+    throw base::Error(base::ErrorCode::usage,
+                      "--metrics-file " + file + " cannot be written: " +
+                          (fs::is_directory(path) ? "it is a folder" : "its folder does not exist"),
+                      "name a file, like /var/lib/prometheus/node-exporter/presswork.prom");
+  }
+  report::MetricsSource source;
+  source.metrics_of = [&session](const std::string& key) {
+    try {
+      const auto checkpoint = session.ledger().checkpoint(key);
+      return checkpoint ? checkpoint->metrics : base::Json();
+    } catch (const base::Error&) {  // the file lacks them; the run goes on
+      return base::Json();
+    }
+  };
+  source.is_headline = [&session](const std::string& uses, const std::string& metric) {
+    return is_headline(session.catalogue(), uses, metric);
+  };
+  source.complain = [](const std::string& what) { spdlog::warn(what); };
+  return report::make_metrics_file(path, session.clock(), std::move(source));
+}
+
 void print_summary(Session& session, const engine::Plan& plan, const engine::RunResult& result) {
-  report::Summary summary = report::summarize(result.run, session.ledger(), session.artifacts(),
-                                              session.catalogue(), session.clock(), &plan);
+  report::Summary summary =
+      report::summarize(result.run, session.ledger(), session.artifacts(), session.catalogue(),
+                        session.clock(), &plan, session.options().json);
   summary.checklist = result.checklist;
   summary.seconds -=
       std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / result.run));
@@ -54,7 +94,8 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 
 }  // namespace
 
-int conduct(Session& session, const engine::Plan& plan, const Go& go) {
+int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file) {
+  const auto metrics = make_metrics(session, metrics_file);
   const store::Workspace& workspace = session.workspace();
   const auto lock = store::WorkspaceLock::acquire(workspace);
   engine::RunResult result;
@@ -63,7 +104,9 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go) {
     const auto progress = make_progress(session);
     const auto journal =
         report::make_journal(workspace.root / "runs", [](const std::string& what) { spdlog::warn(what); });
-    report::Fanout observer({journal.get(), progress.get()});
+    std::vector<engine::Observer*> observers = {journal.get(), progress.get()};
+    if (metrics) observers.push_back(metrics.get());
+    report::Fanout observer(std::move(observers));
     engine::StopRequest stop{0};
     const Signals signals(stop, session.executor());
     result = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),

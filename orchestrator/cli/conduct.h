@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "orchestrator/cli/session.h"
 #include "orchestrator/engine/plan.h"
@@ -13,6 +14,7 @@ using Go = std::function<engine::RunResult(const engine::Surroundings&)>;
 
 // Takes the workspace lock, shows progress, keeps the journal, turns signals into stop requests, calls `go`,
 // prints the summary, and returns the exit code.
-int conduct(Session& session, const engine::Plan& plan, const Go& go);
+// `metrics_file`: where to keep the run's metrics for Prometheus; none when empty.
+int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file = {});
 
 }  // namespace presswork::cli

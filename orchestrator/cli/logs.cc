@@ -6,7 +6,11 @@
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/find_instance.h"
+#include "orchestrator/cli/live_run.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/report/journal.h"
+#include "orchestrator/report/log_tail.h"
 #include "orchestrator/report/text.h"
 
 namespace presswork::cli {
@@ -20,28 +24,20 @@ struct Options {
   std::string run, stage;
   int attempt = 0;  // 0: the latest
   bool path = false;
+  bool follow = false;
+  long long lines = -1;  // -1: all
 };
 
-std::optional<store::AttemptRow> latest(const std::vector<store::AttemptRow>& attempts,
-                                        const std::string& instance, int number) {
-  std::optional<store::AttemptRow> found;
-  for (const store::AttemptRow& attempt : attempts) {
-    if (attempt.instance != instance || (number > 0 && attempt.number != number)) continue;
-    if (!found || attempt.number > found->number) found = attempt;
-  }
-  return found;
-}
-
-store::InstanceRow find_instance(Session& session, const std::string& run, const std::string& stage) {
-  std::vector<std::string> ids;
-  for (store::InstanceRow& instance : session.ledger().instances(run)) {
-    if (instance.id == stage) return instance;
-    ids.push_back(instance.id);
-  }
-  const std::string near = base::nearest(stage, ids);
-  throw Error(
-      ErrorCode::not_found, run + " has no stage " + stage,
-      near.empty() ? "list its stages with `presswork status " + run + "`" : "did you mean " + near + "?");
+// The attempts of one instance.
+std::vector<store::AttemptRow> attempts_of(Session& session, const std::string& run,
+                                           const std::string& instance, int number) {
+  std::vector<store::AttemptRow> attempts = session.ledger().attempts(run);
+  std::erase_if(attempts, [&](const store::AttemptRow& attempt) {
+    return attempt.instance != instance || (number > 0 && attempt.number != number);
+  });
+  std::sort(attempts.begin(), attempts.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return attempts;
 }
 
 // The attempt whose log is asked for. A cached stage has none of its own: then that of the run that did the
@@ -49,11 +45,12 @@ store::InstanceRow find_instance(Session& session, const std::string& run, const
 store::AttemptRow find_attempt(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   const store::InstanceRow instance = find_instance(session, run.id, options.stage);
-  if (const auto own = latest(session.ledger().attempts(run.id), instance.id, options.attempt)) return *own;
+  const auto own = attempts_of(session, run.id, instance.id, options.attempt);
+  if (!own.empty()) return own.back();
   if (options.attempt == 0 && instance.state == "cached") {
     if (const auto checkpoint = session.ledger().checkpoint(instance.key)) {
-      const auto attempts = session.ledger().attempts(checkpoint->run);
-      if (const auto made = latest(attempts, checkpoint->instance, 0)) return *made;
+      const auto made = attempts_of(session, checkpoint->run, checkpoint->instance, 0);
+      if (!made.empty()) return made.back();
     }
   }
   throw Error(ErrorCode::not_found,
@@ -62,18 +59,73 @@ store::AttemptRow find_attempt(Session& session, const Options& options) {
               "its state is " + instance.state);
 }
 
-// In pieces: a log may be large. On a terminal nothing in it may steer the screen.
-void copy(const fs::path& path, Output& output) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+// On a terminal nothing in a log may steer the screen.
+void print(Output& output, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) output.line(output.to_terminal() ? report::printable(line) : line);
+}
+
+void copy(const fs::path& path, const Options& options, Output& output) {
+  report::LogTail tail(path, options.lines);
+  if (!tail.exists()) {
     throw Error(ErrorCode::not_found, "the log " + path.string() + " cannot be read",
                 "it may have been removed with the run's folder");
   }
-  std::string line;
-  while (std::getline(file, line)) output.line(output.to_terminal() ? report::printable(line) : line);
+  for (;;) {
+    const std::vector<std::string> lines = tail.read();
+    if (lines.empty()) break;
+    print(output, lines);
+  }
+  print(output, tail.rest());
+}
+
+bool is_over(Session& session, const std::string& run, const std::string& instance) {
+  for (const store::InstanceBrief& brief : session.ledger().instance_briefs(run)) {
+    if (brief.id == instance) return brief.state != "running" && brief.state != "pending";
+  }
+  return false;  // the run has not come to it
+}
+
+// One attempt after the other, until the stage has ended or the run has.
+int follow(Session& session, const Options& options) {
+  const std::string run = session.find_run(options.run).id;
+  LiveRun live(session, run);
+  report::FolderWatch watch(session.workspace().logs(run));
+  std::optional<report::LogTail> tail;
+  int shown = 0;  // the attempt
+  for (;;) {
+    const bool over = is_over(session, run, options.stage) || !live.goes_on(true);
+    const auto attempts = attempts_of(session, run, options.stage, options.attempt);
+    const auto next = std::find_if(attempts.begin(), attempts.end(),
+                                   [&](const auto& attempt) { return attempt.number > shown; });
+    if (tail) print(session.output(), tail->read());
+    if (next != attempts.end()) {
+      if (tail) print(session.output(), tail->rest());
+      // Whoever begins late is shown the latest attempt; after that none is left out.
+      const store::AttemptRow& attempt = tail ? *next : attempts.back();
+      if (attempt.number > 1)
+        session.screen().print("attempt " + std::to_string(attempt.number) + ": " + attempt.log);
+      tail.emplace(attempt.log, tail ? -1 : options.lines);
+      shown = attempt.number;
+      continue;
+    }
+    session.output().flush();
+    const bool done = options.attempt > 0 && !attempts.empty() && !attempts.back().outcome.empty();
+    if (over || done || session.output().reader_is_gone()) break;
+    watch.wait(kLook);
+  }
+  if (!tail) find_attempt(session, options);  // says that there is no log, or no such stage
+  if (tail) {
+    print(session.output(), tail->read());
+    print(session.output(), tail->rest());
+  }
+  return kOk;
 }
 
 int logs(Session& session, const Options& options) {
+  if (options.follow) {
+    const store::RunRow run = session.find_run(options.run);
+    if (run.state == "running") return follow(session, options);
+  }
   const store::AttemptRow attempt = find_attempt(session, options);
   if (session.options().json) {
     session.output().json({{"run", attempt.run},
@@ -84,7 +136,7 @@ int logs(Session& session, const Options& options) {
   } else if (options.path) {
     session.output().line(attempt.log);
   } else {
-    copy(attempt.log, session.output());
+    copy(attempt.log, options, session.output());
   }
   return kOk;
 }
@@ -96,11 +148,18 @@ Verb logs_verb() {
       "logs", "Print what a stage said",
       "Prints the log of STAGE in RUN: what it logged and wrote to its stdout and stderr. Of several "
       "attempts the "
-      "latest; for a cached stage the log of the run that did the work.",
-      "  presswork logs r3 quantize", [](CLI::App& app) -> std::function<int(Session&)> {
+      "latest; for a cached stage the log of the run that did the work. With --follow it goes on while the "
+      "stage "
+      "does, from one attempt to the next, and waits for a stage that has not begun.",
+      "  presswork logs r3 quantize\n  presswork logs -f -n 20 r3 'tune[2]/quantize'",
+      [](CLI::App& app) -> std::function<int(Session&)> {
         auto options = std::make_shared<Options>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("STAGE", options->stage, "The stage's id in the workflow")->required()->type_name("");
+        app.add_flag("-f,--follow", options->follow, "Go on until the stage has ended");
+        app.add_option("-n,--lines", options->lines, "Only the last N lines of what is there")
+            ->type_name("N")
+            ->check(CLI::Range(0LL, 1LL << 40).description(""));
         app.add_option("--attempt", options->attempt, "Not the latest attempt but this one")
             ->type_name("N")
             ->check(CLI::Range(1, 1 << 20).description(""));

@@ -19,6 +19,8 @@ void add_common(CLI::App& app, CommonOptions& options) {
   app.add_flag("--json", options.json, "Print the result as JSON")->group(group);
   app.add_flag("-v,--verbose", options.verbose, "Say more; -vv says all")->group(group);
   app.add_flag("-q,--quiet", options.quiet, "Say only what goes wrong")->group(group);
+  app.add_flag("--no-color,--no-colour", options.no_color, "No colours, whatever the terminal can do")
+      ->group(group);
 }
 
 void add_limits(CLI::App& app, LimitOptions& options) {
@@ -33,6 +35,12 @@ void add_limits(CLI::App& app, LimitOptions& options) {
          "it plans, and does not hold a stage to what it declared (default: all of the machine's)")
       ->type_name("SIZE")
       ->group(group);
+}
+
+void add_metrics_file(CLI::App& app, std::string& file) {
+  app.add_option("--metrics-file", file,
+                 "Keep the run's state and metrics in this file, for Prometheus' textfile collector")
+      ->type_name("FILE");
 }
 
 }  // namespace presswork::cli

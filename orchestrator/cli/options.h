@@ -18,6 +18,7 @@ struct CommonOptions {
   bool json = false;
   int verbose = 0;
   bool quiet = false;
+  bool no_color = false;
 
   int verbosity() const { return quiet ? -1 : verbose; }
 };
@@ -29,5 +30,6 @@ struct LimitOptions {
 
 void add_common(CLI::App& app, CommonOptions& options);
 void add_limits(CLI::App& app, LimitOptions& options);
+void add_metrics_file(CLI::App& app, std::string& file);
 
 }  // namespace presswork::cli

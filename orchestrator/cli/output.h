@@ -23,6 +23,8 @@ class Output {
   // Throws Error{io, no_space} when the result could not be written.
   void flush();
 
+  bool reader_is_gone() const { return gone_; }
+  void forbid_colour() { style_.colour = false; }
   bool to_terminal() const { return terminal_; }
   const report::Style& style() const { return style_; }
 

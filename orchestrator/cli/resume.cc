@@ -14,6 +14,7 @@ struct Options {
   std::string run;
   LimitOptions limits;
   bool rehash = false;
+  std::string metrics_file;
 };
 
 // `running` too: the lock tells whether its process lives.
@@ -49,9 +50,12 @@ int resume(Session& session, const Options& options) {
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
   how.rehash = options.rehash;
-  return conduct(session, plan, [&](const engine::Surroundings& surroundings) {
-    return engine::resume_run(run->id, plan, surroundings, how);
-  });
+  return conduct(
+      session, plan,
+      [&](const engine::Surroundings& surroundings) {
+        return engine::resume_run(run->id, plan, surroundings, how);
+      },
+      options.metrics_file);
 }
 
 }  // namespace
@@ -67,6 +71,7 @@ Verb resume_verb() {
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");
             app.add_flag("--rehash", options->rehash,
                          "Read inputs outside the store again, even if they look unchanged");
+            add_metrics_file(app, options->metrics_file);
             add_limits(app, options->limits);
             return [options](Session& session) { return resume(session, *options); };
           }};

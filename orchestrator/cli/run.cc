@@ -16,6 +16,7 @@ struct Options {
   LimitOptions limits;
   bool no_cache = false;
   bool rehash = false;
+  std::string metrics_file;
 };
 
 int run(Session& session, const Options& options) {
@@ -24,9 +25,10 @@ int run(Session& session, const Options& options) {
   how.limits = session.limits(options.limits);
   how.use_cache = !options.no_cache;
   how.rehash = options.rehash;
-  return conduct(session, plan, [&](const engine::Surroundings& surroundings) {
-    return engine::start_run(plan, surroundings, how);
-  });
+  return conduct(
+      session, plan,
+      [&](const engine::Surroundings& surroundings) { return engine::start_run(plan, surroundings, how); },
+      options.metrics_file);
 }
 
 }  // namespace
@@ -45,6 +47,7 @@ Verb run_verb() {
                          "Run every stage, also those whose results are known");
             app.add_flag("--rehash", options->rehash,
                          "Read inputs outside the store again, even if they look unchanged");
+            add_metrics_file(app, options->metrics_file);
             add_limits(app, options->limits);
             return [options](Session& session) { return run(session, *options); };
           }};

@@ -23,11 +23,17 @@ std::optional<engine::Plan> plan_of(Session& session, const store::RunRow& run) 
   }
 }
 
-int status(Session& session, const std::string& id) {
-  const store::RunRow run = session.find_run(id);
+struct Options {
+  std::string run;
+  bool all = false;
+};
+
+int status(Session& session, const Options& options) {
+  const store::RunRow run = session.find_run(options.run);
   const std::optional<engine::Plan> plan = plan_of(session, run);
-  report::Summary summary = report::summarize(run.id, session.ledger(), session.artifacts(),
-                                              session.catalogue(), session.clock(), plan ? &*plan : nullptr);
+  report::Summary summary =
+      report::summarize(run.id, session.ledger(), session.artifacts(), session.catalogue(), session.clock(),
+                        plan ? &*plan : nullptr, session.options().json);
   summary.run.state = run.state;
   summary.run.message = run.message;
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
@@ -37,7 +43,7 @@ int status(Session& session, const std::string& id) {
   if (session.options().json) {
     session.output().json(report::to_json(summary));
   } else {
-    session.output().text(report::to_text(summary, session.output().style()));
+    session.output().text(report::to_text(summary, session.output().style(), options.all));
   }
   return kOk;
 }
@@ -50,9 +56,11 @@ Verb status_verb() {
           "checklist, "
           "and where the results lie.",
           "  presswork status r3", [](CLI::App& app) -> std::function<int(Session&)> {
-            auto run = std::make_shared<std::string>();
-            app.add_option("RUN", *run, "The run, like r3")->type_name("");
-            return [run](Session& session) { return status(session, *run); };
+            auto options = std::make_shared<Options>();
+            app.add_option("RUN", options->run, "The run, like r3")->type_name("");
+            app.add_flag("-a,--all", options->all,
+                         "A line for each instance, also of large matrices and of loops");
+            return [options](Session& session) { return status(session, *options); };
           }};
 }
 

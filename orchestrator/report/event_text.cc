@@ -4,6 +4,7 @@
 #include <map>
 
 #include "orchestrator/base/units.h"
+#include "orchestrator/report/event_fields.h"
 #include "orchestrator/report/text.h"
 
 namespace presswork::report {
@@ -12,31 +13,14 @@ namespace {
 
 using base::Json;
 
-// Events are made by the engine, but a journal may be read back: a field that is missing or of another type
-// reads as empty.
-std::string text_of(const Json& data, const char* name) {
-  const auto it = data.is_object() ? data.find(name) : data.end();
-  return it != data.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-double number_of(const Json& data, const char* name) {
-  const auto it = data.is_object() ? data.find(name) : data.end();
-  return it != data.end() && it->is_number() ? it->get<double>() : 0;
-}
-
-bool flag_of(const Json& data, const char* name) {
-  const auto it = data.is_object() ? data.find(name) : data.end();
-  return it != data.end() && it->is_boolean() && it->get<bool>();
-}
-
 std::string duration(double seconds) {
   return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
 }
 
 // "load  0.5 s  model/load"
 std::string ended(const std::string& mark, const engine::Event& event, const std::string& how,
-                  const Style& style) {
-  std::string line = mark + " " + pad_right(one_line(event.instance), 16) + "  " + pad_right(how, 10);
+                  const Style& style, std::size_t width) {
+  std::string line = mark + " " + pad_right(one_line(event.instance), width) + "  " + pad_right(how, 10);
   const std::string uses = text_of(event.data, "uses");
   if (!uses.empty()) line += "  " + style.dim(one_line(uses));
   return line;
@@ -73,19 +57,48 @@ std::string log_line(const engine::Event& event, const Style& style, Verbosity v
          one_line(text_of(event.data, "text"));
 }
 
-std::string decision(const engine::Event& event, const Style& style) {
-  std::string line = style.cyan(style.glyph("◆", "?")) + " " + pad_right(one_line(event.instance), 16) +
-                     "  " + style.bold(one_line(text_of(event.data, "branch")));
-  std::string inputs;
-  const auto it = event.data.find("inputs");
-  if (it != event.data.end() && it->is_object()) {
-    for (const auto& [name, value] : it->items()) {
-      inputs += (inputs.empty() ? "" : ", ") + one_line(name) + " = ";
-      inputs += value.is_number_float() ? format_number(value.get<double>()) : one_line(value.dump());
-    }
+// "bits = 4, loss = 2.5": at most a hundred columns.
+std::string assignments(const Json& values) {
+  std::string text;
+  if (!values.is_object()) return text;
+  for (const auto& [name, value] : values.items()) {
+    text += (text.empty() ? "" : ", ") + one_line(name) + " = ";
+    text += value.is_number_float() ? format_number(value.get<double>()) : one_line(value.dump());
   }
-  if (!inputs.empty()) line += "  " + style.dim("(" + truncate(inputs, 100) + ")");
+  return truncate(text, 100);
+}
+
+std::string decision(const engine::Event& event, const Style& style, std::size_t width) {
+  std::string line = style.cyan(style.glyph("◆", "?")) + " " + pad_right(one_line(event.instance), width) +
+                     "  " + style.bold(one_line(text_of(event.data, "branch")));
+  const std::string inputs = assignments(value_of(event.data, "inputs"));
+  if (!inputs.empty()) line += "  " + style.dim("(" + inputs + ")");
   return line;
+}
+
+// loop_iteration, loop_ended, selected
+std::string loop_text(const engine::Event& event, const Style& style, std::size_t width) {
+  const std::string name = pad_right(one_line(event.instance), width);
+  if (event.kind == "selected") {
+    const double among = number_of(event.data, "among");
+    std::string line = style.cyan(style.glyph("◆", "?")) + " " + name + "  " +
+                       style.bold(one_line(text_of(event.data, "chosen")));
+    if (among > 0) line += style.dim(" of " + format_integer(static_cast<long long>(among)));
+    const Json value = value_of(event.data, "value");
+    if (value.is_number()) line += style.dim(" (" + format_number(value.get<double>()) + ")");
+    return line;
+  }
+  const std::string iteration = format_integer(static_cast<long long>(number_of(event.data, "iteration")));
+  if (event.kind == "loop_iteration") {
+    std::string line = style.cyan(style.glyph("↻", "@")) + " " + name + "  iteration " + iteration;
+    const std::string state = assignments(value_of(event.data, "state"));
+    return state.empty() ? line : line + "  " + style.dim("(" + state + ")");
+  }
+  static const std::map<std::string, std::string> words = {{"break", "done with iteration "},
+                                                           {"exhausted", "ended by its limit at iteration "}};
+  const auto it = words.find(text_of(event.data, "outcome"));
+  return style.cyan(style.glyph("↻", "@")) + " " + name + "  " +
+         (it == words.end() ? style.red("failed") + " in iteration " : it->second) + iteration;
 }
 
 std::string started(const engine::Event& event, const Style& style) {
@@ -101,7 +114,7 @@ std::string started(const engine::Event& event, const Style& style) {
 
 }  // namespace
 
-std::string describe(const engine::Event& event, const Style& style, Verbosity verbosity) {
+std::string describe(const engine::Event& event, const Style& style, Verbosity verbosity, std::size_t width) {
   const std::string& kind = event.kind;
   if (kind == "stage_failed") return failure(event, style);
   if (kind == "stage_log") return log_line(event, style, verbosity);
@@ -110,23 +123,37 @@ std::string describe(const engine::Event& event, const Style& style, Verbosity v
     return "run " + style.bold(one_line(text_of(event.data, "run"))) + " of " +
            one_line(text_of(event.data, "workflow")) + (flag_of(event.data, "resumed") ? ", resumed" : "");
   }
-  if (kind == "decision_made") return decision(event, style);
-  if (kind == "stage_cached") return ended(style.cyan(style.glyph("●", "=")), event, "cached", style);
+  if (kind == "decision_made") return decision(event, style, width);
+  if (kind == "stage_rolled_back") {
+    const bool done = text_of(event.data, "state") == "succeeded";
+    const std::string how = text_of(event.data, "message");
+    return style.yellow(style.glyph("↩", "<")) + " " + pad_right(one_line(event.instance), width) + "  " +
+           (done ? "rolled back" : style.red("could not be rolled back") + ": " + one_line(how));
+  }
+  if (kind == "loop_iteration" || kind == "loop_ended" || kind == "selected") {
+    return loop_text(event, style, width);
+  }
+  if (kind == "stage_cached") {
+    return ended(style.cyan(style.glyph("●", "=")), event, "cached", style, width);
+  }
   if (kind == "stage_succeeded") {
-    return ended(style.green(style.glyph("✓", "+")), event, duration(number_of(event.data, "seconds")),
-                 style);
+    return ended(style.green(style.glyph("✓", "+")), event, duration(number_of(event.data, "seconds")), style,
+                 width);
   }
   if (kind == "stage_skipped") {
-    return style.dim("- " + pad_right(one_line(event.instance), 16) +
+    return style.dim("- " + pad_right(one_line(event.instance), width) +
                      "  skipped: " + one_line(text_of(event.data, "cause")));
   }
   if (kind == "stage_cancelled") {
-    return ended(style.yellow(style.glyph("■", "x")), event, "cancelled", style);
+    return ended(style.yellow(style.glyph("■", "x")), event, "cancelled", style, width);
   }
   if (kind == "stage_started" && verbosity >= 1) return started(event, style);
+  if (kind == "stage_waiting" && verbosity >= 1) {
+    return "  " + style.dim(one_line(event.instance) + ": waits for " + one_line(text_of(event.data, "for")));
+  }
   if (kind == "stage_metric" && verbosity >= 2) {
     return "  " + style.dim(one_line(event.instance) + ":") + " " + one_line(text_of(event.data, "name")) +
-           " = " + truncate(one_line(event.data.value("value", Json()).dump()), 100);
+           " = " + truncate(one_line(value_of(event.data, "value").dump()), 100);
   }
   return {};
 }

@@ -1,80 +1,21 @@
+// Mermaid and Graphviz.
 #include "orchestrator/report/graph.h"
 
-#include <algorithm>
+#include <functional>
 #include <string_view>
-#include <vector>
+
+#include "orchestrator/report/text.h"
 
 namespace presswork::report {
 
 namespace {
 
-using workflow::Node;
-using workflow::Workflow;
-
-struct Edge {
-  std::size_t from, to;
-  bool solid;
-  std::vector<std::string> labels;
-};
-
-// The edges into one node, one for each node that it needs, in the order in which it names them.
-class EdgesInto {
- public:
-  EdgesInto(const Workflow& workflow, std::size_t to) : workflow_(workflow), to_(to) {
-    const Node& node = workflow.nodes[to];
-    if (const workflow::Stage* stage = node.stage()) {
-      for (const auto& [name, input] : stage->inputs) {
-        for (const auto& candidate : input.candidates) add(candidate.node, true, candidate.output);
-      }
-    }
-    for (const workflow::After& after : node.after) add(after.node, !after.branch.empty(), after.branch);
-    for (const workflow::Expression* expression : workflow::expressions(node)) {
-      for (const workflow::Name& name : expression->names()) {
-        if (name.parts[0] != "params") add(name.parts[0], false, name.parts.back());
-      }
-    }
-  }
-
-  std::vector<Edge> edges;
-
- private:
-  void add(const std::string& id, bool solid, const std::string& label) {
-    const Node* node = workflow_.find(id);
-    if (node == nullptr) return;
-    const auto from = static_cast<std::size_t>(node - workflow_.nodes.data());
-    auto edge =
-        std::find_if(edges.begin(), edges.end(), [&](const Edge& known) { return known.from == from; });
-    if (edge == edges.end()) edge = edges.insert(edges.end(), Edge{from, to_, false, {}});
-    if (solid && !edge->solid) edge->labels.clear();
-    if (solid < edge->solid) return;  // what it carries says more than that it orders
-    edge->solid = solid;
-    if (!label.empty() && std::find(edge->labels.begin(), edge->labels.end(), label) == edge->labels.end()) {
-      edge->labels.push_back(label);
-    }
-  }
-
-  const Workflow& workflow_;
-  std::size_t to_;
-};
-
-std::vector<Edge> edges_of(const Workflow& workflow) {
-  std::vector<Edge> edges;
-  for (std::size_t i = 0; i < workflow.nodes.size(); ++i) {
-    for (Edge& edge : EdgesInto(workflow, i).edges) edges.push_back(std::move(edge));
-  }
-  return edges;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
+using Shape = DrawnNode::Shape;
 
 // Mermaid takes HTML entities with # in place of &.
 std::string mermaid_text(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : one_line(text)) {
     switch (c) {
       case '"':
         result += "#quot;";
@@ -91,9 +32,6 @@ std::string mermaid_text(std::string_view text) {
       case '>':
         result += "#gt;";
         break;
-      case '\n':
-        result += ' ';
-        break;
       default:
         result += c;
     }
@@ -103,9 +41,9 @@ std::string mermaid_text(std::string_view text) {
 
 std::string dot_text(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : one_line(text)) {
     if (c == '"' || c == '\\') result += '\\';
-    result += c == '\n' ? ' ' : c;
+    result += c;
   }
   return result;
 }
@@ -113,43 +51,132 @@ std::string dot_text(std::string_view text) {
 // Node ids such as "end" mean something to Mermaid, so nodes are numbered.
 std::string number(std::size_t index) { return "n" + std::to_string(index); }
 
-}  // namespace
-
-std::string to_mermaid(const Workflow& workflow) {
-  std::string text = "flowchart TD\n";
-  for (std::size_t i = 0; i < workflow.nodes.size(); ++i) {
-    const Node& node = workflow.nodes[i];
-    text += "  " + number(i);
-    if (node.decision() != nullptr) {
-      text += "{\"" + mermaid_text(node.id) + "\"}\n";
-    } else {
-      text +=
-          "[\"" + mermaid_text(node.id) + "<br/><small>" + mermaid_text(node.stage()->uses) + "</small>\"]\n";
-    }
+std::vector<std::vector<std::size_t>> children_of(const Drawing& drawing) {
+  std::vector<std::vector<std::size_t>> children(drawing.nodes.size() + 1);  // the last: of the page
+  for (std::size_t i = 0; i < drawing.nodes.size(); ++i) {
+    const std::size_t parent = drawing.nodes[i].parent;
+    children[parent == kNoNode ? drawing.nodes.size() : parent].push_back(i);
   }
-  for (const Edge& edge : edges_of(workflow)) {
-    text += "  " + number(edge.from) + (edge.solid ? " -->" : " -.->");
-    if (!edge.labels.empty()) text += "|\"" + mermaid_text(joined(edge.labels)) + "\"|";
-    text += " " + number(edge.to) + "\n";
+  return children;
+}
+
+std::string count_of(const DrawnNode& node) {
+  if (node.count > 1) return "×" + std::to_string(node.count);
+  return node.stacked ? "×n" : "";
+}
+
+// "1.5 s, ×6"
+std::string notes_of(const DrawnNode& node) {
+  std::string text = node.note;
+  for (const std::string& more : {count_of(node), node.again}) {
+    if (!more.empty()) text += (text.empty() ? "" : ", ") + more;
   }
   return text;
 }
 
-std::string to_dot(const Workflow& workflow) {
-  std::string text = "digraph \"" + dot_text(workflow.name) + "\" {\n";
-  text += "  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n";
-  text += "  edge [fontname=\"sans-serif\", fontsize=10];\n";
-  for (std::size_t i = 0; i < workflow.nodes.size(); ++i) {
-    const Node& node = workflow.nodes[i];
-    text += "  " + number(i) + " [label=\"" + dot_text(node.id);
-    text += node.decision() != nullptr ? "\", shape=diamond, style=solid];\n"
-                                       : "\\n" + dot_text(node.stage()->uses) + "\"];\n";
+const char* dot_fill(const std::string& state) {
+  if (state == "succeeded") return "#d7f0de";
+  if (state == "cached") return "#d4ebf6";
+  if (state == "failed" || state == "timed_out") return "#fbd5d7";
+  if (state == "running") return "#ffecb3";
+  if (state == "cancelled" || state == "interrupted") return "#e6dcf8";
+  return "#f2f4f6";
+}
+
+std::string mermaid_node(const DrawnNode& node, std::size_t index) {
+  std::string label = mermaid_text(node.label);
+  if (!node.uses.empty()) label += "<br/><small>" + mermaid_text(node.uses) + "</small>";
+  if (const std::string notes = notes_of(node); !notes.empty())
+    label += "<br/><small>" + mermaid_text(notes) + "</small>";
+  const bool diamond = node.shape == Shape::decision;
+  const char* open = diamond ? "{\"" : node.stacked ? "[[\"" : "[\"";
+  const char* close = diamond ? "\"}" : node.stacked ? "\"]]" : "\"]";
+  return number(index) + open + label + close + (node.state.empty() ? "" : ":::" + node.state);
+}
+
+}  // namespace
+
+std::string to_mermaid(const Drawing& drawing) {
+  std::string text = "flowchart TD\n";
+  const auto children = children_of(drawing);
+  const std::function<void(std::size_t, std::string)> add = [&](std::size_t parent,
+                                                                const std::string& indent) {
+    for (const std::size_t i : children[parent]) {
+      const DrawnNode& node = drawing.nodes[i];
+      if (children[i].empty()) {
+        text += indent + mermaid_node(node, i) + "\n";
+        continue;
+      }
+      const std::string notes = notes_of(node);
+      text += indent + "subgraph " + number(i) + "[\"" + mermaid_text(node.label) +
+              (notes.empty() ? "" : " (" + mermaid_text(notes) + ")") + "\"]\n";
+      add(i, indent + "  ");
+      text += indent + "end\n";
+    }
+  };
+  add(drawing.nodes.size(), "  ");
+  std::string critical;
+  for (std::size_t i = 0; i < drawing.edges.size(); ++i) {
+    const DrawnEdge& edge = drawing.edges[i];
+    text += "  " + number(edge.from) + (edge.solid ? " -->" : " -.->");
+    if (!edge.label.empty()) text += "|\"" + mermaid_text(edge.label) + "\"|";
+    text += " " + number(edge.to) + "\n";
+    if (edge.critical) critical += (critical.empty() ? "" : ",") + std::to_string(i);
   }
-  for (const Edge& edge : edges_of(workflow)) {
-    text += "  " + number(edge.from) + " -> " + number(edge.to) + " [";
-    if (!edge.labels.empty()) text += "label=\"" + dot_text(joined(edge.labels)) + "\"";
-    if (!edge.solid) text += edge.labels.empty() ? "style=dashed" : ", style=dashed";
-    text += "];\n";
+  if (!critical.empty()) text += "  linkStyle " + critical + " stroke:#d9730d,stroke-width:3px\n";
+  bool states = false;
+  for (const DrawnNode& node : drawing.nodes) states = states || !node.state.empty();
+  if (!states) return text;
+  for (const char* state : {"succeeded", "cached", "failed", "timed_out", "running", "cancelled",
+                            "interrupted", "skipped", "pending"}) {
+    text += std::string("  classDef ") + state + " fill:" + dot_fill(state) + ",color:#1f2328" +
+            (std::string_view(state) == "skipped" ? ",stroke-dasharray:4 3" : "") + "\n";
+  }
+  return text;
+}
+
+std::string to_dot(const Drawing& drawing) {
+  std::string text = "digraph \"" + dot_text(drawing.title) + "\" {\n";
+  text += "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f2f4f6\", fontname=\"sans-serif\"];\n";
+  text += "  edge [fontname=\"sans-serif\", fontsize=10];\n  compound=true;\n";
+  const auto children = children_of(drawing);
+  const std::function<void(std::size_t, std::string)> add = [&](std::size_t parent,
+                                                                const std::string& indent) {
+    for (const std::size_t i : children[parent]) {
+      const DrawnNode& node = drawing.nodes[i];
+      const std::string notes = notes_of(node);
+      if (!children[i].empty()) {
+        text += indent + "subgraph cluster_" + number(i) + " {\n" + indent + "  label=\"" +
+                dot_text(node.label + (notes.empty() ? "" : " (" + notes + ")")) +
+                "\"; style=\"rounded,dashed\";\n";
+        // What leads to the loop ends at this point inside, cut off at the frame.
+        text += indent + "  " + number(i) + " [shape=point, style=invis, label=\"\"];\n";
+        add(i, indent + "  ");
+        text += indent + "}\n";
+        continue;
+      }
+      text += indent + number(i) + " [label=\"" + dot_text(node.label);
+      if (!node.uses.empty()) text += "\\n" + dot_text(node.uses);
+      if (!notes.empty()) text += "\\n" + dot_text(notes);
+      text += "\"";
+      if (node.shape == Shape::decision) text += ", shape=diamond, style=filled";
+      if (node.stacked) text += ", peripheries=2";
+      if (!node.state.empty()) text += std::string(", fillcolor=\"") + dot_fill(node.state) + "\"";
+      if (node.critical) text += ", penwidth=2.5, color=\"#d9730d\"";
+      text += "];\n";
+    }
+  };
+  add(drawing.nodes.size(), "  ");
+  for (const DrawnEdge& edge : drawing.edges) {
+    std::string how;
+    const auto more = [&](const std::string& word) { how += (how.empty() ? "" : ", ") + word; };
+    if (!edge.label.empty()) more("label=\"" + dot_text(edge.label) + "\"");
+    if (!edge.solid) more("style=dashed");
+    if (!edge.taken) more("color=\"#c3cad2\", fontcolor=\"#8b949e\"");
+    if (edge.critical) more("penwidth=2.5, color=\"#d9730d\"");
+    if (!children[edge.from].empty()) more("ltail=cluster_" + number(edge.from));
+    if (!children[edge.to].empty()) more("lhead=cluster_" + number(edge.to));
+    text += "  " + number(edge.from) + " -> " + number(edge.to) + " [" + how + "];\n";
   }
   return text + "}\n";
 }

@@ -1,41 +1,26 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
 
 #include "orchestrator/base/units.h"
-#include "orchestrator/report/estimate.h"
+#include "orchestrator/report/board.h"
+#include "orchestrator/report/event_fields.h"
 #include "orchestrator/report/progress.h"
+#include "orchestrator/report/stage_line.h"
 #include "orchestrator/report/text.h"
 
 namespace presswork::report {
 
 namespace {
 
-using Time = std::chrono::steady_clock::time_point;
+using Time = Board::Time;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRedraw{100};
-
-struct Running {
-  std::string instance, uses;
-  Time since;
-  Estimate estimate;
-  std::string phase;  // "storing results" once the stage itself is done
-};
-
-std::string bar(double fraction, std::size_t width, const Style& style) {
-  const auto full = static_cast<std::size_t>(fraction * static_cast<double>(width) + 1e-9);
-  std::string out;
-  for (std::size_t i = 0; i < width; ++i) out += i < full ? style.glyph("█", "#") : style.glyph("░", ".");
-  return style.unicode ? out : "[" + out + "]";
-}
-
-// "1,240/2,000 tokens"
-std::string count(const Estimate& estimate) {
-  std::string out = format_number(estimate.done());
-  if (estimate.known()) out += "/" + format_number(estimate.total());
-  if (!estimate.what().empty()) out += " " + one_line(estimate.what());
-  return out;
-}
+constexpr std::size_t kWidestName = 40;
+// Of a run with more stages than this, what is cached or skipped is counted only.
+constexpr std::size_t kManyStages = 60;
 
 class LiveProgress : public engine::Observer {
  public:
@@ -46,9 +31,9 @@ class LiveProgress : public engine::Observer {
 
   void on_event(const engine::Event& event) override {
     const Time now = clock_.monotonic();
-    follow(event, now);
-    const std::string text = describe(event, screen_.style(), verbosity_);
+    board_.follow(event, now);
     if (event.kind == "run_ended") return screen_.clear_live();
+    const std::string text = said_of(event);
     if (!text.empty()) {
       screen_.set_live(lines(now));  // the stage that ended leaves the block before its line appears above it
       screen_.print(text);
@@ -61,24 +46,20 @@ class LiveProgress : public engine::Observer {
   void on_tick() override { redraw(clock_.monotonic()); }
 
  private:
-  void follow(const engine::Event& event, Time now) {
+  std::string said_of(const engine::Event& event) {
     const std::string& kind = event.kind;
-    const auto it = std::find_if(running_.begin(), running_.end(),
-                                 [&](const Running& stage) { return stage.instance == event.instance; });
-    if (kind == "stage_started") {
-      if (it != running_.end()) running_.erase(it);
-      running_.push_back({event.instance, event.data.value("uses", ""), now, {}, {}});
-    } else if (it == running_.end()) {
-      return;
-    } else if (kind == "stage_progress") {
-      it->estimate.update(event.data.value("done", 0.0), event.data.value("total", 0.0),
-                          event.data.value("what", ""), now);
-    } else if (kind == "stage_publishing") {
-      it->phase = "storing results";
-    } else if (kind == "stage_succeeded" || kind == "stage_failed" || kind == "stage_cancelled") {
-      running_.erase(it);
+    if (verbosity_ == 0 && board_.counts().total > kManyStages &&
+        (kind == "stage_cached" || kind == "stage_skipped")) {
+      return {};
     }
+    name_ = std::max(name_, std::min(display_width(one_line(event.instance)), kWidestName));
+    const std::string text = describe(event, screen_.style(), verbosity_, std::max(name_, kNameWidth));
+    // What went wrong is told in full; the rest fits in one line.
+    if (kind == "stage_failed" || kind == "stage_log") return text;
+    return truncate(text, width());
   }
+
+  std::size_t width() const { return static_cast<std::size_t>(std::max(screen_.size().columns - 1, 1)); }
 
   void redraw(Time now) {
     if (verbosity_ < 0 || now - drawn_ < kRedraw) return;
@@ -86,55 +67,54 @@ class LiveProgress : public engine::Observer {
     screen_.set_live(lines(now));
   }
 
+  // At most two thirds of the screen, so that what ended lately stays in sight. The last line is the total.
   std::vector<std::string> lines(Time now) const {
     std::vector<std::string> out;
     if (verbosity_ < 0) return out;
-    std::size_t name = 0;
-    for (const Running& stage : running_) name = std::max(name, display_width(one_line(stage.instance)));
-    for (const Running& stage : running_)
-      out.push_back(line(stage, std::clamp<std::size_t>(name, 8, 28), now));
+    const auto height = static_cast<std::size_t>(std::max(screen_.size().lines - 1, 1));
+    const std::string total = total_line(board_, screen_.style(), width(), now);
+    std::size_t room = std::max<std::size_t>(std::min<std::size_t>(height, 6), height * 2 / 3);
+    if (!total.empty() && room > 0) --room;
+    const std::size_t wanted = board_.running().size() + waiting_lines();
+    const std::size_t shown = wanted > room ? (room == 0 ? 0 : room - 1) : wanted;
+    add_stages(out, shown, now);
+    if (wanted > shown && room > 0) {
+      out.push_back(
+          screen_.style().dim("  and " + format_integer(static_cast<long long>(wanted - shown)) + " more"));
+    }
+    if (!total.empty()) out.push_back(total);
     return out;
   }
 
-  // The parts in order of appearance; those of least use are left out until the rest fits.
-  std::string line(const Running& stage, std::size_t name, Time now) const {
+  // Many that wait for room are one number in the total line.
+  std::size_t waiting_lines() const { return std::min<std::size_t>(board_.waiting().size(), 3); }
+
+  void add_stages(std::vector<std::string>& out, std::size_t shown, Time now) const {
+    std::size_t name = 8;
+    for (const RunningStage& stage : board_.running())
+      name = std::max(name, display_width(one_line(stage.instance)));
     const Style& style = screen_.style();
-    const Estimate& estimate = stage.estimate;
-    struct Part {
-      std::string text;
-      int use;  // the smallest goes first
-    };
-    std::vector<Part> parts;
-    parts.push_back({style.glyph("▸ ", "> ") + pad_right(truncate(one_line(stage.instance), name), name), 9});
-    if (!stage.phase.empty()) {
-      parts.push_back({stage.phase, 5});
-    } else if (estimate.known()) {
-      char percent[8];
-      std::snprintf(percent, sizeof percent, "%3.0f %%", estimate.fraction() * 100);
-      parts.push_back({bar(estimate.fraction(), 20, style), 4});
-      parts.push_back({percent, 8});
+    const StageLine line{style, width(), std::min(name, std::max<std::size_t>(width() / 3, 8)),
+                         spinner(style, now)};
+    for (const RunningStage& stage : board_.running()) {
+      if (out.size() < shown) out.push_back(line.of(stage, now));
     }
-    if (stage.phase.empty() && (estimate.known() || estimate.done() > 0)) {
-      parts.push_back({count(estimate), 3});
-      if (const auto rate = estimate.rate()) parts.push_back({format_number(*rate) + "/s", 2});
-      if (const auto left = estimate.left(now)) parts.push_back({base::format_duration(*left) + " left", 6});
+    for (const auto& [instance, stage] : board_.waiting()) {
+      if (out.size() < shown) out.push_back(line.of(instance, stage, now));
     }
-    parts.push_back({base::format_duration(std::chrono::duration_cast<milliseconds>(now - stage.since)), 7});
-    parts.push_back({style.dim(one_line(stage.uses)), 1});
-    const auto width = static_cast<std::size_t>(std::max(screen_.size().columns - 1, 1));
-    for (;;) {
-      std::string text;
-      for (const Part& part : parts) text += (text.empty() ? "" : "  ") + part.text;
-      if (display_width(text) <= width || parts.size() == 1) return text;
-      parts.erase(std::min_element(parts.begin(), parts.end(),
-                                   [](const Part& a, const Part& b) { return a.use < b.use; }));
-    }
+  }
+
+  static std::string spinner(const Style& style, Time now) {
+    static constexpr std::array<const char*, 10> frames = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
+    const auto tenths = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count() / 100;
+    return style.glyph(style.cyan(frames[static_cast<std::size_t>(tenths % 10)]), ">");
   }
 
   Screen& screen_;
   base::Clock& clock_;
   Verbosity verbosity_;
-  std::vector<Running> running_;  // in the order of their start
+  Board board_;
+  std::size_t name_ = 0;  // columns of the widest name so far
   Time drawn_{};
 };
 

@@ -1,71 +1,64 @@
 #include <chrono>
-#include <cstdio>
 #include <map>
 
 #include "orchestrator/base/units.h"
-#include "orchestrator/report/estimate.h"
+#include "orchestrator/report/board.h"
 #include "orchestrator/report/progress.h"
+#include "orchestrator/report/stage_line.h"
 #include "orchestrator/report/text.h"
 
 namespace presswork::report {
 
 namespace {
 
-using Time = std::chrono::steady_clock::time_point;
+using Time = Board::Time;
 
 constexpr std::chrono::seconds kEvery{10};
+constexpr std::chrono::seconds kTotalEvery{60};
 
 class PlainProgress : public engine::Observer {
  public:
   PlainProgress(Screen& screen, base::Clock& clock, Verbosity verbosity)
-      : screen_(screen), clock_(clock), verbosity_(verbosity) {}
+      : screen_(screen), clock_(clock), verbosity_(verbosity), total_printed_(clock.monotonic()) {}
 
   void on_event(const engine::Event& event) override {
-    if (event.kind == "stage_progress") return progress(event);
-    if (event.kind == "stage_started") stages_[event.instance] = {};
+    const Time now = clock_.monotonic();
+    board_.follow(event, now);
+    if (event.kind == "stage_progress") return progress(event, now);
+    printed_.erase(event.instance);
     // A log file should tell what began, too: it may be all that is left of a machine that went down.
     const bool starts = event.kind == "stage_started" && verbosity_ == 0;
-    print(event, describe(event, screen_.style(), starts ? 1 : verbosity_));
+    print(event.time, describe(event, screen_.style(), starts ? 1 : verbosity_));
+  }
+
+  void on_tick() override {
+    const Time now = clock_.monotonic();
+    if (verbosity_ < 0 || now - total_printed_ < kTotalEvery || board_.counts().total < 2) return;
+    total_printed_ = now;
+    std::string text;
+    for (const std::string& word : count_words(board_)) text += (text.empty() ? "" : ", ") + word;
+    if (const auto left = board_.left(now)) text += ", " + about(*left) + " left";
+    print(clock_.now(), text);
   }
 
  private:
-  struct Seen {
-    Estimate estimate;
-    bool any = false;
-    Time printed{};
-  };
-
-  void progress(const engine::Event& event) {
+  void progress(const engine::Event& event, Time now) {
     if (verbosity_ < 0) return;
-    const Time now = clock_.monotonic();
-    Seen& seen = stages_[event.instance];
-    Estimate& estimate = seen.estimate;
-    estimate.update(event.data.value("done", 0.0), event.data.value("total", 0.0),
-                    event.data.value("what", ""), now);
     // Silent at first, so that a short stage is two lines and no more.
-    if (!seen.any) {
-      seen.any = true;
-      seen.printed = now;
+    const auto [printed, first] = printed_.emplace(event.instance, now);
+    if (first || now - printed->second < kEvery) return;
+    for (const RunningStage& stage : board_.running()) {
+      if (stage.instance != event.instance) continue;
+      printed->second = now;
+      std::string text = one_line(event.instance) + " " + progress_text(stage.estimate);
+      if (const auto left = stage.estimate.left(now)) text += ", " + base::format_duration(*left) + " left";
+      print(event.time, text);
     }
-    if (now - seen.printed < kEvery) return;
-    seen.printed = now;
-    std::string text = one_line(event.instance) + " ";
-    if (estimate.known()) {
-      char percent[16];
-      std::snprintf(percent, sizeof percent, "%.0f %% (", estimate.fraction() * 100);
-      text += percent + format_number(estimate.done()) + "/" + format_number(estimate.total());
-    } else {
-      text += "(" + format_number(estimate.done());
-    }
-    if (!estimate.what().empty()) text += " " + one_line(estimate.what());
-    text += ")";
-    if (const auto left = estimate.left(now)) text += ", " + base::format_duration(*left) + " left";
-    print(event, text);
   }
 
-  void print(const engine::Event& event, const std::string& text) {
+  void print(std::chrono::system_clock::time_point when, const std::string& text) {
     if (text.empty()) return;
-    std::string time = base::to_utc_string(event.time);
+    std::string time = base::to_utc_string(when);
     time = time.substr(0, 19) + "Z";  // milliseconds are in the journal
     std::string out;
     for (std::size_t at = 0; at <= text.size();) {
@@ -79,7 +72,9 @@ class PlainProgress : public engine::Observer {
   Screen& screen_;
   base::Clock& clock_;
   Verbosity verbosity_;
-  std::map<std::string, Seen> stages_;
+  Board board_;
+  std::map<std::string, Time> printed_;  // when a stage's progress was told last
+  Time total_printed_;
 };
 
 }  // namespace

@@ -1,10 +1,7 @@
-// Observers that show a run to a person, and one that keeps its events.
+// Observers that show a run to a person.
 #pragma once
 
-#include <filesystem>
-#include <functional>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "orchestrator/base/clock.h"
@@ -15,19 +12,14 @@
 namespace presswork::report {
 
 // For a terminal: one line a running stage, drawn over itself at most ten times a second, with bar, count,
-// rate, time left and time taken, as far as they fit; one line that stays for each stage that ended. `screen`
-// and `clock` must outlive it.
+// rate, time left and time taken, as far as they fit; a line for the whole run below them; and one line that
+// stays for each stage that ended. `screen` and `clock` must outlive it.
 std::unique_ptr<engine::Observer> make_live_progress(Screen& screen, base::Clock& clock, Verbosity verbosity);
 
-// For a pipe or a log file: a line with the time (UTC) for all that starts and ends, and each stage's
-// progress at most every ten seconds.
+// For a pipe or a log file: a line with the time (UTC) for all that starts and ends, each stage's progress at
+// most every ten seconds, and the run's every minute.
 std::unique_ptr<engine::Observer> make_plain_progress(Screen& screen, base::Clock& clock,
                                                       Verbosity verbosity);
-
-// Appends each event as one line of JSON to <runs>/<run>/events.jsonl, from run_started on. An event that
-// cannot be written is lost; `complain` hears of the first.
-std::unique_ptr<engine::Observer> make_journal(std::filesystem::path runs,
-                                               std::function<void(const std::string&)> complain);
 
 // Tells several; none of them is owned.
 class Fanout : public engine::Observer {

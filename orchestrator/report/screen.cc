@@ -10,29 +10,47 @@
 
 namespace presswork::report {
 
-std::string Screen::erase() const {
-  if (shown_.empty()) return {};
-  // A terminal that became narrower since has wrapped the lines.
-  const auto columns = static_cast<std::size_t>(std::max(size_().columns, 1));
-  std::size_t rows = 0;
-  for (const std::string& line : shown_) {
-    const std::size_t width = display_width(line);
-    rows += width == 0 ? 1 : (width + columns - 1) / columns;
-  }
-  // To the first column of the block's first line, then clear to the end of the screen.
-  return "\r\x1b[" + std::to_string(rows) + "A\x1b[J";
+namespace {
+
+// Rows that a line takes: a terminal that became narrower since has wrapped it.
+std::size_t rows_of(const std::string& line, int columns) {
+  const auto room = static_cast<std::size_t>(std::max(columns, 1));
+  const std::size_t width = display_width(line);
+  return width == 0 ? 1 : (width + room - 1) / room;
 }
 
-std::string Screen::draw() const {
+constexpr const char* kEraseLine = "\x1b[K";
+constexpr const char* kEraseBelow = "\x1b[J";
+
+}  // namespace
+
+// To the first column of the block's first line.
+std::string Screen::home() const {
+  if (shown_.empty()) return {};
+  const int columns = size_().columns;
+  std::size_t rows = 0;
+  for (const std::string& line : shown_) rows += rows_of(line, columns);
+  return "\r\x1b[" + std::to_string(rows) + "A";
+}
+
+// The block over the one that is shown; the cursor stands at the start of that.
+std::string Screen::draw(const std::vector<std::string>& next) const {
   std::string out;
-  for (const std::string& line : shown_) out += line + "\n";
-  return out;
+  for (const std::string& line : next) {
+    out += line;
+    out += shown_.empty() ? "\n" : std::string(kEraseLine) + "\n";
+  }
+  return shown_.empty() ? out : out + kEraseBelow;
 }
 
 void Screen::print(std::string_view text) {
-  std::string out = erase();
-  out.append(text).append("\n");
-  write_(out + draw());
+  std::string out = home();
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    out.append(text.substr(at, end - at)).append(shown_.empty() ? "\n" : std::string(kEraseLine) + "\n");
+    at = end + 1;
+  }
+  write_(out + draw(shown_));
 }
 
 void Screen::set_live(const std::vector<std::string>& lines) {
@@ -50,9 +68,8 @@ void Screen::set_live(const std::vector<std::string>& lines) {
     next.push_back(truncate(line, width));
   }
   if (next == shown_) return;
-  const std::string before = erase();
+  write_(home() + draw(next));
   shown_ = std::move(next);
-  write_(before + draw());
 }
 
 namespace {

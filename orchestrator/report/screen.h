@@ -1,4 +1,5 @@
-// The terminal as two areas: lines that stay, and below them a block that is drawn over itself.
+// The terminal as two areas: lines that stay, and below them a block that is drawn over itself: each line is
+// written over the old one before the rest of it is erased, in one write a frame, so that nothing flickers.
 #pragma once
 
 #include <functional>
@@ -27,13 +28,15 @@ class Screen {
   void set_live(const std::vector<std::string>& lines);  // cut to the screen's size
   void clear_live() { set_live({}); }
 
+  void forbid_colour() { style_.colour = false; }
+
   bool live() const { return live_; }
   const Style& style() const { return style_; }
   ScreenSize size() const { return size_(); }
 
  private:
-  std::string erase() const;
-  std::string draw() const;
+  std::string home() const;
+  std::string draw(const std::vector<std::string>& next) const;
 
   Write write_;
   std::function<ScreenSize()> size_;

@@ -1,11 +1,9 @@
 #include "orchestrator/report/summary.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <ctime>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/report/moment.h"
 
 namespace presswork::report {
 
@@ -13,44 +11,36 @@ namespace {
 
 using base::Json;
 
-// Seconds since 1970 of "2026-11-22T07:36:49.123Z"; nothing for any other text.
-std::optional<double> seconds_of(const std::string& utc) {
-  std::tm parts{};
-  double seconds = 0;
-  if (std::sscanf(utc.c_str(), "%d-%d-%dT%d:%d:%lfZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                  &parts.tm_hour, &parts.tm_min, &seconds) != 6) {
-    return std::nullopt;
-  }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return static_cast<double>(timegm(&parts)) + seconds;
-}
+constexpr std::size_t kManyNodes = 1000;
 
 double elapsed(const store::RunRow& run, base::Clock& clock) {
-  const auto begin = seconds_of(run.started);
-  const auto end = seconds_of(run.ended.empty() ? base::to_utc_string(clock.now()) : run.ended);
-  return begin && end ? std::max(0.0, *end - *begin) : 0;
+  return seconds_between(run.started, run.ended.empty() ? base::to_utc_string(clock.now()) : run.ended)
+      .value_or(0);
 }
 
-bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
-
-OutputSummary output_of(const store::OutputRow& row, store::ArtifactStore& artifacts) {
-  OutputSummary output{row.type, row.digest, {}, 0};
+void look_up(OutputSummary& output, store::ArtifactStore& artifacts) {
   try {
-    output.bytes = artifacts.manifest(row.digest).bytes();
-    output.path = artifacts.locate(row.digest);
+    output.bytes = artifacts.manifest(output.digest).bytes();
+    output.path = artifacts.locate(output.digest);
   } catch (const base::Error&) {
-    output.path
-        .clear();  // damaged or gone: the summary says so by its absence, `doctor` and a resume deal with it
+    // Damaged or gone: the summary says so by its absence, `doctor` and a resume deal with it.
+    output.path.clear();
   }
-  return output;
+}
+
+void look_up_outputs(std::vector<NodeSummary>& nodes, store::ArtifactStore& artifacts, bool all) {
+  for (NodeSummary& node : nodes) {
+    for (auto& [name, output] : node.outputs) {
+      if (all || nodes.size() <= kManyNodes || output.type == "model") look_up(output, artifacts);
+    }
+  }
 }
 
 void add_checkpoint(NodeSummary& node, const store::CheckpointRow& checkpoint,
-                    store::ArtifactStore& artifacts, const plugins::Catalogue& catalogue) {
+                    const plugins::Catalogue& catalogue) {
   node.seconds = checkpoint.seconds;
   node.metrics = checkpoint.metrics.is_object() ? checkpoint.metrics : Json::object();
-  for (const auto& [name, row] : checkpoint.outputs) node.outputs[name] = output_of(row, artifacts);
+  for (const auto& [name, row] : checkpoint.outputs) node.outputs[name] = {row.type, row.digest, {}, 0};
   const plugins::StageDescription* stage = catalogue.find(node.uses);
   if (stage == nullptr || !stage->document.is_object()) return;
   for (const auto& [name, metric] : stage->metrics) {
@@ -120,6 +110,32 @@ std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
   return change;
 }
 
+bool is_bad(const std::string& state) { return state == "failed" || state == "timed_out"; }
+
+std::vector<Failure> failures_of(const std::vector<NodeSummary>& nodes, const std::string& run,
+                                 store::Ledger& ledger) {
+  std::vector<Failure> failures;
+  std::map<std::string, std::size_t> index;
+  for (const NodeSummary& node : nodes) {
+    if (!is_bad(node.state)) continue;
+    index[node.id] = failures.size();
+    failures.push_back({node.id, node.state, "", node.cause, "", "", "", node.attempts});
+  }
+  if (failures.empty()) return failures;
+  for (const store::AttemptRow& attempt : ledger.attempts(run)) {  // each instance's last one stays
+    const auto it = index.find(attempt.instance);
+    if (it == index.end() || attempt.outcome == "succeeded" || attempt.outcome.empty()) continue;
+    Failure& failure = failures[it->second];
+    failure.state = attempt.outcome == "interrupted" ? failure.state : attempt.outcome;
+    failure.code = attempt.code;
+    if (!attempt.message.empty()) failure.message = attempt.message;
+    failure.where = attempt.where;
+    failure.hint = attempt.hint;
+    failure.log = attempt.log;
+  }
+  return failures;
+}
+
 std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeSummary> nodes) {
   std::map<std::string, NodeSummary> by_id;
   for (NodeSummary& node : nodes) by_id.emplace(node.id, std::move(node));
@@ -135,6 +151,7 @@ std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeS
     NodeSummary pending;
     pending.id = planned.id;
     pending.uses = planned.stage() == nullptr ? "" : planned.stage()->uses;
+    pending.kind = planned.decision() != nullptr ? "decision" : "stage";
     pending.state = "pending";
     ordered.push_back(std::move(pending));
   }
@@ -145,7 +162,8 @@ std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeS
 }  // namespace
 
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
-                  const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan) {
+                  const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan,
+                  bool all_outputs) {
   const auto row = ledger.run(run);
   if (!row)
     throw base::Error(base::ErrorCode::not_found, "there is no run " + run,
@@ -155,22 +173,21 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
   summary.seconds = elapsed(*row, clock);
   std::map<std::string, std::string> branches;
   for (const store::DecisionRow& decision : ledger.decisions(run)) branches[decision.id] = decision.branch;
-  for (const store::InstanceRow& instance : ledger.instances(run)) {
+  for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
     NodeSummary node;
     node.id = instance.id;
     node.uses = instance.uses;
     node.state = instance.state;
     node.cause = instance.cause;
     node.attempts = instance.attempts;
+    node.kind = instance.kind;
     if (const auto it = branches.find(instance.id); it != branches.end()) node.branch = it->second;
-    if (is_good(instance.state) && !instance.key.empty()) {
-      if (const auto checkpoint = ledger.checkpoint(instance.key)) {
-        add_checkpoint(node, *checkpoint, artifacts, catalogue);
-      }
-    }
+    if (checkpoint) add_checkpoint(node, *checkpoint, catalogue);
     summary.nodes.push_back(std::move(node));
   }
   if (plan != nullptr) summary.nodes = in_order_of(*plan, std::move(summary.nodes));
+  look_up_outputs(summary.nodes, artifacts, all_outputs);
+  summary.failures = failures_of(summary.nodes, run, ledger);
   summary.changes = changes_of(summary.nodes);
   const bool sized = std::any_of(summary.changes.begin(), summary.changes.end(),
                                  [](const Change& change) { return is_bytes(change.unit); });

@@ -34,12 +34,19 @@ struct Metric {
 
 struct NodeSummary {
   std::string id, uses, state, cause;
+  std::string kind;               // stage, decision, loop, select
   std::optional<double> seconds;  // of the work itself; for a cached stage, when it was done
   int attempts = 0;
   std::string branch;  // of a decision
   base::Json metrics = base::Json::object();
   std::vector<Metric> headlines;
   std::map<std::string, OutputSummary> outputs;
+};
+
+// Why an instance failed, as its last attempt tells.
+struct Failure {
+  std::string id, state, code, message, where, hint, log;
+  int attempts = 0;
 };
 
 // One quantity before and after.
@@ -53,6 +60,7 @@ struct Summary {
   store::RunRow run;
   double seconds = 0;  // from the run's start to its end, or to now
   std::vector<NodeSummary> nodes;
+  std::vector<Failure> failures;  // in the order of the nodes
   std::vector<Change> changes;
   std::vector<engine::ChecklistResult> checklist;
   std::filesystem::path model;   // the last output of type `model`
@@ -62,12 +70,15 @@ struct Summary {
 // Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines. With
 // a plan the nodes stand in its order, and those that the run has not come to are pending; without one they
 // stand in the order in which the run came to them. That order decides which measurement is the first and
-// which the last.
+// which the last. Of a run with more than a thousand instances, only models are looked up in the store,
+// unless `all_outputs`.
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
-                  const plugins::Catalogue& catalogue, base::Clock& clock,
-                  const engine::Plan* plan = nullptr);
+                  const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan = nullptr,
+                  bool all_outputs = false);
 
-std::string to_text(const Summary& summary, const Style& style);
+// `all`: a line for each instance. Otherwise the cells of a matrix and the iterations of a loop share a line
+// where there are many, and of other stages at most some forty are shown, those that failed in any case.
+std::string to_text(const Summary& summary, const Style& style, bool all = false);
 base::Json to_json(const Summary& summary);
 
 bool is_bytes(const std::string& unit);  // "B" or "bytes"

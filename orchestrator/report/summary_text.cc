@@ -5,6 +5,7 @@
 
 #include "orchestrator/base/units.h"
 #include "orchestrator/report/summary.h"
+#include "orchestrator/report/summary_tables.h"
 #include "orchestrator/report/table.h"
 #include "orchestrator/report/text.h"
 
@@ -13,47 +14,6 @@ namespace presswork::report {
 namespace {
 
 using base::Json;
-
-std::string duration(double seconds) {
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
-}
-
-std::string words(std::string name) {
-  if (name == "bytes") return "size";
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return one_line(name);
-}
-
-std::string result_of(const NodeSummary& node) {
-  if (!node.branch.empty()) return one_line(node.branch);
-  if (!node.cause.empty()) return one_line(node.cause);
-  std::string text;
-  for (const Metric& metric : node.headlines) {
-    text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
-  }
-  return text;
-}
-
-std::string time_of(const NodeSummary& node) {
-  if (!node.seconds) return {};
-  return node.state == "cached" ? "(" + duration(*node.seconds) + ")" : duration(*node.seconds);
-}
-
-std::string stages_text(const Summary& summary, const Style& style) {
-  using Align = Table::Align;
-  Table table({{style.bold("STAGE")},
-               {style.bold("USES")},
-               {style.bold("STATE")},
-               {style.bold("TIME"), Align::right},
-               {style.bold("RESULT")}});
-  for (const NodeSummary& node : summary.nodes) {
-    std::string state = style.state(node.state);
-    if (node.attempts > 1) state += " (attempt " + std::to_string(node.attempts) + ")";
-    table.add({one_line(node.id), node.uses.empty() ? "decision" : one_line(node.uses), state, time_of(node),
-               truncate(result_of(node), 72)});
-  }
-  return table.text();
-}
 
 std::string change_of(const Change& change) {
   if (change.before == 0) return {};
@@ -120,7 +80,11 @@ Json change_json(const Change& change) {
 }
 
 Json node_json(const NodeSummary& node) {
-  Json json = {{"id", node.id}, {"uses", node.uses}, {"state", node.state}, {"attempts", node.attempts}};
+  Json json = {{"id", node.id},
+               {"uses", node.uses},
+               {"kind", node.kind},
+               {"state", node.state},
+               {"attempts", node.attempts}};
   if (!node.cause.empty()) json["cause"] = node.cause;
   if (!node.branch.empty()) json["branch"] = node.branch;
   if (node.uses.empty()) return json;
@@ -152,7 +116,7 @@ std::string format_metric(const Json& value, const std::string& unit) {
   return unit == "x" ? text + "x" : text + " " + one_line(unit);
 }
 
-std::string to_text(const Summary& summary, const Style& style) {
+std::string to_text(const Summary& summary, const Style& style, bool all) {
   std::string out = "run " + style.bold(one_line(summary.run.id)) + " of " + one_line(summary.run.workflow) +
                     " " + style.state(summary.run.state);
   // An interrupted run has no end, and waits without working.
@@ -160,7 +124,8 @@ std::string to_text(const Summary& summary, const Style& style) {
   if (summary.run.state == "running") out += ", for " + duration(summary.seconds);
   out += "\n";
   if (!summary.run.message.empty()) out += printable(summary.run.message) + "\n";
-  out += "\n" + stages_text(summary, style) + changes_text(summary, style) + checklist_text(summary, style);
+  out += failures_text(summary, style, all) + "\n" + stages_text(summary, style, all) +
+         changes_text(summary, style) + checklist_text(summary, style);
   Table paths({{""}, {""}});
   if (!summary.model.empty()) paths.add({"model", summary.model.string()});
   if (!summary.report.empty()) paths.add({"report", summary.report.string()});
@@ -169,12 +134,22 @@ std::string to_text(const Summary& summary, const Style& style) {
 }
 
 Json to_json(const Summary& summary) {
-  Json json = {{"run", summary.run.id},          {"workflow", summary.run.workflow},
-               {"state", summary.run.state},     {"started", summary.run.started},
-               {"ended", summary.run.ended},     {"seconds", summary.seconds},
-               {"message", summary.run.message}, {"stages", Json::array()},
-               {"changes", Json::array()},       {"checklist", Json::array()}};
+  Json json = {
+      {"run", summary.run.id},          {"workflow", summary.run.workflow}, {"state", summary.run.state},
+      {"started", summary.run.started}, {"ended", summary.run.ended},       {"seconds", summary.seconds},
+      {"message", summary.run.message}, {"stages", Json::array()},          {"failures", Json::array()},
+      {"changes", Json::array()},       {"checklist", Json::array()}};
   for (const NodeSummary& node : summary.nodes) json["stages"].push_back(node_json(node));
+  for (const Failure& failure : summary.failures) {
+    json["failures"].push_back({{"id", failure.id},
+                                {"state", failure.state},
+                                {"code", failure.code},
+                                {"message", failure.message},
+                                {"where", failure.where},
+                                {"hint", failure.hint},
+                                {"log", failure.log},
+                                {"attempts", failure.attempts}});
+  }
   for (const Change& change : summary.changes) json["changes"].push_back(change_json(change));
   for (const engine::ChecklistResult& item : summary.checklist) {
     json["checklist"].push_back({{"title", item.title},

@@ -13,12 +13,12 @@ struct Recorder {
   }
 };
 
-TEST(Screen, DrawsTheBlockOverItself) {
+TEST(Screen, DrawsTheBlockOverItselfAndErasesOnlyWhatIsLeft) {
   Recorder recorder;
   Screen screen = recorder.screen(true);
   screen.set_live({"one", "two"});
   screen.set_live({"three"});
-  EXPECT_EQ(recorder.text, "one\ntwo\n\r\x1b[2A\x1b[Jthree\n");
+  EXPECT_EQ(recorder.text, "one\ntwo\n\r\x1b[2Athree\x1b[K\n\x1b[J");
 }
 
 TEST(Screen, PutsLinesThatStayAboveTheBlock) {
@@ -26,7 +26,7 @@ TEST(Screen, PutsLinesThatStayAboveTheBlock) {
   Screen screen = recorder.screen(true);
   screen.set_live({"running"});
   screen.print("done");
-  EXPECT_EQ(recorder.text, "running\n\r\x1b[1A\x1b[Jdone\nrunning\n");
+  EXPECT_EQ(recorder.text, "running\n\r\x1b[1Adone\x1b[K\nrunning\x1b[K\n\x1b[J");
 }
 
 TEST(Screen, WritesNothingWhenTheBlockIsTheSame) {
@@ -54,6 +54,14 @@ TEST(Screen, ErasesLinesThatANarrowerTerminalHasWrapped) {
   recorder.text.clear();
   screen.clear_live();
   EXPECT_EQ(recorder.text, "\r\x1b[3A\x1b[J");
+}
+
+TEST(Screen, DrawsEachFrameInOneWriteSoThatNothingFlickers) {
+  int writes = 0;
+  Screen screen([&](std::string_view) { ++writes; }, [] { return ScreenSize{20, 9}; }, true, {});
+  screen.set_live({"one", "two", "three"});
+  screen.set_live({"one", "zwei"});
+  EXPECT_EQ(writes, 2);
 }
 
 TEST(Screen, HasNoBlockWhereTheCursorCannotMove) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "support/fakes.h"
@@ -88,6 +89,34 @@ class SummaryOfARun : public ::testing::Test {
     ledger->commit();
   }
 
+  void put_failed(const std::string& id, int attempts) {
+    store::InstanceRow instance;
+    instance.run = "r1";
+    instance.id = id;
+    instance.uses = "test/shrink";
+    instance.state = "failed";
+    instance.cause = "crashed_signal: died of signal 11";
+    instance.inputs = Json::object();
+    instance.with = Json::object();
+    instance.attempts = attempts;
+    ledger->begin();
+    ledger->put(instance);
+    for (int i = 1; i <= attempts; ++i) {
+      store::AttemptRow attempt;
+      attempt.run = "r1";
+      attempt.instance = id;
+      attempt.number = i;
+      attempt.id = id + "." + std::to_string(i);
+      attempt.outcome = "crashed";
+      attempt.code = "crashed_signal";
+      attempt.message = "died of signal 11";
+      attempt.hint = "look";
+      attempt.log = "/w/" + id + ".log";
+      ledger->put(attempt);
+    }
+    ledger->commit();
+  }
+
   void put_compression() {
     put("load", "test/load", "cached", {{"tensors", 10}}, model("original", 4096));
     put("before", "test/measure", "succeeded", {{"loss", 20.0}, {"tokens", 100}});
@@ -148,6 +177,44 @@ TEST_F(SummaryOfARun, SaysTheSameInJson) {
   EXPECT_EQ(json["stages"][2]["outputs"]["model"]["bytes"], 1024);
   EXPECT_NEAR(json["changes"][1]["change_percent"].get<double>(), 5, 1e-9);
   EXPECT_TRUE(json["report"].is_null());
+}
+
+TEST_F(SummaryOfARun, PutsFailuresFirstWithHintAndLog) {
+  put("good", "test/measure", "succeeded", {{"loss", 1.0}});
+  put_failed("bad", 2);
+  const std::string text = to_text(summarize("r1", *ledger, *artifacts, Stages(true), clock), {});
+  EXPECT_NE(text.find("\nFAILED\n"
+                      "! bad crashed after 2 attempts: died of signal 11 [crashed_signal]\n"
+                      "    hint: look\n"
+                      "    log: /w/bad.log\n"
+                      "\nSTAGE "),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(SummaryOfARun, ShowsTheCellsOfALargeMatrixAndTheIterationsOfALoopAsOneLineEach) {
+  for (int i = 1; i <= 300; ++i) {
+    put("quantize[bits=" + std::to_string(i) + "]", "test/shrink", i < 10 ? "cached" : "succeeded",
+        {{"ratio", i}});
+    put("tune[" + std::to_string(i) + "]/measure", "test/measure", "succeeded", {{"loss", 400.0 - i}});
+  }
+  for (int i = 1; i <= 40; ++i) put_failed("prune[n=" + std::to_string(i) + "]", 1);
+  for (int i = 1; i <= 500; ++i)
+    put("plain_" + std::to_string(i), "test/measure", "succeeded", {{"loss", 1.0}});
+  const Summary summary = summarize("r1", *ledger, *artifacts, Stages(true), clock);
+  const std::string text = to_text(summary, {});
+  EXPECT_NE(text.find("! prune[n=1] and 39 more like it crashed: died of signal 11"), std::string::npos)
+      << text;
+  EXPECT_NE(
+      text.find("quantize[*]      test/shrink   291 succeeded, 9 cached  7 min 16 s  ratio 1x … 300x\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("tune[*]/measure  test/measure  300 succeeded"), std::string::npos) << text;
+  EXPECT_NE(text.find("loss 100 … 399"), std::string::npos) << text;
+  EXPECT_NE(text.find("1,140 in all; `presswork status r1 --all` shows each"), std::string::npos) << text;
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 60) << text;
+  const std::string all = to_text(summary, {}, true);
+  EXPECT_GT(std::count(all.begin(), all.end(), '\n'), 1140);
 }
 
 TEST_F(SummaryOfARun, NamesTheRunThatIsNotThere) {

@@ -1,0 +1,20 @@
+// The parts of a summary that grow with the run.
+#pragma once
+
+#include <string>
+
+#include "orchestrator/report/style.h"
+#include "orchestrator/report/summary.h"
+
+namespace presswork::report {
+
+// The table of stages; see to_text() for `all`.
+std::string stages_text(const Summary& summary, const Style& style, bool all);
+
+// What failed and what to do about it, equal failures of a matrix or loop as one; "" when nothing did.
+std::string failures_text(const Summary& summary, const Style& style, bool all);
+
+std::string duration(double seconds);  // "1.5 s"
+std::string words(std::string name);   // of a metric: "peak_memory" -> "peak memory", "bytes" -> "size"
+
+}  // namespace presswork::report
