@@ -7,6 +7,7 @@
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/engine/plan.h"
 #include "orchestrator/report/summary.h"
+#include "orchestrator/report/text.h"
 
 namespace presswork::cli {
 
@@ -21,8 +22,43 @@ std::optional<engine::Plan> plan_of(Session& session, const store::RunRow& run) 
   }
 }
 
-int status(Session& session, const std::string& id) {
-  const store::RunRow run = session.find_run(id);
+struct Options {
+  std::string run;
+  bool all = false;
+};
+
+base::Json history_json(const std::vector<store::SupersededRow>& history) {
+  base::Json list = base::Json::array();
+  for (const store::SupersededRow& row : history) {
+    base::Json json = {
+        {"id", row.id}, {"generation", row.generation}, {"time", row.time}, {"reason", row.reason}};
+    if (row.instance) {
+      json["uses"] = row.instance->uses;
+      json["state"] = row.instance->state;
+      json["cause"] = row.instance->cause;
+    }
+    if (row.decision) json["branch"] = row.decision->branch;
+    if (!row.undo.empty()) json["undo"] = row.undo;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+std::string history_text(const std::vector<store::SupersededRow>& history) {
+  std::string text;
+  for (const store::SupersededRow& row : history) {
+    text +=
+        "superseded " + report::one_line(row.id) + " (generation " + std::to_string(row.generation) + ") ";
+    if (row.instance) text += row.instance->state + ", ";
+    text += report::one_line(row.reason) + " at " + row.time;
+    if (!row.undo.empty()) text += ", undo " + row.undo;
+    text += "\n";
+  }
+  return text;
+}
+
+int status(Session& session, const Options& options) {
+  const store::RunRow run = session.find_run(options.run);
   const std::optional<engine::Plan> plan = plan_of(session, run);
   report::Summary summary = report::summarize(run.id, session.ledger(), session.artifacts(),
                                               session.catalogue(), session.clock(), plan ? &*plan : nullptr);
@@ -30,10 +66,15 @@ int status(Session& session, const std::string& id) {
   summary.run.message = run.message;
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
   if (const auto file = report_file(session, run.id)) summary.report = *file;
+  std::vector<store::SupersededRow> history;
+  if (options.all) history = session.ledger().history(run.id);
   if (session.options().json) {
-    session.output().json(report::to_json(summary));
+    base::Json json = report::to_json(summary);
+    if (options.all) json["superseded"] = history_json(history);
+    session.output().json(json);
   } else {
     session.output().text(report::to_text(summary, session.output().style()));
+    session.output().text(history_text(history));
   }
   return kOk;
 }
@@ -46,9 +87,10 @@ Verb status_verb() {
           "checklist, "
           "and where the results lie.",
           "  presswork status r3", [](CLI::App& app) -> std::function<int(Session&)> {
-            auto run = std::make_shared<std::string>();
-            app.add_option("RUN", *run, "The run, like r3")->type_name("");
-            return [run](Session& session) { return status(session, *run); };
+            auto options = std::make_shared<Options>();
+            app.add_option("RUN", options->run, "The run, like r3")->type_name("");
+            app.add_flag("-a,--all", options->all, "Also show what a rollback or retry superseded");
+            return [options](Session& session) { return status(session, *options); };
           }};
 }
 
