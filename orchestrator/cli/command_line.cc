@@ -17,9 +17,11 @@ using base::Error;
 using base::ErrorCode;
 
 std::vector<Verb> all_verbs() {
-  return {run_verb(),    resume_verb(), plan_verb(),    validate_verb(), graph_verb(),   runs_verb(),
-          status_verb(), ps_verb(),     logs_verb(),    events_verb(),   explain_verb(), diff_verb(),
-          cancel_verb(), report_verb(), plugins_verb(), doctor_verb(),   version_verb(), call_verb()};
+  return {run_verb(),      resume_verb(), retry_verb(),  rollback_verb(),    plan_verb(),
+          validate_verb(), graph_verb(),  runs_verb(),   status_verb(),      ps_verb(),
+          logs_verb(),     events_verb(), explain_verb(), diff_verb(),       cancel_verb(),
+          report_verb(),   checkpoints_verb(), export_verb(), verify_verb(), gc_verb(),
+          plugins_verb(),  doctor_verb(), version_verb(), call_verb()};
 }
 
 namespace {
@@ -37,7 +39,7 @@ void write_stderr(std::string_view text) {
 std::string_view verb_of(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word == "--workspace" || word == "--plugin-path") {
+    if (word == "--workspace" || word == "--store" || word == "--plugin-path") {
       ++i;
     } else if (word.empty() || word[0] != '-') {
       return word;

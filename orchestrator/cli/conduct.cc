@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/base/file_system.h"
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/signals.h"
@@ -14,10 +15,27 @@
 #include "orchestrator/report/pauses.h"
 #include "orchestrator/report/progress.h"
 #include "orchestrator/report/summary.h"
+#include "orchestrator/store/registry.h"
+#include "orchestrator/store/store_lock.h"
 
 namespace presswork::cli {
 
 namespace {
+
+// The locks, in their order (store_lock.h).
+struct Held {
+  std::unique_ptr<store::WorkspaceLock> workspace;
+  std::unique_ptr<store::StoreLock> store;
+};
+
+Held hold(Session& session) {
+  const store::Workspace& workspace = session.workspace();
+  Held held{store::WorkspaceLock::acquire(workspace), nullptr};
+  session.artifacts();  // makes the store when there is none
+  held.store = store::StoreLock::share(workspace.store());
+  store::register_workspace(base::real_file_system(), workspace.store(), workspace.root);
+  return held;
+}
 
 std::unique_ptr<engine::Observer> make_progress(Session& session) {
   const int verbosity = session.options().verbosity();
@@ -97,7 +115,7 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file) {
   const auto metrics = make_metrics(session, metrics_file);
   const store::Workspace& workspace = session.workspace();
-  const auto lock = store::WorkspaceLock::acquire(workspace);
+  const Held held = hold(session);
   engine::RunResult result;
   int signal_code = 0;
   {
@@ -116,6 +134,16 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
   print_summary(session, plan, result);
   session.output().flush();  // before the hints on stderr, so that a terminal shows them last
   return conclude(session, result, signal_code);
+}
+
+void with_workspace(Session& session, const std::function<void(const engine::Surroundings&)>& work) {
+  const store::Workspace& workspace = session.workspace();
+  const Held held = hold(session);
+  const auto progress = make_progress(session);
+  engine::StopRequest stop{0};
+  const Signals signals(stop, session.executor());
+  work({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(), *progress,
+        stop});
 }
 
 }  // namespace presswork::cli

@@ -66,7 +66,7 @@ std::string HelpFormatter::make_description(const CLI::App* app) const {
 
 std::string HelpFormatter::make_subcommand(const CLI::App* sub) const {
   const auto it = summaries_.find(sub->get_name());
-  return "  " + report::pad_right(sub->get_name(), 10) + (it == summaries_.end() ? "" : it->second) + "\n";
+  return "  " + report::pad_right(sub->get_name(), 12) + (it == summaries_.end() ? "" : it->second) + "\n";
 }
 
 }  // namespace presswork::cli

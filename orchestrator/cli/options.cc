@@ -10,6 +10,11 @@ void add_common(CLI::App& app, CommonOptions& options) {
                  "Folder of ledger, store and scratch (default: ./.presswork)")
       ->type_name("DIR")
       ->group(group);
+  app.add_option("--store", options.store,
+                 "Folder of the artifacts, which several workspaces may share (default: in the workspace; "
+                 "remembered from the first time)")
+      ->type_name("DIR")
+      ->group(group);
   app.add_option("--plugin-path", options.plugin_paths,
                  "Folder of further plugins, searched before the built-in ones (may be repeated)")
       ->type_name("DIR")

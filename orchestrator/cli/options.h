@@ -14,6 +14,7 @@ namespace presswork::cli {
 
 struct CommonOptions {
   std::string workspace = ".presswork";
+  std::string store;                      // "": the one that the workspace has
   std::vector<std::string> plugin_paths;  // searched before the product's own plugins
   bool json = false;
   int verbose = 0;

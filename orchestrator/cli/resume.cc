@@ -5,6 +5,7 @@
 #include "orchestrator/cli/conduct.h"
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/rollback.h"
 
 namespace presswork::cli {
 
@@ -13,7 +14,7 @@ namespace {
 struct Options {
   std::string run;
   LimitOptions limits;
-  bool rehash = false;
+  bool rehash = false, no_undo = false;
   std::string metrics_file;
 };
 
@@ -53,6 +54,13 @@ int resume(Session& session, const Options& options) {
   return conduct(
       session, plan,
       [&](const engine::Surroundings& surroundings) {
+        engine::clean_up(surroundings);
+        // What a rollback that was interrupted still has to undo comes first.
+        if (options.no_undo) {
+          engine::skip_pending_undo(run->id, surroundings.ledger);
+        } else {
+          engine::undo_pending(run->id, session.catalogue(), surroundings);
+        }
         return engine::resume_run(run->id, plan, surroundings, how);
       },
       options.metrics_file);
@@ -72,6 +80,8 @@ Verb resume_verb() {
             app.add_flag("--rehash", options->rehash,
                          "Read inputs outside the store again, even if they look unchanged");
             add_metrics_file(app, options->metrics_file);
+            app.add_flag("--no-undo", options->no_undo,
+                         "Do not call the stages' own rollbacks that an interrupted rollback left");
             add_limits(app, options->limits);
             return [options](Session& session) { return resume(session, *options); };
           }};

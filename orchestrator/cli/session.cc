@@ -86,7 +86,9 @@ bool Session::has_workspace() const {
 }
 
 const store::Workspace& Session::workspace() {
-  if (!workspace_) workspace_ = std::make_unique<store::Workspace>(store::open_workspace(workspace_root()));
+  if (!workspace_) {
+    workspace_ = std::make_unique<store::Workspace>(store::open_workspace(workspace_root(), options_.store));
+  }
   return *workspace_;
 }
 

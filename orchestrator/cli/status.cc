@@ -9,6 +9,7 @@
 #include "orchestrator/engine/plan.h"
 #include "orchestrator/report/pauses.h"
 #include "orchestrator/report/summary.h"
+#include "orchestrator/report/text.h"
 
 namespace presswork::cli {
 
@@ -28,6 +29,36 @@ struct Options {
   bool all = false;
 };
 
+base::Json history_json(const std::vector<store::SupersededRow>& history) {
+  base::Json list = base::Json::array();
+  for (const store::SupersededRow& row : history) {
+    base::Json json = {
+        {"id", row.id}, {"generation", row.generation}, {"time", row.time}, {"reason", row.reason}};
+    if (row.instance) {
+      json["uses"] = row.instance->uses;
+      json["state"] = row.instance->state;
+      json["cause"] = row.instance->cause;
+    }
+    if (row.decision) json["branch"] = row.decision->branch;
+    if (!row.undo.empty()) json["undo"] = row.undo;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+std::string history_text(const std::vector<store::SupersededRow>& history) {
+  std::string text;
+  for (const store::SupersededRow& row : history) {
+    text +=
+        "superseded " + report::one_line(row.id) + " (generation " + std::to_string(row.generation) + ") ";
+    if (row.instance) text += row.instance->state + ", ";
+    text += report::one_line(row.reason) + " at " + row.time;
+    if (!row.undo.empty()) text += ", undo " + row.undo;
+    text += "\n";
+  }
+  return text;
+}
+
 int status(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   const std::optional<engine::Plan> plan = plan_of(session, run);
@@ -40,10 +71,15 @@ int status(Session& session, const Options& options) {
   summary.seconds -=
       std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / run.id));
   if (const auto file = report_file(session, run.id)) summary.report = *file;
+  std::vector<store::SupersededRow> history;
+  if (options.all) history = session.ledger().history(run.id);
   if (session.options().json) {
-    session.output().json(report::to_json(summary));
+    base::Json json = report::to_json(summary);
+    if (options.all) json["superseded"] = history_json(history);
+    session.output().json(json);
   } else {
     session.output().text(report::to_text(summary, session.output().style(), options.all));
+    session.output().text(history_text(history));
   }
   return kOk;
 }
@@ -59,7 +95,8 @@ Verb status_verb() {
             auto options = std::make_shared<Options>();
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");
             app.add_flag("-a,--all", options->all,
-                         "A line for each instance, also of large matrices and of loops");
+                         "A line for each instance, also of large matrices and of loops, and what a rollback or retry "
+                         "superseded");
             return [options](Session& session) { return status(session, *options); };
           }};
 }

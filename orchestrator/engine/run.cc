@@ -24,8 +24,9 @@ void remove_or_warn(const std::filesystem::path& folder) {
   }
 }
 
-// What runs that died left behind: processes, open attempts, work folders. The caller holds the lock, so
-// nothing of it is alive by right.
+}  // namespace
+
+// The caller holds the lock, so nothing of it is alive by right.
 void clean_up(const Surroundings& around) {
   const std::string now = base::to_utc_string(around.clock.now());
   const auto open = around.ledger.open_attempts();
@@ -60,6 +61,8 @@ void clean_up(const Surroundings& around) {
     if (around.ledger.checkpoint(key)) remove_or_warn(around.workspace.scratch(key));
   }
 }
+
+namespace {
 
 void refuse_what_cannot_fit(const Plan& plan, const Limits& limits) {
   for (const workflow::Node& node : plan.workflow.nodes) {

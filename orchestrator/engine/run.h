@@ -56,6 +56,10 @@ struct RunResult {
   std::vector<ChecklistResult> checklist;
 };
 
+// Removes what runs that died left behind: processes, open attempts, work folders. The caller holds the
+// workspace lock. start_run() and resume_run() begin with it.
+void clean_up(const Surroundings& surroundings);
+
 // Holds the workspace lock while it runs: the caller acquires it before. First cleans up after runs that
 // died.
 RunResult start_run(const Plan& plan, const Surroundings& surroundings, const RunOptions& options);

@@ -64,11 +64,16 @@ void Runner::turn() {
 void Runner::load_history() {
   for (store::DecisionRow& row : around_.ledger.decisions(run_)) replay_.emplace(row.id, std::move(row));
   for (store::InstanceRow& row : around_.ledger.instances(run_)) history_.emplace(row.id, std::move(row));
+  superseded_ = around_.ledger.superseded(run_);
   for (std::size_t node = 0; node < works_.size(); ++node) {
     store::InstanceRow& row = works_[node].row;
     row.run = run_;
     row.id = id(node);
     if (const workflow::Stage* stage = plan_.workflow.nodes[node].stage()) row.uses = stage->uses;
+    for (const std::size_t need : plan_.needs[node]) row.needs.push_back(id(need));
+    if (const auto past = superseded_.find(row.id); past != superseded_.end()) {
+      row.attempts = past->second.attempts;
+    }
     const auto found = history_.find(row.id);
     if (found == history_.end()) continue;
     row.attempts = found->second.attempts;
@@ -182,8 +187,10 @@ void Runner::look_up(std::size_t node) {
   work.row.key = key_of(work.binding, plan_, node, options_.salt, work.facts);
 
   const bool own = ours_.contains(node) && history_.at(id(node)).key == work.row.key;
-  const bool allowed = own || (options_.use_cache && plan_.stages[node]->cacheable);
+  const bool known = own || (options_.use_cache && plan_.stages[node]->cacheable);
   auto checkpoint = around_.ledger.checkpoint(work.row.key);
+  const auto past = superseded_.find(id(node));
+  const bool outdated = checkpoint && past != superseded_.end() && !made_after(*checkpoint, past->second);
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
     in_transaction();
     around_.ledger.forget_checkpoint(work.row.key);
@@ -192,10 +199,12 @@ void Runner::look_up(std::size_t node) {
     work.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {
     work.why = "no checkpoint has its key";
-  } else if (!allowed) {
+  } else if (outdated) {
+    work.why = "what it came to before was taken back";
+  } else if (!known) {
     work.why = options_.use_cache ? "it runs each time" : "the cache is off";
   }
-  if (!checkpoint || !allowed) {
+  if (!checkpoint || outdated || !known) {
     work.phase = Phase::waiting;
     waiting_.insert(node);
     return;

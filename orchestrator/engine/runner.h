@@ -98,6 +98,7 @@ class Runner {
   std::map<std::uint64_t, std::size_t> running_;      // token -> node
   std::map<std::string, store::DecisionRow> replay_;  // decisions that an earlier session of the run made
   std::map<std::string, store::InstanceRow> history_;
+  std::map<std::string, store::SupersededMark> superseded_;
   std::set<std::size_t> ours_;  // nodes whose work this run itself committed earlier
 
   bool open_ = false;  // a ledger transaction

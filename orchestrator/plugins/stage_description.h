@@ -41,6 +41,7 @@ struct StageDescription {
   bool cacheable = true;
   bool reads_run = false;
   bool parallel = false;  // can keep as many threads busy as it is given
+  bool rollback = false;  // has effects outside its outputs, which its rollback() undoes
 
   // Where it comes from.
   std::filesystem::path plugin;  // absolute

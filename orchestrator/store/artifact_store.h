@@ -5,6 +5,8 @@
 //   <root>/trees/abcdef…/          the artifact as a stage sees it: hard links to objects
 //   <root>/references/ab/cdef….json where an artifact outside the store lies, and what stat said of its files
 //   <root>/tmp/                    what is being put together; sweep() empties it of what dead processes left
+//   <root>/workspaces/             who uses the store (registry.h)
+//   <root>/lock                    held by runs, and by garbage collection for itself (store_lock.h)
 //
 // Modes: objects, and with them the files of trees, are 0444 (the executable bit is not part of an artifact);
 // folders are 0755, so that `rm -r` and garbage collection work without chmod. A file added to a tree is
@@ -18,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -70,6 +73,22 @@ using ByteProgress = std::function<void(std::uint64_t bytes)>;
 struct Damage {
   std::string digest;   // of the object or artifact
   std::string problem;  // "missing", "has other contents: sha256 …", "size 10, expected 12"
+  bool tree = false;    // only the tree is damaged: it can be made anew from the objects
+};
+
+// What verify() found out about objects, by digest: those that several artifacts share are hashed once.
+using KnownObjects = std::map<std::string, std::string>;
+
+// What collect() removed, or would remove.
+struct Garbage {
+  std::uint64_t artifacts = 0;
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;  // that no other name keeps on the disk
+};
+
+enum class Export {
+  copy,       // by reflink where the file system can; may be edited
+  hard_link,  // the store's own files, read-only
 };
 
 struct FoundFile;  // scan.h
@@ -114,16 +133,29 @@ class ArtifactStore {
   Manifest manifest(const std::string& digest) const;  // throws Error{not_found, corrupt}
 
   // Checks an artifact: sizes only, or with every byte hashed again. Empty: sound.
-  std::vector<Damage> verify(const std::string& digest, bool rehash, const ByteProgress& progress = {}) const;
+  std::vector<Damage> verify(const std::string& digest, bool rehash, const ByteProgress& progress = {},
+                             KnownObjects* known = nullptr) const;
 
-  // Makes `destination` (must not exist) a copy of the artifact; hard links are not used, so that it can be
-  // edited.
-  void export_to(const std::string& digest, const fs::path& destination, const ByteProgress& progress = {});
+  std::vector<std::string> artifacts() const;  // the digests of all, sorted
+
+  // Makes `destination` (must not exist) a copy of the artifact, checked against its digests: it appears
+  // whole or not at all. Throws Error{corrupt} when a file in the store is damaged, {invalid_input} when hard
+  // links are not possible: to another file system, or of an artifact that lies outside the store.
+  void export_to(const std::string& digest, const fs::path& destination, const ByteProgress& progress = {},
+                 Export how = Export::copy);
 
   // Forgets an artifact that verify() found damaged, so that its stage can publish it anew: its manifest,
   // tree and reference, and those of its objects that are not sound (which damages every other artifact that
   // has them).
   void discard(const std::string& digest);
+
+  // Removes an artifact's tree; locate() makes it anew.
+  void discard_tree(const std::string& digest);
+
+  // Removes every artifact but those of `keep`, and the objects that none of them has. Whatever is cut off,
+  // the rest is whole, and the next collect() removes what is left. The caller holds the store for itself
+  // (StoreLock). Throws Error{corrupt} when the manifest of an artifact of `keep` is damaged.
+  Garbage collect(const std::set<std::string>& keep, bool dry_run);
 
   // Removes what dead processes left in tmp/. Safe while others use the store.
   void sweep();
@@ -157,10 +189,14 @@ class ArtifactStore {
   std::vector<Place> places(const std::string& digest) const;
   std::string place_problem(const Place& place) const;
 
+  void export_file(const fs::path& from, const fs::path& to, const FileEntry& entry, Export how);
   bool tree_sound(const Manifest& manifest, const fs::path& tree) const;
   void build_tree(const Manifest& manifest, const fs::path& tree);
-  std::vector<Damage> verify_objects(const Manifest& manifest, const fs::path& tree, bool rehash,
-                                     const ByteProgress& progress) const;
+  std::vector<Damage> verify_objects(const Manifest& manifest, bool rehash, const ByteProgress& progress,
+                                     KnownObjects& known) const;
+  std::vector<Damage> verify_tree(const Manifest& manifest, const std::string& digest, bool rehash,
+                                  const ByteProgress& progress) const;
+  void remove_artifacts(const std::vector<std::string>& digests);
   std::vector<Damage> verify_places(const std::string& digest, const Manifest& manifest, bool rehash,
                                     const ByteProgress& progress) const;
 

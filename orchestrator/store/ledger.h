@@ -94,6 +94,7 @@ struct SupersededRow {
   int generation = 1;  // counts from 1 for each id
   std::optional<InstanceRow> instance;
   std::vector<AttemptRow> attempts;
+  std::optional<CheckpointRow> checkpoint;  // as it was: the same key may have been made anew since
   std::optional<DecisionRow> decision;
   std::optional<IterationRow> iteration;
   std::string time, reason;

@@ -22,6 +22,36 @@ Json to_json(const AttemptRow& row) {
           {"where", row.where},   {"hint", row.hint},       {"log", row.log}};
 }
 
+Json to_json(const CheckpointRow& row) {
+  return {{"key", row.key},
+          {"uses", row.uses},
+          {"outputs", store::to_json(row.outputs)},
+          {"metrics", row.metrics},
+          {"seconds", row.seconds},
+          {"cpu_seconds", row.cpu_seconds},
+          {"peak_memory_bytes", row.peak_memory_bytes},
+          {"run", row.run},
+          {"instance", row.instance},
+          {"created", row.created},
+          {"serial", row.serial}};
+}
+
+CheckpointRow checkpoint_from(const Json& json) {
+  CheckpointRow row;
+  row.key = json.at("key").get<std::string>();
+  row.uses = json.at("uses").get<std::string>();
+  row.outputs = outputs_from(json.at("outputs"));
+  row.metrics = json.at("metrics");
+  row.seconds = json.at("seconds").get<double>();
+  row.cpu_seconds = json.at("cpu_seconds").get<double>();
+  row.peak_memory_bytes = json.at("peak_memory_bytes").get<std::uint64_t>();
+  row.run = json.at("run").get<std::string>();
+  row.instance = json.at("instance").get<std::string>();
+  row.created = json.at("created").get<std::string>();
+  row.serial = json.at("serial").get<std::int64_t>();
+  return row;
+}
+
 InstanceRow instance_from(const Json& json) {
   InstanceRow row;
   row.uses = json.at("uses").get<std::string>();
@@ -65,6 +95,7 @@ void fill_in(SupersededRow& row, const Json& record) {
     row.attempts.back().run = row.run;
     row.attempts.back().instance = row.id;
   }
+  if (record.contains("checkpoint")) row.checkpoint = checkpoint_from(record.at("checkpoint"));
   if (record.contains("decision")) {
     const Json& decision = record.at("decision");
     row.decision = {row.run, row.id, decision.at("branch").get<std::string>(), decision.at("inputs"),
@@ -151,6 +182,12 @@ Json SqliteLedger::take_away(std::int64_t run, const std::string& id) {
         "FROM instances WHERE run = ? AND id = ?");
     query.bind(run).bind(id);
     if (query.step()) record["instance"] = to_json(read_instance(query));
+  }
+  if (record.contains("instance") &&
+      (record["instance"]["state"] == "succeeded" || record["instance"]["state"] == "cached")) {
+    auto query = db_.prepare("SELECT * FROM checkpoints WHERE key = ?");
+    query.bind(record["instance"]["key"].get<std::string>());
+    if (query.step()) record["checkpoint"] = to_json(read_checkpoint(query));
   }
   {
     auto query = db_.prepare("SELECT * FROM attempts WHERE run = ? AND instance = ? ORDER BY number");

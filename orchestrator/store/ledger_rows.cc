@@ -7,7 +7,6 @@ namespace presswork::store {
 
 using base::Error;
 using base::ErrorCode;
-using base::Json;
 
 std::string SqliteLedger::create_run(const RunRow& run) {
   const std::lock_guard lock(mutex_);
@@ -80,9 +79,6 @@ void SqliteLedger::put(const AttemptRow& row) {
 }
 
 void SqliteLedger::put(const CheckpointRow& row) {
-  Json outputs = Json::object();
-  for (const auto& [name, output] : row.outputs)
-    outputs[name] = {{"type", output.type}, {"digest", output.digest}};
   const std::lock_guard lock(mutex_);
   db_.prepare(
          "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
@@ -90,7 +86,7 @@ void SqliteLedger::put(const CheckpointRow& row) {
          "IFNULL((SELECT MAX(serial) FROM superseded), 0)))")
       .bind(row.key)
       .bind(row.uses)
-      .bind(text_of(outputs))
+      .bind(text_of(to_json(row.outputs)))
       .bind(text_of(row.metrics))
       .bind(row.seconds)
       .bind(row.cpu_seconds)

@@ -123,19 +123,30 @@ AttemptRow read_attempt(Statement& row) {
   return attempt;
 }
 
-CheckpointRow read_checkpoint(Statement& row) {
-  CheckpointRow checkpoint;
-  checkpoint.key = row.text();
-  checkpoint.uses = row.text();
-  const Json outputs = json(row.text());
-  if (!outputs.is_object()) damaged("outputs of a checkpoint");
-  for (const auto& [name, output] : outputs.items()) {
+Json to_json(const std::map<std::string, OutputRow>& outputs) {
+  Json json = Json::object();
+  for (const auto& [name, output] : outputs) json[name] = {{"type", output.type}, {"digest", output.digest}};
+  return json;
+}
+
+std::map<std::string, OutputRow> outputs_from(const Json& json) {
+  if (!json.is_object()) damaged("outputs of a checkpoint");
+  std::map<std::string, OutputRow> outputs;
+  for (const auto& [name, output] : json.items()) {
     if (!output.is_object()) damaged("output " + name);
     const Json type = output.value("type", Json());
     const Json digest = output.value("digest", Json());
     if (!type.is_string() || !digest.is_string()) damaged("output " + name);
-    checkpoint.outputs[name] = {type.get<std::string>(), digest.get<std::string>()};
+    outputs[name] = {type.get<std::string>(), digest.get<std::string>()};
   }
+  return outputs;
+}
+
+CheckpointRow read_checkpoint(Statement& row) {
+  CheckpointRow checkpoint;
+  checkpoint.key = row.text();
+  checkpoint.uses = row.text();
+  checkpoint.outputs = outputs_from(json(row.text()));
   checkpoint.metrics = json(row.text());
   checkpoint.seconds = row.real();
   checkpoint.cpu_seconds = row.real();

@@ -23,6 +23,9 @@ std::vector<std::string> words(const base::Json&);  // of a list of texts; throw
 
 std::string kind_of(const InstanceRow& row);
 
+base::Json to_json(const std::map<std::string, OutputRow>& outputs);
+std::map<std::string, OutputRow> outputs_from(const base::Json& json);  // throws Error{corrupt}
+
 // Each reads the next columns, in the order of the members. What says `run` in the row stays empty, but for
 // runs and attempts.
 RunRow read_run(sqlite::Statement& row);

@@ -1,6 +1,8 @@
 // Artifacts as folders that a stage can read, and copies for people.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "orchestrator/base/error.h"
 #include "orchestrator/store/artifact_store.h"
 #include "orchestrator/store/reference.h"
@@ -84,13 +86,21 @@ void ArtifactStore::build_tree(const Manifest& contents, const fs::path& tree) {
 }
 
 void ArtifactStore::export_to(const std::string& digest, const fs::path& destination,
-                              const ByteProgress& progress) {
+                              const ByteProgress& progress, Export how) {
   if (file_system_.status(destination)) {
     throw Error(ErrorCode::invalid_input, destination.native() + " exists already",
                 "name a path that does not exist yet");
   }
-  const fs::path source = locate(digest);
   const Manifest contents = manifest(digest);
+  const bool inside = std::all_of(contents.files.begin(), contents.files.end(),
+                                  [this](const FileEntry& entry) { return object_intact(entry); });
+  const fs::path outside = inside ? fs::path() : locate(digest);
+  if (how == Export::hard_link && !inside) {
+    throw Error(
+        ErrorCode::invalid_input,
+        "artifact " + digest + " lies outside the store, at " + outside.native() + ", and cannot be linked",
+        "leave out --hard-link");
+  }
   const fs::path absolute = fs::absolute(destination).lexically_normal();
   const fs::path target = absolute.has_filename() ? absolute : absolute.parent_path();
   file_system_.create_directories(target.parent_path());
@@ -100,11 +110,31 @@ void ArtifactStore::export_to(const std::string& digest, const fs::path& destina
   for (const FileEntry& entry : contents.files) {
     const fs::path file = contents.directory ? copy.path / entry.path : copy.path;
     if (contents.directory) file_system_.create_directories(file.parent_path());
-    file_system_.copy(contents.directory ? source / entry.path : source, file);
-    file_system_.set_mode(file, 0644);
+    const fs::path from = inside               ? object_path(entry.sha256)
+                          : contents.directory ? outside / entry.path
+                                               : outside;
+    export_file(from, file, entry, how);
     if (progress) progress(entry.size);
   }
+  if (file_system_.status(target)) {
+    throw Error(ErrorCode::invalid_input, target.native() + " appeared while the export was under way",
+                "name a path that does not exist yet");
+  }
   file_system_.rename(copy.path, target);
+}
+
+void ArtifactStore::export_file(const fs::path& from, const fs::path& to, const FileEntry& entry,
+                                Export how) {
+  if (how == Export::copy) {
+    file_system_.copy(from, to);
+    file_system_.set_mode(to, 0644);
+  } else if (file_system_.hard_link(from, to) != base::Linked::yes) {
+    throw Error(ErrorCode::invalid_input, to.native() + " cannot be a hard link to the store",
+                "name a place on the store's file system, or leave out --hard-link");
+  }
+  if (file_system_.sha256(to) == entry.sha256) return;
+  throw Error(ErrorCode::corrupt, "\"" + entry.path + "\" is damaged in the store: " + from.native(),
+              "`presswork verify --repair` makes room for its stage to do it again");
 }
 
 }  // namespace presswork::store

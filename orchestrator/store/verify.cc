@@ -35,7 +35,7 @@ std::string file_problem(base::FileSystem& file_system, const fs::path& path, co
 }  // namespace
 
 std::vector<Damage> ArtifactStore::verify(const std::string& digest, bool rehash,
-                                          const ByteProgress& progress) const {
+                                          const ByteProgress& progress, KnownObjects* known) const {
   Manifest contents;
   try {
     contents = manifest(digest);
@@ -43,28 +43,50 @@ std::vector<Damage> ArtifactStore::verify(const std::string& digest, bool rehash
     if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;
     return {{digest, error.code == ErrorCode::not_found ? "missing" : error.message}};
   }
-  std::vector<Damage> damage = verify_objects(contents, tree_path(digest), rehash, progress);
-  if (damage.empty() || places(digest).empty()) return damage;
-  return verify_places(digest, contents, rehash, progress);
+  KnownObjects own;
+  std::vector<Damage> damage = verify_objects(contents, rehash, progress, known == nullptr ? own : *known);
+  if (!damage.empty() && !places(digest).empty()) return verify_places(digest, contents, rehash, progress);
+  const std::vector<Damage> of_tree = verify_tree(contents, digest, rehash, progress);
+  damage.insert(damage.end(), of_tree.begin(), of_tree.end());
+  return damage;
 }
 
-// A tree's file is the object itself, unless the file system could not link it: then it is looked at, too.
-std::vector<Damage> ArtifactStore::verify_objects(const Manifest& contents, const fs::path& tree, bool rehash,
-                                                  const ByteProgress& progress) const {
+std::vector<Damage> ArtifactStore::verify_objects(const Manifest& contents, bool rehash,
+                                                  const ByteProgress& progress, KnownObjects& known) const {
   std::vector<Damage> damage;
   std::set<std::string> seen;
   for (const FileEntry& entry : contents.files) {
-    const fs::path object = object_path(entry.sha256);
-    if (seen.insert(entry.sha256).second) {
-      const std::string problem = file_problem(file_system_, object, entry, rehash, progress);
-      if (!problem.empty()) damage.push_back({entry.sha256, problem});
+    if (!seen.insert(entry.sha256).second) continue;
+    auto found = known.find(entry.sha256);
+    if (found == known.end()) {
+      const fs::path object = object_path(entry.sha256);
+      found = known.emplace(entry.sha256, file_problem(file_system_, object, entry, rehash, progress)).first;
     }
+    if (!found->second.empty()) damage.push_back({entry.sha256, found->second});
+  }
+  return damage;
+}
+
+// A tree's file is the object itself, unless the file system could not link it: then it is looked at, too.
+std::vector<Damage> ArtifactStore::verify_tree(const Manifest& contents, const std::string& digest,
+                                               bool rehash, const ByteProgress& progress) const {
+  const fs::path tree = tree_path(digest);
+  const auto status = file_system_.status(tree);
+  if (!status) return {};
+  std::vector<Damage> damage;
+  for (const FileEntry& entry : contents.files) {
     const auto there = file_system_.status(tree / entry.path);
-    const auto original = file_system_.status(object);
+    const auto original = file_system_.status(object_path(entry.sha256));
     if (!there || (original && original->inode == there->inode && original->device == there->device))
       continue;
     const std::string problem = file_problem(file_system_, tree / entry.path, entry, rehash, progress);
-    if (!problem.empty()) damage.push_back({entry.sha256, (tree / entry.path).native() + ": " + problem});
+    if (!problem.empty()) {
+      damage.push_back({entry.sha256, (tree / entry.path).native() + ": " + problem, true});
+    }
+  }
+  // locate() finds what is missing or was added by itself.
+  if (damage.empty() && rehash && !tree_sound(contents, tree)) {
+    damage.push_back({digest, tree.native() + ": files were added or removed", true});
   }
   return damage;
 }

@@ -35,15 +35,57 @@ std::optional<fs::path> existing_folder(const fs::path& root) {
   return real;
 }
 
-// `store` is the first thing made in a workspace.
+// `store` is the first thing made in a workspace: a folder, or a link to one.
 bool is_workspace(const fs::path& root) {
   const auto store = base::real_file_system().status(root / "store");
-  return store && store->kind == FileKind::directory;
+  if (!store) return false;
+  if (store->kind != FileKind::symlink) return store->kind == FileKind::directory;
+  std::error_code error;
+  if (fs::is_directory(root / "store", error)) return true;
+  throw Error(ErrorCode::not_found,
+              "the store of the workspace " + root.native() + " is not there: " + (root / "store").native() +
+                  " leads to " + fs::read_symlink(root / "store", error).native(),
+              "is its disk mounted?");
+}
+
+// Where nothing is yet, or a store.
+void make_store(const fs::path& store) {
+  base::FileSystem& file_system = base::real_file_system();
+  if (!file_system.status(store)) {
+    file_system.create_directories(store.parent_path());
+    make_folder(store);
+    file_system.sync(store.parent_path());
+  }
+  const auto has = [&](const char* name) { return file_system.status(store / name).has_value(); };
+  if (!file_system.list(store).empty() && !has("version") && !has("objects")) {
+    throw Error(ErrorCode::invalid_input, store.native() + " has other things in it and is not a store",
+                "name a folder that is new or empty with --store");
+  }
+}
+
+void link_store(const fs::path& root, const fs::path& given) {
+  base::FileSystem& file_system = base::real_file_system();
+  const fs::path absolute = fs::absolute(given).lexically_normal();
+  const fs::path target = absolute.has_filename() ? absolute : absolute.parent_path();
+  const fs::path link = root / "store";
+  if (const auto there = file_system.status(link)) {
+    std::error_code error;
+    if (fs::equivalent(link, target, error)) return;
+    throw Error(ErrorCode::invalid_input,
+                "the workspace " + root.native() + " has its store at " +
+                    fs::weakly_canonical(link, error).native() + ", not at " + target.native(),
+                "leave out --store, or use a new --workspace");
+  }
+  make_store(target);
+  if (::symlink(target.c_str(), link.c_str()) != 0 && errno != EEXIST) {
+    throw base::system_error("link the store to", link.native(), errno);
+  }
+  file_system.sync(root);
 }
 
 }  // namespace
 
-Workspace open_workspace(const fs::path& root) {
+Workspace open_workspace(const fs::path& root, const fs::path& store) {
   base::FileSystem& file_system = base::real_file_system();
   auto folder = existing_folder(root);
   if (!folder) {
@@ -63,6 +105,7 @@ Workspace open_workspace(const fs::path& root) {
     throw base::system_error("write to the workspace", folder->native(), errno);
   }
   const Workspace workspace{*folder};
+  if (!store.empty()) link_store(*folder, store);
   for (const fs::path& path :
        {workspace.store(), workspace.cache(), workspace.attempts(), *folder / "scratch", *folder / "runs"}) {
     make_folder(path);

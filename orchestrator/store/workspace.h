@@ -27,7 +27,11 @@ struct Workspace {
 // at `root` that leads to a folder is followed (a workspace on a larger disk). Throws Error{invalid_input}
 // when `root` is something else than a folder, or a folder with other things in it; {permission} when it
 // cannot be written to.
-Workspace open_workspace(const fs::path& root);
+//
+// `store`: where the workspace's store lies, if not in it: several workspaces may share one. It is made when
+// it is missing; `store` in the workspace is then a link to it, so that it need be said only once. Throws
+// Error{invalid_input} when the workspace has another store already.
+Workspace open_workspace(const fs::path& root, const fs::path& store = {});
 
 // The workspace at `root` as it is, for commands that only look; throws Error{not_found} when there is none.
 Workspace existing_workspace(const fs::path& root);

@@ -45,6 +45,7 @@ class FakeExecutor : public executor::Executor {
     news_.push_back(event);
     waiting_.push_back(std::move(request));
     most_at_once = std::max(most_at_once, waiting_.size());
+    if (on_start) on_start(started.back());
   }
 
   executor::Batch poll(std::chrono::milliseconds timeout) override {
@@ -74,6 +75,7 @@ class FakeExecutor : public executor::Executor {
   std::size_t most_at_once = 0;
   bool hold = false;
   std::function<void(const executor::StageRequest&)> on_outcome;
+  std::function<void(const executor::StageRequest&)> on_start;
 
  private:
   executor::Outcome work(const executor::StageRequest& request) {

@@ -164,7 +164,8 @@ class Stage {
 
   virtual void run(const Context&) = 0;
 
-  // Undoes effects outside the outputs; idempotent, called in a new process.
+  // Undoes effects outside the outputs; idempotent, called in a new process with the parameters and inputs of
+  // the run. Called only for a stage whose description says {"rollback", true}.
   virtual void rollback(const Context&) {}
 };
 

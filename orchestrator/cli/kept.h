@@ -1,0 +1,21 @@
+// The checkpoints of a run, also those that a rollback superseded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "orchestrator/cli/session.h"
+
+namespace presswork::cli {
+
+struct Kept {
+  std::string instance, state;
+  int generation = 1;       // counts from 1 for each instance
+  bool superseded = false;  // an older generation; the last one is what the run has now
+  store::CheckpointRow checkpoint;
+};
+
+// The run's own in the order of its instances, then the superseded ones, oldest first.
+std::vector<Kept> kept_checkpoints(store::Ledger& ledger, const std::string& run);
+
+}  // namespace presswork::cli

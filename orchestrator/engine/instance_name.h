@@ -1,0 +1,39 @@
+// Names of instances: "quantize", a cell "quantize[bits=4]", in a loop "tune[2]/quantize", nested
+// "outer[1]/inner[3]/quantize". The second iteration of a loop as a whole is "tune[2]".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace presswork::engine {
+
+// The loop that an instance is in, and which iteration of it: {"outer[1]/inner", 3}.
+struct Enclosing {
+  std::string loop;
+  int iteration = 0;
+};
+// The innermost one; nothing outside of loops.
+std::optional<Enclosing> enclosing_loop(std::string_view id);
+
+// "tune[2]" is {"tune", 2}; nothing for any other id.
+std::optional<Enclosing> as_iteration(std::string_view id);
+
+std::string iteration_id(std::string_view loop, int iteration);
+
+// The last part of an id: "quantize[bits=4]".
+std::string_view leaf(std::string_view id);
+
+// The one of `ids` that a user means:
+//
+//   the id itself          tune[2]/quantize[bits=4]
+//   NAME@ITERATION         quantize@2: of that name, in iteration 2 of the loop that it is in
+//   NAME                   quantize, where there is one of that name only
+//
+// NAME may be more of the end of the id, and may leave out a cell's values. Throws Error{not_found} that
+// lists the candidates, or the nearest ids; `run` is for the message.
+std::string find_instance(const std::string& spelling, const std::vector<std::string>& ids,
+                          const std::string& run);
+
+}  // namespace presswork::engine

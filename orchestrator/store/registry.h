@@ -1,0 +1,21 @@
+// The workspaces that use a store, so that garbage collection knows whose results to keep. A file each in
+// <store>/workspaces/, named by the digest of the workspace's path, holding the path.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "orchestrator/base/file_system.h"
+
+namespace presswork::store {
+
+namespace fs = std::filesystem;
+
+// Before anything is published from the workspace; on disk when it returns. Doing it again costs a look.
+void register_workspace(base::FileSystem& file_system, const fs::path& store, const fs::path& workspace);
+
+// Those whose folder still exists, sorted. A damaged entry is Error{corrupt}: whose results it stands for
+// cannot be known.
+std::vector<fs::path> registered_workspaces(base::FileSystem& file_system, const fs::path& store);
+
+}  // namespace presswork::store

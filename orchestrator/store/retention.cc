@@ -1,0 +1,110 @@
+#include "orchestrator/store/retention.h"
+
+#include <algorithm>
+#include <map>
+
+#include "orchestrator/base/error.h"
+#include "orchestrator/store/digest.h"
+
+namespace presswork::store {
+
+namespace {
+
+bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
+
+void add_digest(std::set<std::string>& digests, const std::string& digest) {
+  if (is_digest(digest)) digests.insert(digest);
+}
+
+void add_inputs(std::set<std::string>& digests, const base::Json& inputs) {
+  if (!inputs.is_object()) return;
+  for (const auto& [name, input] : inputs.items()) {
+    if (!input.is_object() || !input.contains("digest") || !input["digest"].is_string()) continue;
+    add_digest(digests, input["digest"].get<std::string>());
+  }
+}
+
+}  // namespace
+
+Forgettable forgettable(Ledger& ledger, const Retention& retention) {
+  Forgettable result;
+  const std::vector<RunRow> runs = ledger.runs();  // newest first
+  std::set<std::string> forgotten;
+  if (retention.keep_last || !retention.before.empty()) {
+    std::map<std::string, std::size_t> seen;  // of each workflow
+    for (const RunRow& run : runs) {
+      const std::size_t newer = seen[run.workflow]++;
+      if (run.state != "succeeded" && !(retention.failed && run.state == "failed")) continue;
+      if (retention.keep_last && newer < *retention.keep_last) continue;
+      if (!retention.before.empty() && run.started >= retention.before) continue;
+      forgotten.insert(run.id);
+    }
+  }
+  std::set<std::string> keys;  // that some other run has
+  for (const RunRow& run : runs) {
+    if (forgotten.contains(run.id)) {
+      result.runs.insert(result.runs.begin(), run.id);
+      continue;
+    }
+    for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) keys.insert(instance.key);
+    for (const SupersededRow& row : ledger.history(run.id)) {
+      if (row.instance) keys.insert(row.instance->key);
+    }
+  }
+  for (const CheckpointRow& checkpoint : ledger.checkpoints()) {
+    if (!keys.contains(checkpoint.key)) result.keys.push_back(checkpoint.key);
+  }
+  return result;
+}
+
+void forget(Ledger& ledger, const Forgettable& what) {
+  if (what.runs.empty() && what.keys.empty()) return;
+  ledger.begin();
+  try {
+    for (const std::string& run : what.runs) ledger.forget_run(run);
+    for (const std::string& key : what.keys) ledger.forget_checkpoint(key);
+    ledger.commit();
+  } catch (const base::Error&) {
+    ledger.roll_back();
+    throw;
+  }
+}
+
+std::set<std::string> needed_artifacts(Ledger& ledger, const Forgettable& without) {
+  const std::set<std::string> runs(without.runs.begin(), without.runs.end());
+  const std::set<std::string> keys(without.keys.begin(), without.keys.end());
+  std::set<std::string> needed;
+  for (const CheckpointRow& checkpoint : ledger.checkpoints()) {
+    if (keys.contains(checkpoint.key)) continue;
+    for (const auto& [name, output] : checkpoint.outputs) add_digest(needed, output.digest);
+  }
+  for (const RunRow& run : ledger.runs()) {
+    if (runs.contains(run.id)) continue;
+    for (const SupersededRow& row : ledger.history(run.id)) {
+      if (row.undo == "pending" && row.instance) add_inputs(needed, row.instance->inputs);
+      if (!row.checkpoint) continue;
+      for (const auto& [name, output] : row.checkpoint->outputs) add_digest(needed, output.digest);
+    }
+    if (run.state == "succeeded") continue;
+    for (const InstanceRow& instance : ledger.instances(run.id)) {
+      if (!is_good(instance.state)) add_inputs(needed, instance.inputs);
+    }
+  }
+  return needed;
+}
+
+std::set<std::string> unfinished_keys(Ledger& ledger) {
+  std::set<std::string> keys;
+  for (const RunRow& run : ledger.runs()) {
+    if (run.state == "succeeded") continue;
+    for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) {
+      if (!is_good(instance.state) && !instance.key.empty()) keys.insert(instance.key);
+    }
+    for (const SupersededRow& row : ledger.pending_undo(run.id)) {
+      if (row.instance) keys.insert(row.instance->key);
+    }
+  }
+  return keys;
+}
+
+}  // namespace presswork::store

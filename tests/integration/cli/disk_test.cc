@@ -1,0 +1,112 @@
+// A disk that is full or may not be written to: a small tmpfs, which only root can mount.
+#include <sys/mount.h>
+
+#include "command.h"
+
+namespace presswork::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Disk : public Command {
+ protected:
+  void SetUp() override {
+    fs::create_directories(disk());
+    if (::mount("tmpfs", disk().c_str(), "tmpfs", 0, "size=4m") != 0) {
+      GTEST_SKIP() << "skipped: a tmpfs cannot be mounted here";
+    }
+    mounted_ = true;
+  }
+  void TearDown() override {
+    if (mounted_) ::umount2(disk().c_str(), MNT_DETACH);
+  }
+  void make_read_only() const {
+    ASSERT_EQ(::mount("tmpfs", disk().c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=4m"), 0);
+  }
+  // Leaves about `left` bytes free.
+  void fill(std::size_t left) const {
+    const auto space = fs::space(disk());
+    if (space.available > left) std::ofstream(disk() / "ballast") << std::string(space.available - left, 'x');
+  }
+  fs::path disk() const { return folder.path() / "disk"; }
+  std::string flow() const {
+    return file("flow.yaml",
+                "presswork: 1\nname: flow\nstages:\n"
+                "  first: {uses: test/echo, with: {value: 1}}\n"
+                "  second: {uses: test/echo, inputs: {model: first.text}, with: {value: 2}}\n"
+                "  third: {uses: test/echo, inputs: {model: second.text}, with: {value: 3}}\n");
+  }
+
+ private:
+  bool mounted_ = false;
+};
+
+// Whatever amount is left: an error that says so, and after there is room again, the same results.
+TEST_F(Disk, ThatIsFullLosesNothingAndAResumeComesToTheSame) {
+  std::vector<std::string> expected;
+  int failed = 0;
+  for (const std::size_t left : {600'000u, 300'000u, 200'000u, 120'000u, 60'000u, 20'000u, 0u}) {
+    SCOPED_TRACE(left);
+    const std::string workspace = (disk() / "workspace").string();
+    fs::remove_all(workspace);
+    fs::remove(disk() / "ballast");
+    fill(left);
+    const auto in_it = [&](std::vector<std::string> words) {
+      std::vector<std::string> all = {
+          "/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\" >out 2>err", "sh", folder.path().string(),
+          kPresswork};
+      all.insert(all.end(), words.begin(), words.end());
+      all.insert(all.end(), {"--workspace", workspace, "--plugin-path", kTestPlugins});
+      Finished finished;
+      finished.code = run_to_end(all);
+      finished.out = slurp(folder.path() / "out");
+      finished.err = slurp(folder.path() / "err");
+      return finished;
+    };
+    const Finished full = in_it({"run", flow()});
+    failed += full.code == 0 ? 0 : 1;
+    if (full.code != 0) {
+      EXPECT_EQ(full.code, 1) << full.out << full.err;
+      const std::string said = full.out + full.err;
+      EXPECT_TRUE(said.find("No space left") != std::string::npos || said.find("full") != std::string::npos)
+          << said;
+    }
+    fs::remove(disk() / "ballast");
+    // The run may have been recorded before the disk was full, or not.
+    const Finished runs = in_it({"runs", "--json"});
+    const bool recorded = runs.code == 0 && !runs.json()["runs"].empty();
+    const Finished again = recorded ? in_it({"resume"}) : in_it({"run", flow()});
+    EXPECT_EQ(again.code, 0) << again.out << again.err;
+    EXPECT_EQ(in_it({"verify"}).code, 0);
+    std::vector<std::string> digests;
+    for (const auto& row : in_it({"checkpoints", "--json"}).json()["checkpoints"]) {
+      digests.push_back(row["outputs"]["text"]["digest"]);
+    }
+    EXPECT_EQ(digests.size(), 3u);
+    if (expected.empty()) expected = digests;
+    EXPECT_EQ(digests, expected);
+  }
+  EXPECT_GT(failed, 0) << "the disk was never full";
+}
+
+TEST_F(Disk, ThatMayOnlyBeReadStillGivesResultsAndRefusesRuns) {
+  const std::string store = (disk() / "store").string();
+  ASSERT_EQ(presswork({"run", flow(), "--store", store}).code, 0);
+  make_read_only();
+  EXPECT_EQ(presswork({"status", "r1"}).code, 0);
+  EXPECT_EQ(presswork({"checkpoints", "r1"}).code, 0);
+  EXPECT_EQ(presswork({"export", "r1", "first", "text", "out.txt"}).code, 0);
+  EXPECT_FALSE(slurp(folder.path() / "out.txt").empty());
+  EXPECT_EQ(presswork({"verify"}).code, 0);
+  EXPECT_EQ(presswork({"gc"}).code, 1);
+  const std::string other = file("other.yaml",
+                                 "presswork: 1\nname: other\nstages:\n"
+                                 "  new: {uses: test/echo, with: {value: 9}}\n");
+  const Finished refused = presswork({"run", other});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE((refused.out + refused.err).find("Read-only file system"), std::string::npos) << refused.err;
+  for (const auto& run : presswork({"runs", "--json"}).json()["runs"]) EXPECT_NE(run["state"], "running");
+}
+
+}  // namespace
+}  // namespace presswork::testing
