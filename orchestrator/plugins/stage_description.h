@@ -13,6 +13,7 @@ namespace presswork::plugins {
 struct InputDescription {
   std::string type;  // artifact type; "any" accepts each
   bool required = true;
+  bool many = false;  // takes all instances of a stage with a matrix, as name[0], name[1], …
   std::string description;
 };
 
