@@ -77,16 +77,16 @@ Recipe recipe_of(const std::string& name) {
 
 double measure(const std::filesystem::path& folder, const Recipe& recipe, const std::filesystem::path& text,
                std::size_t window, unsigned threads) {
-  PerplexityOptions options;
-  options.window = window;
+  Sampling sampling;
+  sampling.length = window;
   if (recipe.bits == 0)
-    return evaluate_text(ModelSource::open(folder), text, threads, 0, options).result.perplexity;
+    return evaluate_text(ModelSource::open(folder), text, sampling, threads, {}).result.perplexity;
   const auto quantized =
       std::filesystem::temp_directory_path() / ("presswork-reference-" + std::to_string(getpid()));
   std::filesystem::remove_all(quantized);
   quantize(folder, recipe, quantized);
   const double value =
-      evaluate_text(ModelSource::open(quantized), text, threads, 0, options).result.perplexity;
+      evaluate_text(ModelSource::open(quantized), text, sampling, threads, {}).result.perplexity;
   std::filesystem::remove_all(quantized);
   return value;
 }
