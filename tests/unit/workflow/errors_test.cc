@@ -40,13 +40,13 @@ const Faulty faulty[] = {
     |                            ^
   hint: did you mean "with"?
 )"},
-    {"KeyOfALaterVersion",
+    {"LoopWithoutABody",
      R"(stages:
-  tune: {loop: {max: 3}}
+  tune: {loop: {max: 3, decide: [{default: break}]}}
 )",
-     R"(job.yaml:4:10: error: "loop" is not available in this version
-  4 |   tune: {loop: {max: 3}}
-    |          ^
+     R"(job.yaml:4:16: error: stages.tune.loop needs "body"
+  4 |   tune: {loop: {max: 3, decide: [{default: break}]}}
+    |                ^
 )"},
     {"UnknownStage",
      R"(stages:
