@@ -44,9 +44,9 @@ const Faulty faulty[] = {
      R"(stages:
   tune: {loop: {max: 3, decide: [{default: break}]}}
 )",
-     R"(job.yaml:4:16: error: stages.tune.loop needs "body"
+     R"(job.yaml:4:10: error: stages.tune.loop needs the key "body"
   4 |   tune: {loop: {max: 3, decide: [{default: break}]}}
-    |                ^
+    |          ^
 )"},
     {"UnknownStage",
      R"(stages:
