@@ -140,18 +140,18 @@ std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeS
   std::map<std::string, NodeSummary> by_id;
   for (NodeSummary& node : nodes) by_id.emplace(node.id, std::move(node));
   std::vector<NodeSummary> ordered;
-  for (const std::size_t index : plan.order) {
-    const workflow::Node& planned = plan.workflow.nodes[index];
-    const auto it = by_id.find(planned.id);
+  for (const engine::Step& step : plan.graph.steps()) {
+    const workflow::Node& planned = *step.node;
+    const auto it = by_id.find(step.id);
     if (it != by_id.end()) {
       ordered.push_back(std::move(it->second));
       by_id.erase(it);
       continue;
     }
     NodeSummary pending;
-    pending.id = planned.id;
+    pending.id = step.id;
     pending.uses = planned.stage() == nullptr ? "" : planned.stage()->uses;
-    pending.kind = planned.decision() != nullptr ? "decision" : "stage";
+    pending.kind = engine::kind_of(planned);
     pending.state = "pending";
     ordered.push_back(std::move(pending));
   }
