@@ -136,9 +136,6 @@ class Compute {
   virtual void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
                          const AttentionShape& shape) = 0;
 
-  // gate [R, N] = gate * sigmoid(gate) * up.
-  virtual void silu_multiply(const Matrix& gate, const Matrix& up) = 0;
-
   // x [R, N] = f(x), and gate [R, N] = f(gate) * up.
   virtual void activate(const Matrix& x, Activation f) = 0;
   virtual void activate_multiply(const Matrix& gate, const Matrix& up, Activation f) = 0;

@@ -163,21 +163,49 @@ TEST_P(Operations, AttentionAgreesWithFloat64) {
   }
 }
 
-TEST_P(Operations, GatedActivationAgreesWithFloat64EvenWhereTheSigmoidSaturates) {
-  Values gate = reference::random(33, 77, 1, 4.0);
-  const Values up = reference::random(33, 77, 2);
-  gate.at[0] = 100.0;
-  gate.at[1] = -100.0;
-  const Matrix got = on_device(gate);
-  compute_->silu_multiply(got, on_device(up));
-  expect_near(got, reference::silu_multiply(gate, up), 1e-5);
+// Few queries and many take different kernels.
+TEST_P(Operations, AttentionWithSinksWindowsAndCapsIsTheSameForFewQueriesAndForMany) {
+  constexpr std::size_t kSequences = 2, kKeys = 140, kHeads = 4, kKvHeads = 2, kDim = 20;
+  const std::vector<float> sinks{2.0F, -3.0F, 6.5F, 0.0F};
+  const Values k = reference::random(kSequences * kKeys, kKvHeads * kDim, 2);
+  const Values v = reference::random(k.rows, k.cols, 3);
+  for (const std::size_t window : {0, 1, 33, 200}) {
+    for (const float cap : {0.0F, 1.5F}) {
+      for (const bool sunk : {false, true}) {
+        for (const std::size_t queries : {1, 2, 4, 5, 17, 140}) {
+          AttentionShape shape{kSequences, queries, kKeys, kHeads, kKvHeads, kDim, 0.4F, window, cap};
+          if (sunk) shape.sinks = sinks;
+          const Values q = reference::random(kSequences * queries, kHeads * kDim, 1);
+          const Matrix out = compute_->allocate(q.rows, q.cols);
+          compute_->attention(out, on_device(q), on_device(k), on_device(v), shape);
+          SCOPED_TRACE(testing::Message() << queries << " queries, window " << window << ", cap " << cap
+                                          << (sunk ? ", sinks" : ""));
+          expect_near(out, reference::attention(q, k, v, shape), 5e-6);
+        }
+      }
+    }
+  }
+}
+
+// A sink that outweighs every score, and one that weighs nothing beside scores in the hundreds.
+TEST_P(Operations, AttentionWithASinkFarFromTheScoresNeitherOverflowsNorVanishes) {
+  const Values k = reference::random(90, 16, 2, 8.0), v = reference::random(90, 16, 3);
+  for (const std::size_t queries : {1, 90}) {
+    const Values q = reference::random(queries, 32, 1, 8.0);
+    const std::vector<float> sinks{600.0F, -600.0F};
+    AttentionShape shape{1, queries, 90, 2, 1, 16, 0.5F};
+    shape.sinks = sinks;
+    const Matrix out = compute_->allocate(queries, 32);
+    compute_->attention(out, on_device(q), on_device(k), on_device(v), shape);
+    expect_near(out, reference::attention(q, k, v, shape), 2e-4);  // scores of hundreds in float32
+  }
 }
 
 TEST_P(Operations, EveryActivationAgreesWithFloat64AloneAndAsAGate) {
   Values x = reference::random(33, 77, 1, 3.0);
   const Values up = reference::random(33, 77, 2);
-  x.at[0] = 60.0;
-  x.at[1] = -60.0;
+  x.at[0] = 100.0;  // where sigmoids and tanh saturate
+  x.at[1] = -100.0;
   for (const Activation f : {Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::GeluQuick,
                              Activation::Relu, Activation::ReluSquared}) {
     Values alone = x, gated = x;
@@ -188,7 +216,7 @@ TEST_P(Operations, EveryActivationAgreesWithFloat64AloneAndAsAGate) {
     const Matrix a = on_device(x), b = on_device(x);
     compute_->activate(a, f);
     compute_->activate_multiply(b, on_device(up), f);
-    const double tolerance = f == Activation::ReluSquared ? 1e-3 : 1e-5;  // 60^2 in float32
+    const double tolerance = f == Activation::ReluSquared ? 1e-3 : 1e-5;  // 100^2 in float32
     expect_near(a, alone, tolerance);
     expect_near(b, gated, tolerance);
   }
@@ -284,7 +312,7 @@ TEST_P(Operations, AllFiniteFindsASingleNanOrInfinity) {
 TEST_P(Operations, ShapesThatDoNotFitAreRefused) {
   const Matrix a = compute_->allocate(2, 3), b = compute_->allocate(3, 2);
   EXPECT_THROW(compute_->add(a, b), Error);
-  EXPECT_THROW(compute_->silu_multiply(a, b), Error);
+  EXPECT_THROW(compute_->activate_multiply(a, b, Activation::Silu), Error);
   EXPECT_THROW(compute_->rms_norm(a, b, a, 1e-5F), Error);
 }
 

@@ -132,13 +132,6 @@ inline double activation(double x, Activation f) {
   return 0;
 }
 
-inline Values silu_multiply(const Values& gate, const Values& up) {
-  Values out = gate;
-  for (std::size_t i = 0; i < out.at.size(); ++i)
-    out.at[i] = gate.at[i] / (1.0 + std::exp(-gate.at[i])) * up.at[i];
-  return out;
-}
-
 inline double negative_log_likelihood(const Values& logits, std::size_t row, std::size_t target) {
   double largest = logits(row, 0), sum = 0.0;
   for (std::size_t c = 0; c < logits.cols; ++c) largest = std::max(largest, logits(row, c));
