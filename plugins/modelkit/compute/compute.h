@@ -1,6 +1,6 @@
 // The seam between the models and the hardware. Everything numeric in a forward pass is one of these
 // operations, on storage that only the implementation understands; a new device is a new implementation and
-// changes nothing above.
+// changes nothing above. tests/unit/modelkit_compute/conformance_test.cc holds it to plain loops in float64.
 //
 // Letters in shapes:
 //   B sequences      T tokens of a sequence   R rows, a token each: R = B*T, sequence after sequence

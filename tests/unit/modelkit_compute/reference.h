@@ -139,4 +139,17 @@ inline double negative_log_likelihood(const Values& logits, std::size_t row, std
   return std::log(sum) + largest - logits(row, target);
 }
 
+// sum p (log p - log q) in float64.
+inline double kullback_leibler(const Values& b, const Values& m, std::size_t row) {
+  // log p of entry c is b(row, c) - shift.
+  const double b_shift = negative_log_likelihood(b, row, 0) + b(row, 0);
+  const double m_shift = negative_log_likelihood(m, row, 0) + m(row, 0);
+  double sum = 0.0;
+  for (std::size_t c = 0; c < b.cols; ++c) {
+    const double log_p = b(row, c) - b_shift, log_q = m(row, c) - m_shift;
+    sum += std::exp(log_p) * (log_p - log_q);
+  }
+  return sum;
+}
+
 }  // namespace presswork::modelkit::reference

@@ -1,3 +1,4 @@
+// Any implementation of compute.h against plain loops in float64 (reference.h).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 
 #include "plugins/modelkit/compute/compute.h"
 #include "presswork/error.h"
+#include "unit/modelkit_compute/implementations.h"
 #include "unit/modelkit_compute/reference.h"
 
 namespace presswork::modelkit {
@@ -15,7 +17,7 @@ namespace {
 
 using reference::Values;
 
-class Operations : public testing::TestWithParam<unsigned> {
+class Operations : public testing::TestWithParam<Implementation> {
  protected:
   Matrix on_device(const Values& values) {
     const Matrix matrix = compute_->allocate(values.rows, values.cols);
@@ -48,7 +50,7 @@ class Operations : public testing::TestWithParam<unsigned> {
     EXPECT_LE(worst, tolerance);
   }
 
-  std::unique_ptr<Compute> compute_ = make_cpu_compute(GetParam());
+  std::unique_ptr<Compute> compute_ = GetParam().make();
 };
 
 TEST_P(Operations, LinearAgreesWithFloat64ForShapesThatFillNoTile) {
@@ -287,6 +289,53 @@ TEST_P(Operations, LogSumExpTakesTheVocabularyInSlices) {
   }
 }
 
+TEST_P(Operations, DivergencesAgreeWithFloat64HoweverTheVocabularyIsSliced) {
+  constexpr std::size_t kVocabulary = 3001;
+  const Values b = reference::random(20, kVocabulary, 1, 5.0);
+  Values m = b;
+  const Values noise = reference::random(20, kVocabulary, 2);
+  // From far apart to very close: row r differs by 10^(-r/4).
+  for (std::size_t r = 0; r < 20; ++r) {
+    for (std::size_t c = 0; c < kVocabulary; ++c) {
+      m(r, c) = static_cast<float>(m(r, c) + noise(r, c) * std::pow(10.0, -static_cast<double>(r) / 4.0));
+    }
+  }
+  std::vector<std::int32_t> targets(20);
+  for (std::size_t r = 0; r < 20; ++r) targets[r] = static_cast<std::int32_t>(r * 150);
+  const Matrix baseline = on_device(b), model = on_device(m);
+  for (const std::size_t slice : {3001, 1000, 77}) {
+    Divergence state(20);
+    for (std::size_t first = 0; first < kVocabulary; first += slice) {
+      const std::size_t count = std::min(slice, kVocabulary - first);
+      compute_->divergence(state, baseline.column_range(first, count), model.column_range(first, count),
+                           first, targets);
+    }
+    for (std::size_t r = 0; r < 20; ++r) {
+      const auto target = static_cast<std::size_t>(targets[r]);
+      EXPECT_NEAR(state.kullback_leibler(r), reference::kullback_leibler(b, m, r), 1e-6) << "row " << r;
+      EXPECT_NEAR(state.model.negative_log_likelihood(r), reference::negative_log_likelihood(m, r, target),
+                  2e-5);
+      EXPECT_NEAR(state.baseline.negative_log_likelihood(r), reference::negative_log_likelihood(b, r, target),
+                  2e-5);
+      const auto top = [&](const Values& v) {
+        const auto row = v.at.begin() + static_cast<std::ptrdiff_t>(r * kVocabulary);
+        return std::max_element(row, row + kVocabulary) - row;
+      };
+      EXPECT_EQ(state.baseline_top[r], top(b));
+      EXPECT_EQ(state.model_top[r], top(m));
+    }
+  }
+}
+
+TEST_P(Operations, DivergencesOfEqualLogitsAreExactlyZero) {
+  const Matrix same = on_device(reference::random(9, 2500, 3, 4.0));
+  Divergence state(9);
+  const std::vector<std::int32_t> targets(9, 5);
+  compute_->divergence(state, same.column_range(0, 1300), same.column_range(0, 1300), 0, targets);
+  compute_->divergence(state, same.column_range(1300, 1200), same.column_range(1300, 1200), 1300, targets);
+  for (std::size_t r = 0; r < 9; ++r) EXPECT_EQ(state.kullback_leibler(r), 0.0);
+}
+
 TEST_P(Operations, GatherConvertsRowsOfTheTableAndRefusesIdsOutsideIt) {
   const std::vector<std::uint16_t> bf16{0x3F80, 0x4000, 0xBF80, 0x3F00, 0x0000, 0x4040};  // 1 2 -1 0.5 0 3
   const HostTable table{DType::BF16, reinterpret_cast<const std::byte*>(bf16.data()), 3, 2};
@@ -316,7 +365,8 @@ TEST_P(Operations, ShapesThatDoNotFitAreRefused) {
   EXPECT_THROW(compute_->rms_norm(a, b, a, 1e-5F), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Operations, testing::Values(1, 2, 3, 5));
+INSTANTIATE_TEST_SUITE_P(Of, Operations, testing::ValuesIn(implementations()),
+                         [](const auto& implementation) { return implementation.param.name; });
 
 }  // namespace
 }  // namespace presswork::modelkit
