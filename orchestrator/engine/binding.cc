@@ -108,14 +108,15 @@ void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStor
   }
 }
 
-void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo) {
+void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo,
+                           const store::ByteProgress& progress) {
   const auto changed = [](const std::string& what) {
     return Error(ErrorCode::stage_failed, what + " changed while the stage ran",
                  "resume the run once nothing writes to it any more");
   };
   for (const auto& [name, digest] : binding.path_digests.items()) {
     const std::string path = binding.with.at(name).get<std::string>();
-    if (artifacts.digest_of(path, memo, false) != digest) throw changed(path);
+    if (artifacts.digest_of(path, memo, false, progress) != digest) throw changed(path);
   }
   for (const auto& [name, input] : binding.inputs) {
     if (!artifacts.verify(input.digest, false).empty()) throw changed("input " + name);
@@ -125,7 +126,8 @@ void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifac
 std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,
                                                       const executor::Outcome& outcome,
                                                       store::ArtifactStore& artifacts,
-                                                      store::DigestMemo& memo, bool rehash) {
+                                                      store::DigestMemo& memo, bool rehash,
+                                                      const store::ByteProgress& progress) {
   std::map<std::string, store::OutputRow> outputs;
   std::vector<std::string> names;
   std::vector<fs::path> produced;  // published together: one fsync of each folder serves them all
@@ -139,13 +141,13 @@ std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescri
     }
     outputs[name].type = described.type;
     if (declared->reference) {
-      outputs[name].digest = artifacts.reference(declared->path, memo, rehash).digest;
+      outputs[name].digest = artifacts.reference(declared->path, memo, rehash, progress).digest;
     } else {
       names.push_back(name);
       produced.push_back(declared->path);
     }
   }
-  const std::vector<store::Artifact> published = artifacts.publish(produced);
+  const std::vector<store::Artifact> published = artifacts.publish(produced, progress);
   for (std::size_t i = 0; i < names.size(); ++i) outputs[names[i]].digest = published[i].digest;
   return outputs;
 }

@@ -41,14 +41,16 @@ void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStor
 
 // What lies outside the store can change while a stage reads it; its result would then stand under the key of
 // something else. Throws Error{stage_failed} naming the input.
-void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo);
+void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo,
+                           const store::ByteProgress& progress = {});
 
 // Brings what a stage declared into the store, every output that it describes. Throws Error{stage_failed}
 // when one is missing.
 std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescription& stage,
                                                       const executor::Outcome& outcome,
                                                       store::ArtifactStore& artifacts,
-                                                      store::DigestMemo& memo, bool rehash);
+                                                      store::DigestMemo& memo, bool rehash,
+                                                      const store::ByteProgress& progress = {});
 
 // A decision made: the branch, and every value that its conditions read.
 struct Decided {

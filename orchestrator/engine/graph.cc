@@ -11,6 +11,13 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 
+std::string_view kind_of(const workflow::Node& node) {
+  return node.stage() != nullptr      ? "stage"
+         : node.decision() != nullptr ? "decision"
+         : node.loop() != nullptr     ? "loop"
+                                      : "select";
+}
+
 namespace {
 
 constexpr std::size_t most_edges = 20'000'000;

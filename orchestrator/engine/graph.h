@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct Step {
   std::int32_t cell = -1;            // of its matrix
   std::vector<std::uint32_t> needs;  // steps, each once
 };
+
+// "stage", "decision", "loop" or "select".
+std::string_view kind_of(const workflow::Node& node);
 
 // One set of nodes that see each other: the workflow's, or those of one iteration of a loop.
 struct StepScope {

@@ -12,11 +12,14 @@ using base::Json;
 
 namespace {
 
-Plan assemble(workflow::Workflow workflow, std::string text, const plugins::Catalogue& catalogue) {
-  workflow::check(workflow, catalogue);
+Plan assemble(std::string text, const std::filesystem::path& file, workflow::Overrides overrides,
+              const plugins::Catalogue& catalogue) {
   Plan plan;
-  plan.workflow = std::move(workflow);
+  plan.workflow = workflow::parse(text, file);
   plan.text = std::move(text);
+  plan.overrides = std::move(overrides);
+  workflow::apply(plan.overrides, plan.workflow, catalogue);
+  workflow::check(plan.workflow, catalogue);
   return plan;
 }
 
@@ -58,13 +61,17 @@ void check_known_parameters(const Plan& plan) {
 }  // namespace
 
 Json Plan::to_json() const {
-  return {{"format", 1}, {"file", workflow.file.string()}, {"text", text}, {"params", params}};
+  return {{"format", 1},
+          {"file", workflow.file.string()},
+          {"text", text},
+          {"params", params},
+          {"overrides", overrides}};
 }
 
 Plan make_plan(std::string text, const std::filesystem::path& file, const Json& given,
-               const std::filesystem::path& directory, const plugins::Catalogue& catalogue) {
-  workflow::Workflow workflow = workflow::parse(text, file);
-  Plan plan = assemble(std::move(workflow), std::move(text), catalogue);
+               const std::filesystem::path& directory, const plugins::Catalogue& catalogue,
+               workflow::Overrides overrides) {
+  Plan plan = assemble(std::move(text), file, std::move(overrides), catalogue);
   plan.params = workflow::resolve_params(plan.workflow, given, directory);
   plan.graph = Graph(plan.workflow, plan.params, catalogue);
   check_known_parameters(plan);
@@ -76,9 +83,8 @@ Plan restore_plan(const Json& json, const plugins::Catalogue& catalogue) {
     throw Error(ErrorCode::incompatible, "the run was recorded by another version of presswork",
                 "start a new run; what is finished is taken from the cache");
   }
-  std::string text = json.at("text").get<std::string>();
-  workflow::Workflow workflow = workflow::parse(text, json.at("file").get<std::string>());
-  Plan plan = assemble(std::move(workflow), std::move(text), catalogue);
+  Plan plan = assemble(json.at("text").get<std::string>(), json.at("file").get<std::string>(),
+                       json.value("overrides", workflow::Overrides{}), catalogue);
   plan.params = json.at("params");
   plan.graph = Graph(plan.workflow, plan.params, catalogue);
   return plan;

@@ -10,6 +10,7 @@
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/store/artifact_store.h"
 #include "orchestrator/store/ledger.h"
+#include "orchestrator/workflow/override.h"
 #include "orchestrator/workflow/workflow.h"
 
 namespace presswork::engine {
@@ -18,6 +19,7 @@ struct Plan {
   workflow::Workflow workflow;
   std::string text;   // of the workflow file, so that a run can be resumed when the file has changed
   base::Json params;  // every parameter's value
+  workflow::Overrides overrides;
   Graph graph;        // what is known before the run: all but the iterations of loops
 
   Plan() = default;
@@ -30,7 +32,8 @@ struct Plan {
 // Throws Error{invalid_workflow, invalid_input}. `catalogue` must outlive the plan. `directory`: what
 // relative paths in `given` are relative to.
 Plan make_plan(std::string text, const std::filesystem::path& file, const base::Json& given,
-               const std::filesystem::path& directory, const plugins::Catalogue& catalogue);
+               const std::filesystem::path& directory, const plugins::Catalogue& catalogue,
+               workflow::Overrides overrides = {});
 
 // The plan of a recorded run.
 Plan restore_plan(const base::Json& json, const plugins::Catalogue& catalogue);

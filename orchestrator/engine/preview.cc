@@ -34,10 +34,7 @@ class Previewer {
     Preview preview;
     preview.id = graph_[step].id;
     preview.uses = node.stage() == nullptr ? "" : node.stage()->uses;
-    preview.kind = node.stage() != nullptr      ? "stage"
-                   : node.decision() != nullptr ? "decision"
-                   : node.loop() != nullptr     ? "loop"
-                                                : "select";
+    preview.kind = kind_of(node);
     if (judgement.verdict == Judgement::Verdict::wait) {
       preview.action = "unknown";
       preview.why = "waits for " + judgement.cause;

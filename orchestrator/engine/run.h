@@ -35,7 +35,7 @@ struct Limits {
   int cores = 1;
   std::uint64_t memory = 0;           // bytes; 0: no limit
   int gpus = 0;
-  std::map<std::string, int> tokens;  // what is not named here, there is none of
+  std::map<std::string, int> tokens = {};  // what is not named here, there is none of
 };
 
 struct RunOptions {
@@ -43,8 +43,8 @@ struct RunOptions {
   bool use_cache = true;  // false: run every stage again (results are still recorded)
   bool rehash = false;    // hash inputs outside the store again, whatever stat says
   std::string salt;       // part of every cache key
-  std::vector<std::string> force;  // nodes or instances that are run whatever the cache has
-  std::vector<std::string> until;  // only these and what they need; all when empty
+  std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
+  std::vector<std::string> until = {};  // only these and what they need; all when empty
 };
 
 // Whether one of the names is the step's, or its node's.

@@ -235,10 +235,7 @@ store::InstanceRow Runner::new_row(std::size_t step) const {
   store::InstanceRow row;
   row.run = run_;
   row.id = id(step);
-  row.kind = node.stage() != nullptr      ? "stage"
-             : node.decision() != nullptr ? "decision"
-             : node.loop() != nullptr     ? "loop"
-                                          : "select";
+  row.kind = kind_of(node);
   if (node.stage() != nullptr) row.uses = node.stage()->uses;
   for (const std::uint32_t need : graph_[step].needs) row.needs.push_back(id(need));
   const std::uint32_t loop = graph_.scope(graph_[step].scope).loop;

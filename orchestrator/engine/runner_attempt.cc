@@ -48,7 +48,6 @@ void Runner::start_attempt(std::size_t step) {
 }
 
 void Runner::launch(std::size_t step) {
-  Work& work = this->work(step);
   const std::uint64_t token = next_token_++;
   running_[token] = step;
   try {
