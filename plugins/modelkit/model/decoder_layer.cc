@@ -80,13 +80,7 @@ std::uint64_t DecoderLayer::predicted_bytes(const ModelSource& model, std::size_
   return linears + std::max<std::uint64_t>(stored, together * tokens * row_bytes);
 }
 
-std::size_t DecoderLayer::bytes() const {
-  std::size_t sum = 0;
-  const auto add = [&](Projection& projection) { sum += projection.packed->bytes(); };
-  const_cast<Attention&>(attention_).each(add);
-  const_cast<FeedForward&>(feed_forward_).each(add);
-  return sum;
-}
+std::size_t DecoderLayer::bytes() const { return attention_.bytes() + feed_forward_.bytes(); }
 
 void DecoderLayer::replace(std::string_view module, const LinearWeight& weight) {
   bool found = false;
