@@ -10,6 +10,7 @@
 #include "orchestrator/report/summary.h"
 #include "orchestrator/report/table.h"
 #include "orchestrator/report/text.h"
+#include "orchestrator/workflow/param_value.h"
 
 namespace presswork::cli {
 
@@ -34,7 +35,7 @@ Json parameters_of(const plugins::StageDescription& stage, const Options& option
   for (const std::string& assignment : options.with) {
     const auto [name, value] = split_assignment(assignment, "--with");
     const auto it = properties.is_object() ? properties.find(name) : properties.end();
-    with[name] = read_value(value, it == properties.end() ? Json() : *it);
+    with[name] = workflow::read_value(it == properties.end() ? Json() : *it, value);
   }
   return with;
 }

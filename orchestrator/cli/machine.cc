@@ -64,12 +64,24 @@ void apply_control_groups(Machine& machine, const std::filesystem::path& root, s
   }
 }
 
+int count_gpus(const std::filesystem::path& devices) {
+  int count = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(devices, error)) {
+    const std::string name = entry.path().filename().string();
+    count += name.starts_with("nvidia") && name.size() > 6 &&
+             std::all_of(name.begin() + 6, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  }
+  return count;
+}
+
 Machine this_machine() {
   Machine machine;
   machine.cores = cores_by_affinity();
   const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
   if (pages > 0 && size > 0)
     machine.memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
+  machine.gpus = count_gpus("/dev");
   apply_control_groups(machine, "/sys/fs/cgroup", slurp("/proc/self/cgroup"));
   return machine;
 }

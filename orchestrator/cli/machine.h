@@ -12,9 +12,13 @@ struct Machine {
   int cores = 1;  // the smaller of the CPU affinity and the control groups' quota, rounded up
   std::uint64_t memory =
       0;  // bytes; the smaller of what is built in and the control groups' limit; 0: unknown
+  int gpus = 0;  // of NVIDIA, by their device files
 };
 
 Machine this_machine();
+
+// The files "nvidia<number>" in `devices` (/dev).
+int count_gpus(const std::filesystem::path& devices);
 
 // The parts of it, for tests. "max 100000" -> nothing, "150000 100000" -> 2.
 std::optional<int> cores_of_quota(std::string_view cpu_max);

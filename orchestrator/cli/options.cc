@@ -40,6 +40,16 @@ void add_limits(CLI::App& app, LimitOptions& options) {
          "it plans, and does not hold a stage to what it declared (default: all of the machine's)")
       ->type_name("SIZE")
       ->group(group);
+  app.add_option("--gpus", options.gpus, "GPUs to use at once (default: all that the machine has)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1 << 10).description(""))
+      ->group(group);
+  app.add_option("--token", options.tokens,
+                 "How many there are of the tokens NAME that stages take (resources.tokens; may be repeated)")
+      ->type_name("NAME=N")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(group);
 }
 
 void add_metrics_file(CLI::App& app, std::string& file) {

@@ -1,6 +1,5 @@
 #include "orchestrator/cli/params.h"
 
-#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -63,47 +62,6 @@ Json given_params(const std::string& params_file, const std::vector<std::string>
     given[name] = value;
   }
   return given;
-}
-
-namespace {
-
-bool allows(const Json& schema, const char* type) {
-  if (!schema.is_object()) return false;
-  const auto it = schema.find("type");
-  if (it != schema.end()) {
-    if (it->is_string()) return *it == type || (*it == "number" && std::string_view(type) == "integer");
-    if (it->is_array()) return std::find(it->begin(), it->end(), Json(type)) != it->end();
-  }
-  for (const char* keyword : {"anyOf", "oneOf"}) {
-    const auto options = schema.find(keyword);
-    if (options == schema.end() || !options->is_array()) continue;
-    for (const Json& option : *options) {
-      if (allows(option, type)) return true;
-    }
-  }
-  const auto choices = schema.find("enum");
-  if (it == schema.end() && choices != schema.end() && choices->is_array() &&
-      std::string_view(type) == "string") {
-    return std::any_of(choices->begin(), choices->end(),
-                       [](const Json& choice) { return choice.is_string(); });
-  }
-  return false;
-}
-
-bool allowed(const Json& schema, const Json& value) {
-  if (value.is_number_integer()) return allows(schema, "integer") || allows(schema, "number");
-  if (value.is_number()) return allows(schema, "number");
-  return allows(schema, value.is_boolean() ? "boolean" : value.type_name());
-}
-
-}  // namespace
-
-Json read_value(const std::string& text, const Json& schema) {
-  const Json value = Json::parse(text, nullptr, false);
-  const bool readable = !value.is_discarded() && !value.is_string();
-  if (allows(schema, "string")) return readable && allowed(schema, value) ? value : Json(text);
-  // Not what the schema wants either way: the stage's schema check names parameter and type.
-  return value.is_discarded() ? Json(text) : value;
 }
 
 }  // namespace presswork::cli

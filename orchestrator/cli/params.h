@@ -22,8 +22,4 @@ base::Json read_object(const std::string& file);
 // until the parameter's type is known.
 base::Json given_params(const std::string& params_file, const std::vector<std::string>& assignments);
 
-// `text` as a JSON value of the type that `schema` (of one stage parameter) asks for: text stays text where a
-// string is allowed and the text is no JSON of another allowed type; everything else is read as JSON.
-base::Json read_value(const std::string& text, const base::Json& schema);
-
 }  // namespace presswork::cli

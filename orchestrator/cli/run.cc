@@ -16,6 +16,7 @@ struct Options {
   LimitOptions limits;
   bool no_cache = false;
   bool rehash = false;
+  std::vector<std::string> force, until;
   std::string metrics_file;
 };
 
@@ -25,6 +26,8 @@ int run(Session& session, const Options& options) {
   how.limits = session.limits(options.limits);
   how.use_cache = !options.no_cache;
   how.rehash = options.rehash;
+  how.force = options.force;
+  how.until = options.until;
   return conduct(
       session, plan,
       [&](const engine::Surroundings& surroundings) { return engine::start_run(plan, surroundings, how); },
@@ -45,6 +48,14 @@ Verb run_verb() {
             add_params(app, options->workflow);
             app.add_flag("--no-cache", options->no_cache,
                          "Run every stage, also those whose results are known");
+            app.add_option("--force", options->force, "Run this stage, also if its result is known (may be repeated)")
+                ->type_name("STAGE")
+                ->expected(1)
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+            app.add_option("--until", options->until, "Run only this stage and what it needs (may be repeated)")
+                ->type_name("STAGE")
+                ->expected(1)
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
             app.add_flag("--rehash", options->rehash,
                          "Read inputs outside the store again, even if they look unchanged");
             add_metrics_file(app, options->metrics_file);

@@ -2,11 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <charconv>
+
 #include "orchestrator/base/error.h"
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
 #include "orchestrator/cli/logging.h"
 #include "orchestrator/cli/machine.h"
+#include "orchestrator/cli/params.h"
 
 namespace presswork::cli {
 
@@ -142,7 +145,8 @@ store::RunRow Session::find_run(const std::string& id) {
 
 engine::Limits Session::limits(const LimitOptions& options) const {
   const Machine machine = this_machine();
-  engine::Limits limits{options.cores > 0 ? options.cores : machine.cores, machine.memory};
+  engine::Limits limits{options.cores > 0 ? options.cores : machine.cores, machine.memory,
+                        options.gpus >= 0 ? options.gpus : machine.gpus};
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
     if (!bytes || *bytes == 0) {
@@ -150,6 +154,16 @@ engine::Limits Session::limits(const LimitOptions& options) const {
                   "--memory needs an amount like 8GiB or 512MB, not \"" + options.memory + "\"");
     }
     limits.memory = *bytes;
+  }
+  for (const std::string& token : options.tokens) {
+    const auto [name, text] = split_assignment(token, "--token");
+    int count = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (failed != std::errc() || end != text.data() + text.size() || count < 0) {
+      throw Error(ErrorCode::usage, "--token " + name + " needs a count, not \"" + text + "\"",
+                  "like --token " + name + "=2");
+    }
+    limits.tokens[name] = count;
   }
   return limits;
 }

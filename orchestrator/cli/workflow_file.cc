@@ -20,6 +20,11 @@ void add_params(CLI::App& app, WorkflowOptions& options) {
   app.add_option("--params-file", options.params_file,
                  "Parameters from a JSON or YAML file; -p goes before it")
       ->type_name("FILE");
+  app.add_option("--set", options.overrides,
+                 "Another value for a stage's parameter than the workflow has (may be repeated)")
+      ->type_name("STAGE.with.KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 std::string read_workflow(const std::string& file) {
@@ -40,7 +45,13 @@ std::string read_workflow(const std::string& file) {
 engine::Plan plan_of(Session& session, const WorkflowOptions& options) {
   std::string text = read_workflow(options.file);
   const base::Json given = given_params(options.params_file, options.params);
-  return engine::make_plan(std::move(text), options.file, given, fs::current_path(), session.catalogue());
+  workflow::Overrides overrides;
+  for (const std::string& text_of_one : options.overrides) {
+    auto [path, value] = split_assignment(text_of_one, "--set");
+    overrides[path] = value;
+  }
+  return engine::make_plan(std::move(text), options.file, given, fs::current_path(), session.catalogue(),
+                           std::move(overrides));
 }
 
 }  // namespace presswork::cli

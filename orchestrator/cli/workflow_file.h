@@ -17,6 +17,7 @@ struct WorkflowOptions {
   std::string file;
   std::vector<std::string> params;
   std::string params_file;
+  std::vector<std::string> overrides;  // of --set
 };
 
 void add_workflow(CLI::App& app, WorkflowOptions& options);

@@ -25,53 +25,52 @@ std::string publish_metrics(const Json& metrics, store::ArtifactStore& artifacts
   return digest;
 }
 
-const store::CheckpointRow& checkpoint_of(const Plan& plan, const Instances& instances,
-                                          const std::string& id) {
-  const workflow::Node* node = plan.workflow.find(id);
-  const auto& checkpoint = instances[static_cast<std::size_t>(node - plan.workflow.nodes.data())].checkpoint;
-  if (!checkpoint) throw Error(ErrorCode::internal, id + " has no checkpoint");
-  return *checkpoint;
+// The metrics that a bound input `metrics` stands for.
+Json metrics_of(const Standing& standing, const BoundInput& input) {
+  const std::size_t producer = standing.graph.find(input.instance);
+  if (producer == standing.graph.size()) {
+    throw Error(ErrorCode::internal, "there is no instance " + input.instance);
+  }
+  if (standing.graph[producer].stage == nullptr) {
+    return standing.instances[producer].values.value("metrics", Json::object());
+  }
+  const store::CheckpointRow* checkpoint = standing.instances.checkpoint(producer);
+  if (checkpoint == nullptr) throw Error(ErrorCode::internal, input.instance + " has no checkpoint");
+  return checkpoint->metrics;
 }
 
 }  // namespace
 
-Binding bind_stage(const Plan& plan, std::size_t node, const Instances& instances) {
+Binding bind_stage(const Standing& standing, std::size_t step) {
   Binding binding;
-  binding.with = bind_parameters(plan, node, instances);
-  binding.inputs = bind_inputs(plan, node, instances);
-  for (const std::string& name : input_path_parameters(*plan.stages[node], binding.with)) {
+  binding.with = bind_parameters(standing, step);
+  binding.inputs = bind_inputs(standing, step);
+  for (const auto& [name, input] : binding.inputs) {
+    if (input.digest.empty()) binding.metrics[name] = metrics_of(standing, input);
+  }
+  for (const std::string& name : input_path_parameters(*standing.graph[step].stage, binding.with)) {
     binding.path_digests[name] = "";  // until write_down()
   }
   return binding;
 }
 
 bool needs_writing_down(const Binding& binding) {
-  if (!binding.path_digests.empty()) return true;
-  for (const auto& [name, input] : binding.inputs) {
-    if (input.digest.empty()) return true;
-  }
-  return false;
+  return !binding.path_digests.empty() || !binding.metrics.empty();
 }
 
-void write_down(Binding& binding, const Plan& plan, const Instances& instances,
-                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash,
+void write_down(Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash,
                 const store::ByteProgress& progress) {
-  for (auto& [name, input] : binding.inputs) {
-    if (!input.digest.empty()) continue;
-    input.digest = publish_metrics(checkpoint_of(plan, instances, input.instance).metrics, artifacts);
+  for (const auto& [name, metrics] : binding.metrics) {
+    binding.inputs[name].digest = publish_metrics(metrics, artifacts);
   }
   for (auto& [name, digest] : binding.path_digests.items()) {
     digest = artifacts.digest_of(binding.with[name].get<std::string>(), memo, rehash, progress);
   }
 }
 
-std::string key_of(const Binding& binding, const Plan& plan, std::size_t node, const std::string& salt,
-                   const Json& facts) {
-  const plugins::StageDescription& stage = *plan.stages[node];
-  KeyParts parts{stage.id,       stage.plugin_digest,
-                 binding.with,   binding.path_digests,
-                 Json::object(), plan.workflow.nodes[node].stage()->seed,
-                 salt,           facts};
+std::string key_of(const Binding& binding, const Step& step, const std::string& salt, const Json& facts) {
+  KeyParts parts{step.stage->id, step.stage->plugin_digest, binding.with, binding.path_digests,
+                 Json::object(), step.node->stage()->seed,  salt,         facts};
   for (const auto& [name, input] : binding.inputs) parts.inputs[name] = input.digest;
   return parts.key();
 }
@@ -85,6 +84,15 @@ Json to_json(const std::map<std::string, BoundInput>& inputs) {
                   {"digest", input.digest}};
   }
   return json;
+}
+
+std::map<std::string, BoundInput> bound_inputs_from(const Json& json) {
+  std::map<std::string, BoundInput> inputs;
+  for (const auto& [name, input] : json.items()) {
+    inputs[name] = {input.at("instance").get<std::string>(), input.at("output").get<std::string>(),
+                    input.at("type").get<std::string>(), input.at("digest").get<std::string>()};
+  }
+  return inputs;
 }
 
 bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts) {
@@ -144,15 +152,19 @@ std::map<std::string, store::OutputRow> store_outputs(const plugins::StageDescri
   return outputs;
 }
 
-Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of) {
-  Decided decided{"", Json::object()};
-  const workflow::ValueOf recording = [&](const workflow::Name& name) {
+workflow::ValueOf recording(const workflow::ValueOf& value_of, Json& inputs) {
+  return [&value_of, &inputs](const workflow::Name& name) {
     auto value = value_of(name);
-    if (value) decided.inputs[name.text()] = *value;
+    if (value) inputs[name.text()] = *value;
     return value;
   };
+}
+
+Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of) {
+  Decided decided{"", Json::object()};
+  const workflow::ValueOf noting = recording(value_of, decided.inputs);
   for (const workflow::Case& one : decision.cases) {
-    if (!one.when || one.when->evaluate(recording) == Json(true)) {
+    if (!one.when || one.when->evaluate(noting) == Json(true)) {
       decided.branch = one.then;
       return decided;
     }

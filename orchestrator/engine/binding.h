@@ -13,25 +13,25 @@ struct Binding {
   base::Json with;
   base::Json path_digests = base::Json::object();  // of parameters that name input files or folders
   std::map<std::string, BoundInput> inputs;
+  std::map<std::string, base::Json> metrics;  // by input: of inputs that are an instance's metrics
 };
 
-Binding bind_stage(const Plan& plan, std::size_t node, const Instances& instances);
+Binding bind_stage(const Standing& standing, std::size_t step);
 
 // True when write_down() has anything to do: it reads or writes files, and may take long.
 bool needs_writing_down(const Binding& binding);
 
-// Hashes the input paths and publishes the metrics that serve as inputs. Takes the checkpoints it needs from
-// `instances`; thread-safe as long as those do not change.
-void write_down(Binding& binding, const Plan& plan, const Instances& instances,
-                store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash,
+// Hashes the input paths and publishes the metrics that serve as inputs.
+void write_down(Binding& binding, store::ArtifactStore& artifacts, store::DigestMemo& memo, bool rehash,
                 const store::ByteProgress& progress = {});
 
 // `facts`: for a stage that reads the run; null otherwise.
-std::string key_of(const Binding& binding, const Plan& plan, std::size_t node, const std::string& salt,
+std::string key_of(const Binding& binding, const Step& step, const std::string& salt,
                    const base::Json& facts);
 
-// {name: {instance, output, type, digest}}, as the ledger keeps it.
+// {name: {instance, output, type, digest}}, as the ledger keeps it, and back.
 base::Json to_json(const std::map<std::string, BoundInput>& inputs);
+std::map<std::string, BoundInput> bound_inputs_from(const base::Json& json);
 
 // Every output of the checkpoint is in its place with its sizes.
 bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts);
@@ -58,5 +58,8 @@ struct Decided {
   base::Json inputs;
 };
 Decided decide(const workflow::Decision& decision, const workflow::ValueOf& value_of);
+
+// Looks values up in `value_of` and notes each in `inputs`.
+workflow::ValueOf recording(const workflow::ValueOf& value_of, base::Json& inputs);
 
 }  // namespace presswork::engine

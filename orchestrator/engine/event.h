@@ -9,7 +9,7 @@
 namespace presswork::engine {
 
 // kind             instance   data
-// run_started      –          {run, workflow, resumed, stages}
+// run_started      –          {run, workflow, resumed, stages, kept (of them, by an earlier session)}
 // decision_made    decision   {branch, inputs, replayed}
 // stage_cached     stage      {uses, key, seconds (of the original work)}
 // stage_started    stage      {uses, attempt, pid, key, log, why}
@@ -18,9 +18,15 @@ namespace presswork::engine {
 // stage_metric     stage      {name, value}
 // stage_publishing stage      {bytes}
 // stage_succeeded  stage      {uses, seconds, outputs, metrics, peak_memory_bytes}
-// stage_failed     stage      {uses, state, code, message, where, hint, log, attempt, retry_in_ms?}
+// stage_failed     stage      {uses, state, code, message, where, hint, log, attempt,
+//                             retry_in_ms?, tolerated?}
 // stage_skipped    node       {cause}
 // stage_cancelled  stage      {}
+// stage_rolled_back stage     {uses, state (of the rollback), message}
+// selected         selection  {chosen, among, value}
+// loop_iteration   loop       {iteration, max, state}
+// loop_decided     loop       {iteration, way (break, continue, fail), inputs}
+// loop_ended       loop       {outcome (break, exhausted, failed), iteration (the result), iterations}
 // run_ended        –          {state, message, seconds}
 struct Event {
   std::chrono::system_clock::time_point time;

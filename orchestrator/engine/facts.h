@@ -4,13 +4,26 @@
 #include <string>
 
 #include "orchestrator/engine/instance.h"
+#include "orchestrator/engine/run.h"
 
 namespace presswork::engine {
 
-// The state of every node of the plan as the ledger has it; pending where it has nothing.
-Instances read_instances(const Plan& plan, store::Ledger& ledger, const std::string& run);
+// The state of every step as the ledger has it, with the iterations that loops made; pending where it has
+// nothing.
+struct RecordedRun {
+  Graph graph;
+  Instances instances;
+};
+RecordedRun read_run(const Plan& plan, store::Ledger& ledger, const std::string& run);
 
-// All nodes that `node` needs, directly or not, in plan order, by id.
-std::vector<std::string> ancestors(const Plan& plan, std::size_t node);
+// All steps that `step` needs, directly or not, and those in the bodies of loops among them; by id, in the
+// order of the graph.
+std::vector<std::string> ancestors(const Graph& graph, std::size_t step);
+
+std::vector<ChecklistResult> evaluate_checklist(const Standing& standing);
+
+// run_facts() of run.h, with what is known already.
+base::Json run_facts(const Standing& standing, store::Ledger& ledger, const std::string& run,
+                     const std::vector<std::string>& only);
 
 }  // namespace presswork::engine

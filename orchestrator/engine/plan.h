@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "orchestrator/base/json.h"
+#include "orchestrator/engine/graph.h"
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/store/artifact_store.h"
 #include "orchestrator/store/ledger.h"
+#include "orchestrator/workflow/override.h"
 #include "orchestrator/workflow/workflow.h"
 
 namespace presswork::engine {
@@ -17,9 +19,12 @@ struct Plan {
   workflow::Workflow workflow;
   std::string text;   // of the workflow file, so that a run can be resumed when the file has changed
   base::Json params;  // every parameter's value
-  std::vector<std::size_t> order;                        // indices of workflow.nodes, needs first
-  std::vector<std::vector<std::size_t>> needs;           // by node index
-  std::vector<const plugins::StageDescription*> stages;  // by node index; null for a decision
+  workflow::Overrides overrides;
+  Graph graph;        // what is known before the run: all but the iterations of loops
+
+  Plan() = default;
+  Plan(Plan&&) = default;  // the graph points into the workflow's nodes, which a move leaves where they are
+  Plan& operator=(Plan&&) = default;
 
   base::Json to_json() const;
 };
@@ -27,7 +32,8 @@ struct Plan {
 // Throws Error{invalid_workflow, invalid_input}. `catalogue` must outlive the plan. `directory`: what
 // relative paths in `given` are relative to.
 Plan make_plan(std::string text, const std::filesystem::path& file, const base::Json& given,
-               const std::filesystem::path& directory, const plugins::Catalogue& catalogue);
+               const std::filesystem::path& directory, const plugins::Catalogue& catalogue,
+               workflow::Overrides overrides = {});
 
 // The plan of a recorded run.
 Plan restore_plan(const base::Json& json, const plugins::Catalogue& catalogue);
@@ -35,8 +41,9 @@ Plan restore_plan(const base::Json& json, const plugins::Catalogue& catalogue);
 // What running the plan now would do, as far as it can be known before it.
 struct Preview {
   std::string id;
-  std::string uses;    // empty for a decision
-  std::string action;  // run, cached, decide, unknown (its inputs are not known yet), skip
+  std::string uses;    // empty for what is no stage
+  std::string kind;    // stage, decision, loop, select
+  std::string action;  // run, cached, decide, loop, select, skip, unknown (what it needs is not known yet)
   std::string key;     // when it is known
   std::string why;     // "no checkpoint for this key", "waits for analyze", "decision limit chose no", …
   double seconds = 0;  // of the cached work

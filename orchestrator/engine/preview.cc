@@ -1,70 +1,160 @@
+// What a run would do, as far as it is known before it: the run's own steps, with nothing started.
 #include <map>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/engine/binding.h"
+#include "orchestrator/engine/choice.h"
 #include "orchestrator/engine/instance.h"
+#include "orchestrator/engine/loop_state.h"
 #include "orchestrator/engine/plan.h"
 
 namespace presswork::engine {
 
 namespace {
 
-// Nodes that would run stay pending in `instances`, so that what needs them is judged to wait.
-Preview preview_stage(const Plan& plan, std::size_t node, Instances& instances, store::Ledger& ledger,
-                      store::ArtifactStore& artifacts) {
-  Preview preview{plan.workflow.nodes[node].id, plan.workflow.nodes[node].stage()->uses, "run", "", "", 0};
-  if (plan.stages[node]->reads_run) {
-    preview.why = "reads the run, which is not known before it";
-    preview.action = "unknown";
-    return preview;
-  }
-  Binding binding = bind_stage(plan, node, instances);
-  write_down(binding, plan, instances, artifacts, ledger, false);
-  preview.key = key_of(binding, plan, node, "", nullptr);
-  const auto checkpoint = ledger.checkpoint(preview.key);
-  if (!plan.stages[node]->cacheable) {
-    preview.why = "runs each time";
-  } else if (!checkpoint) {
-    preview.why = "no checkpoint has this key";
-  } else if (!is_sound(*checkpoint, artifacts)) {
-    preview.why = "the checkpoint is damaged";
-  } else {
-    preview.action = "cached";
-    preview.why = "made by run " + checkpoint->run;
-    preview.seconds = checkpoint->seconds;
-    instances[node].state = State::cached;
-    instances[node].checkpoint = checkpoint;
-  }
-  return preview;
-}
+class Previewer {
+ public:
+  Previewer(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts)
+      : plan_(plan), ledger_(ledger), artifacts_(artifacts), graph_(plan.graph), instances_(graph_.size()) {}
 
-}  // namespace
+  std::vector<Preview> all() {
+    look_at(0);
+    return std::move(previews_);
+  }
 
-std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts) {
-  Instances instances(plan.workflow.nodes.size());
-  std::vector<Preview> previews;
-  for (std::size_t i : plan.order) {
-    const workflow::Node& node = plan.workflow.nodes[i];
-    const Judgement judgement = judge(plan, i, instances);
-    Preview preview{node.id, node.stage() == nullptr ? "" : node.stage()->uses, "", "", judgement.cause, 0};
+ private:
+  // Steps that would run stay pending, so that what needs them is judged to wait.
+  void look_at(std::uint32_t scope) {
+    for (std::uint32_t i = 0; i < graph_.scope(scope).count; ++i) look_at_step(graph_.scope(scope).first + i);
+  }
+
+  void look_at_step(std::size_t step) {
+    const workflow::Node& node = *graph_[step].node;
+    const Judgement judgement = judge(standing(), step);
+    Preview preview;
+    preview.id = graph_[step].id;
+    preview.uses = node.stage() == nullptr ? "" : node.stage()->uses;
+    preview.kind = kind_of(node);
     if (judgement.verdict == Judgement::Verdict::wait) {
       preview.action = "unknown";
       preview.why = "waits for " + judgement.cause;
     } else if (judgement.verdict == Judgement::Verdict::skip) {
       preview.action = "skip";
-      instances[i].state = State::skipped;
+      preview.why = judgement.cause;
+      instances_[step].state = State::skipped;
     } else if (node.decision() != nullptr) {
-      const Decided decided = decide(*node.decision(), values_of(plan, instances));
+      const Decided decided = decide(*node.decision(), values_of(standing(), graph_.place_of(step)));
       preview.action = "decide";
       preview.why = "chooses " + decided.branch;
-      instances[i].branch = decided.branch;
-      instances[i].state = State::succeeded;
+      instances_[step].branch = decided.branch;
+      instances_[step].state = State::succeeded;
+    } else if (node.select() != nullptr) {
+      look_at_selection(step, preview);
+    } else if (node.loop() != nullptr) {
+      look_at_loop(step, std::move(preview));
+      return;
     } else {
-      preview = preview_stage(plan, i, instances, ledger, artifacts);
+      look_at_stage(step, preview);
     }
-    previews.push_back(std::move(preview));
+    previews_.push_back(std::move(preview));
   }
-  return previews;
+
+  void look_at_stage(std::size_t step, Preview& preview) {
+    preview.action = "run";
+    const plugins::StageDescription& stage = *graph_[step].stage;
+    if (stage.reads_run) {
+      preview.why = "reads the run, which is not known before it";
+      preview.action = "unknown";
+      return;
+    }
+    Binding binding = bind_stage(standing(), step);
+    write_down(binding, artifacts_, ledger_, false);
+    preview.key = key_of(binding, graph_[step], "", nullptr);
+    auto checkpoint = ledger_.checkpoint(preview.key);
+    if (!stage.cacheable) {
+      preview.why = "runs each time";
+    } else if (!checkpoint) {
+      preview.why = "no checkpoint has this key";
+    } else if (!is_sound(*checkpoint, artifacts_)) {
+      preview.why = "the checkpoint is damaged";
+    } else {
+      preview.action = "cached";
+      preview.why = "made by run " + checkpoint->run;
+      preview.seconds = checkpoint->seconds;
+      instances_[step].state = State::cached;
+      instances_[step].key = preview.key;
+      instances_[step].checkpoint = std::move(checkpoint);
+    }
+  }
+
+  void look_at_selection(std::size_t step, Preview& preview) {
+    Selected selected = select(standing(), step);
+    preview.action = "select";
+    preview.why = "picks " + selected.chosen;
+    instances_[step].outputs = std::move(selected.outputs);
+    instances_[step].values = std::move(selected.values);
+    instances_[step].state = State::succeeded;
+  }
+
+  // Follows the loop as long as all of its iterations are in the cache.
+  void look_at_loop(std::size_t step, Preview preview) {
+    const workflow::Loop& loop = *graph_[step].node->loop();
+    const int max = most_iterations(loop, values_of(standing(), graph_.place_of(step)));
+    preview.action = "loop";
+    preview.why = "at most " + std::to_string(max) + " iterations";
+    const std::size_t place = previews_.size();
+    previews_.push_back(std::move(preview));
+    LoopState state = initial_state(standing(), step);
+    std::vector<std::uint32_t> iterations;
+    for (;;) {
+      const int number = static_cast<int>(iterations.size()) + 1;
+      iterations.push_back(graph_.add_iteration(static_cast<std::uint32_t>(step), number, state.values,
+                                                state.artifacts));
+      const std::uint32_t scope = iterations.back();
+      instances_.resize(graph_.size());
+      look_at(scope);
+      for (std::uint32_t i = 0; i < graph_.scope(scope).count; ++i) {
+        if (!has_ended(instances_[graph_.scope(scope).first + i].state)) return;
+      }
+      const LoopDecided decided = decide(loop, values_of(standing(), graph_.place_in(scope)));
+      const bool exhausted = decided.way == "continue" && number >= max;
+      if (decided.way == "continue" && !exhausted) {
+        state = next_state(standing(), scope, decided.chosen);
+        continue;
+      }
+      previews_[place].why = exhausted ? "is exhausted after " + std::to_string(number) + " iterations"
+                                       : "would " + decided.way + " in iteration " + std::to_string(number);
+      if (decided.way == "fail" || (exhausted && loop.on_exhausted == workflow::Loop::Exhausted::fail)) {
+        instances_[step].state = State::failed;
+        return;
+      }
+      const std::uint32_t result = exhausted && loop.on_exhausted == workflow::Loop::Exhausted::best
+                                       ? best_iteration(standing(), loop, iterations)
+                                       : scope;
+      base::Json metrics = {{"outcome", exhausted ? "exhausted" : "break"},
+                            {"iteration", graph_.scope(result).iteration},
+                            {"iterations", number}};
+      instances_[step].outputs = bind_exports(standing(), graph_.place_in(result), loop.exports, metrics);
+      instances_[step].values = {{"metrics", metrics}, {"state", graph_.scope(result).state}};
+      instances_[step].state = State::succeeded;
+      return;
+    }
+  }
+
+  Standing standing() const { return {plan_, graph_, instances_}; }
+
+  const Plan& plan_;
+  store::Ledger& ledger_;
+  store::ArtifactStore& artifacts_;
+  Graph graph_;
+  Instances instances_;
+  std::vector<Preview> previews_;
+};
+
+}  // namespace
+
+std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts) {
+  return Previewer(plan, ledger, artifacts).all();
 }
 
 }  // namespace presswork::engine

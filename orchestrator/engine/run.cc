@@ -7,6 +7,7 @@
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
 #include "orchestrator/engine/runner.h"
+#include "orchestrator/workflow/position.h"
 
 namespace presswork::engine {
 
@@ -64,28 +65,72 @@ void clean_up(const Surroundings& around) {
 
 namespace {
 
-void refuse_what_cannot_fit(const Plan& plan, const Limits& limits) {
-  for (const workflow::Node& node : plan.workflow.nodes) {
-    if (node.stage() == nullptr || limits.memory == 0) continue;
-    const auto wanted = node.stage()->resources.memory;
-    if (!wanted || *wanted <= limits.memory) continue;
-    throw Error(ErrorCode::cannot_fit,
-                "stage " + node.id + " asks for " + base::format_bytes(*wanted) +
-                    " of memory, and the limit is " + base::format_bytes(limits.memory),
-                "lower resources.memory of the stage, raise --memory, or use a larger machine", node.where);
+[[noreturn]] void cannot_fit(const workflow::Node& node, const std::string& what, const std::string& hint) {
+  throw Error(ErrorCode::cannot_fit, "stage " + node.id + " asks for " + what, hint, node.where);
+}
+
+void refuse_what_cannot_fit(const workflow::Scope& scope, const Limits& limits) {
+  for (const workflow::Node& node : scope.nodes) {
+    if (node.loop() != nullptr) refuse_what_cannot_fit(*node.loop()->body, limits);
+    if (node.stage() == nullptr) continue;
+    const workflow::Resources& wanted = node.stage()->resources;
+    if (limits.memory > 0 && wanted.memory.value_or(0) > limits.memory) {
+      cannot_fit(node,
+                 base::format_bytes(*wanted.memory) + " of memory, and the limit is " +
+                     base::format_bytes(limits.memory),
+                 "lower resources.memory of the stage, raise --memory, or use a larger machine");
+    }
+    if (wanted.gpus > limits.gpus) {
+      cannot_fit(node, std::to_string(wanted.gpus) + " GPUs, and there are " + std::to_string(limits.gpus),
+                 "say with --gpus how many there are");
+    }
+    for (const auto& [name, count] : wanted.tokens) {
+      const auto there = limits.tokens.find(name);
+      const int most = there == limits.tokens.end() ? 0 : there->second;
+      if (count <= most) continue;
+      cannot_fit(node,
+                 std::to_string(count) + " of the tokens \"" + name + "\", and there are " +
+                     std::to_string(most),
+                 "say with --token " + name + "=N how many there are");
+    }
   }
+}
+
+// What `--force` and `--until` name must exist.
+void check_names(const Plan& plan, const std::vector<std::string>& names, const char* option) {
+  for (const std::string& name : names) {
+    bool found = false;
+    std::vector<std::string> known;
+    workflow::walk(workflow::View::of(plan.workflow), [&](const workflow::View& view) {
+      for (const workflow::Node& node : view.scope->nodes) {
+        found = found || node.id == name;
+        known.push_back(node.id);
+      }
+    });
+    // An instance of a loop is known only once the loop has come to it.
+    if (found || plan.graph.find(name) != plan.graph.size() || name.find('/') != std::string::npos) continue;
+    throw Error(ErrorCode::invalid_input, std::string(option) + ": the workflow has no stage " + name,
+                workflow::suggest(name, known));
+  }
+}
+
+void check_options(const Plan& plan, const RunOptions& options) {
+  refuse_what_cannot_fit(plan.workflow, options.limits);
+  check_names(plan, options.force, "--force");
+  check_names(plan, options.until, "--until");
 }
 
 }  // namespace
 
 RunResult start_run(const Plan& plan, const Surroundings& surroundings, const RunOptions& options) {
-  refuse_what_cannot_fit(plan, options.limits);
+  check_options(plan, options);
   clean_up(surroundings);
   store::RunRow row;
   row.workflow = plan.workflow.name;
   row.state = "running";
   row.plan = plan.to_json();
-  row.plan["options"] = {{"use_cache", options.use_cache}, {"salt", options.salt}};
+  row.plan["options"] = {
+      {"use_cache", options.use_cache}, {"salt", options.salt}, {"force", options.force}};
   row.started = base::to_utc_string(surroundings.clock.now());
   surroundings.ledger.begin();
   const std::string run = surroundings.ledger.create_run(row);
@@ -95,7 +140,7 @@ RunResult start_run(const Plan& plan, const Surroundings& surroundings, const Ru
 
 RunResult resume_run(const std::string& run, const Plan& plan, const Surroundings& surroundings,
                      const RunOptions& options) {
-  refuse_what_cannot_fit(plan, options.limits);
+  check_options(plan, options);
   clean_up(surroundings);
   const auto row = surroundings.ledger.run(run);
   if (!row) throw Error(ErrorCode::not_found, "there is no run " + run, "see `presswork runs`");
@@ -103,6 +148,7 @@ RunResult resume_run(const std::string& run, const Plan& plan, const Surrounding
   if (const auto recorded = row->plan.find("options"); recorded != row->plan.end()) {
     resumed.use_cache = recorded->value("use_cache", true);
     resumed.salt = recorded->value("salt", "");
+    resumed.force = recorded->value("force", std::vector<std::string>{});
   }
   surroundings.ledger.begin();
   surroundings.ledger.set_run_state(run, "running", "", "");

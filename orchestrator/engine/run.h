@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct Surroundings {
 
 struct Limits {
   int cores = 1;
-  std::uint64_t memory = 0;  // bytes; 0: no limit
+  std::uint64_t memory = 0;           // bytes; 0: no limit
+  int gpus = 0;
+  std::map<std::string, int> tokens = {};  // what is not named here, there is none of
 };
 
 struct RunOptions {
@@ -40,7 +43,12 @@ struct RunOptions {
   bool use_cache = true;  // false: run every stage again (results are still recorded)
   bool rehash = false;    // hash inputs outside the store again, whatever stat says
   std::string salt;       // part of every cache key
+  std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
+  std::vector<std::string> until = {};  // only these and what they need; all when empty
 };
+
+// Whether one of the names is the step's, or its node's.
+bool is_named(const Step& step, const std::vector<std::string>& names);
 
 struct ChecklistResult {
   std::string title, expression;
@@ -51,7 +59,7 @@ struct ChecklistResult {
 
 struct RunResult {
   std::string run;
-  std::string state;                // succeeded, failed, interrupted
+  std::string state;                // succeeded, failed, interrupted, partial (as far as `until` said)
   std::vector<std::string> failed;  // instances
   std::vector<ChecklistResult> checklist;
 };

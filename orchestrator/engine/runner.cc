@@ -10,32 +10,57 @@ using base::Error;
 using base::Json;
 using std::chrono::milliseconds;
 
+namespace {
+
+// Every step that `until` names, by node or instance, and all that those need; empty when it names none.
+std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::string>& until) {
+  std::set<std::size_t> wanted;
+  std::vector<std::size_t> open;
+  for (std::size_t step = 0; step < graph.size(); ++step) {
+    if (is_named(graph[step], until)) open.push_back(step);
+  }
+  while (!open.empty()) {
+    const std::size_t step = open.back();
+    open.pop_back();
+    if (wanted.insert(step).second) open.insert(open.end(), graph[step].needs.begin(), graph[step].needs.end());
+  }
+  return wanted;
+}
+
+}  // namespace
+
+bool is_named(const Step& step, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name == step.id || name == step.node->id;
+  });
+}
+
 Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundings, const RunOptions& options)
     : plan_(plan),
       run_(std::move(run)),
       around_(surroundings),
       options_(options),
-      instances_(plan.workflow.nodes.size()),
-      works_(plan.workflow.nodes.size()),
-      missing_(plan.workflow.nodes.size()),
-      dependents_(plan.workflow.nodes.size()),
+      graph_(plan.graph),
+      instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
       worker_([this] { around_.executor.wake(); }) {
-  for (std::size_t node : plan_.order) {
-    missing_[node] = plan_.needs[node].size();
-    for (std::size_t need : plan_.needs[node]) dependents_[need].push_back(node);
-    if (missing_[node] == 0) ready_.push_back(node);
+  if (options.until.empty()) return;
+  const std::set<std::size_t> wanted = wanted_steps(graph_, options.until);
+  for (std::size_t step = 0; step < graph_.size(); ++step) {
+    if (!wanted.contains(step)) unwanted_.insert(step);
   }
 }
 
 RunResult Runner::execute() {
   try {
     load_history();
+    include(0);
+    const auto stages = std::count_if(graph_.steps().begin(), graph_.steps().end(),
+                                      [](const Step& step) { return step.stage != nullptr; });
     tell("run_started", {{"run", run_},
                          {"workflow", plan_.workflow.name},
-                         {"resumed", !history_.empty()},
-                         {"stages", static_cast<std::size_t>(
-                                        std::count_if(plan_.stages.begin(), plan_.stages.end(),
-                                                      [](const auto* stage) { return stage != nullptr; }))}});
+                         {"resumed", !past_.empty()},
+                         {"kept", kept_},
+                         {"stages", stages}});
     turn();
     while (!finished()) {
       for (auto& news : around_.executor.poll(patience())) {
@@ -63,196 +88,198 @@ void Runner::turn() {
 
 void Runner::load_history() {
   for (store::DecisionRow& row : around_.ledger.decisions(run_)) replay_.emplace(row.id, std::move(row));
-  for (store::InstanceRow& row : around_.ledger.instances(run_)) history_.emplace(row.id, std::move(row));
-  superseded_ = around_.ledger.superseded(run_);
-  for (std::size_t node = 0; node < works_.size(); ++node) {
-    store::InstanceRow& row = works_[node].row;
-    row.run = run_;
-    row.id = id(node);
-    if (const workflow::Stage* stage = plan_.workflow.nodes[node].stage()) row.uses = stage->uses;
-    for (const std::size_t need : plan_.needs[node]) row.needs.push_back(id(need));
-    if (const auto past = superseded_.find(row.id); past != superseded_.end()) {
-      row.attempts = past->second.attempts;
+  for (store::IterationRow& row : around_.ledger.iterations(run_)) {
+    iterations_[row.loop].push_back(std::move(row));
+  }
+  for (store::InstanceBrief& row : around_.ledger.instance_briefs(run_)) {
+    past_.emplace(row.id, Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
+  }
+  retracted_ = around_.ledger.superseded(run_);
+}
+
+// Takes over what an earlier session of this run finished. What failed, was skipped or was cut off is judged
+// anew.
+void Runner::adopt(std::size_t step) {
+  const auto found = past_.find(id(step));
+  if (found == past_.end()) return;
+  const Past& past = found->second;
+  Instance& instance = instances_[step];
+  const State state = state_from(past.state);
+  const workflow::Node& node = *graph_[step].node;
+  bool kept = is_good(state);
+  if (kept && node.decision() != nullptr) {
+    const auto decision = replay_.find(id(step));
+    kept = decision != replay_.end();
+    if (kept) instance.branch = decision->second.branch;
+  } else if (kept && node.stage() == nullptr) {
+    const auto row = around_.ledger.instance(run_, id(step));
+    kept = row.has_value() && row->with.is_object();
+    if (kept) {
+      instance.outputs = bound_inputs_from(row->inputs);
+      instance.values = row->with;
     }
-    const auto found = history_.find(row.id);
-    if (found == history_.end()) continue;
-    row.attempts = found->second.attempts;
-    if (found->second.state == "succeeded") ours_.insert(node);
-    if (found->second.state == "succeeded" || found->second.state == "cached") continue;
-    row.state = "pending";  // failed, skipped or cut off before: to be judged anew
+  }
+  if (kept) {
+    instance.state = state;
+    instance.key = past.key;
+    if (node.stage() != nullptr) ++kept_;
+  } else if (past.state != "pending") {
+    store::InstanceRow row = new_row(step);
+    row.state = "pending";
     record(row);
   }
 }
 
+// What is kept and still needed must be intact. Where it is not, its stage runs again, and so what that needs
+// must be intact too.
+void Runner::check_what_is_needed() {
+  std::vector<std::size_t> open;
+  for (std::size_t step = 0; step < graph_.size(); ++step) {
+    if (!is_good(instances_[step].state)) open.push_back(step);
+  }
+  std::unordered_set<std::size_t> checked;
+  while (!open.empty()) {
+    const std::size_t step = open.back();
+    open.pop_back();
+    for (const std::uint32_t need : graph_[step].needs) {
+      if (!is_good(instances_[need].state) || !checked.insert(need).second || is_intact(need)) continue;
+      instances_[need] = {};
+      open.push_back(need);
+    }
+  }
+}
+
+bool Runner::is_intact(std::size_t step) {
+  if (graph_[step].stage != nullptr) {
+    const store::CheckpointRow* checkpoint = instances_.checkpoint(step);
+    return checkpoint != nullptr && is_sound(*checkpoint, around_.artifacts);
+  }
+  for (const auto& [name, output] : instances_[step].outputs) {
+    if (output.digest.empty()) continue;
+    if (!around_.artifacts.contains(output.digest) || !around_.artifacts.verify(output.digest, false).empty())
+      return false;
+  }
+  return true;
+}
+
+void Runner::include(std::size_t first) {
+  const std::size_t size = graph_.size();
+  instances_.resize(size);
+  missing_.resize(size, 0);
+  dependents_.resize(size);
+  unfinished_.resize(graph_.scopes(), 0);
+  if (!past_.empty()) {
+    for (std::size_t step = first; step < size; ++step) adopt(step);
+    if (first == 0) {
+      check_what_is_needed();
+    } else {
+      for (std::size_t step = first; step < size; ++step) {
+        if (is_good(instances_[step].state) && !is_intact(step)) instances_[step] = {};
+      }
+    }
+  }
+  for (std::size_t step = first; step < size; ++step) {
+    if (has_ended(instances_[step].state)) continue;
+    ++unfinished_[graph_[step].scope];
+    for (const std::uint32_t need : graph_[step].needs) {
+      if (has_ended(instances_[need].state)) continue;
+      ++missing_[step];
+      dependents_[need].push_back(static_cast<std::uint32_t>(step));
+    }
+    if (missing_[step] == 0) ready_.push_back(step);
+  }
+}
+
 void Runner::settle() {
-  while (!ready_.empty()) {
+  while (!ready_.empty() || !ended_iterations_.empty()) {
     if (stop_heeded_ > 0) return;
-    const std::size_t node = ready_.front();
-    ready_.pop_front();
-    const Judgement judgement = judge(plan_, node, instances_);
-    if (judgement.verdict == Judgement::Verdict::skip) {
-      skip(node, judgement.cause);
-    } else if (plan_.workflow.nodes[node].decision() != nullptr) {
-      make_decision(node);
-    } else {
-      prepare(node);
-    }
-  }
-}
-
-void Runner::end(std::size_t node) {
-  Work& work = works_[node];
-  work.row.state = to_string(instances_[node].state);
-  work.row.cause = instances_[node].cause;
-  work.row.ended = now();
-  record(work.row);
-  for (std::size_t dependent : dependents_[node]) {
-    if (--missing_[dependent] == 0) ready_.push_back(dependent);
-  }
-}
-
-void Runner::skip(std::size_t node, const std::string& cause) {
-  instances_[node].state = State::skipped;
-  instances_[node].cause = cause;
-  tell("stage_skipped", node, {{"cause", cause}});
-  end(node);
-}
-
-void Runner::make_decision(std::size_t node) {
-  const auto recorded = replay_.find(id(node));
-  try {
-    Decided decided;
-    if (recorded != replay_.end()) {
-      decided = {recorded->second.branch, recorded->second.inputs};
-    } else {
-      decided = decide(*plan_.workflow.nodes[node].decision(), values_of(plan_, instances_));
-      in_transaction();
-      around_.ledger.put(store::DecisionRow{run_, id(node), decided.branch, decided.inputs, now()});
-    }
-    instances_[node].branch = decided.branch;
-    instances_[node].state = State::succeeded;
-    tell("decision_made", node,
-         {{"branch", decided.branch}, {"inputs", decided.inputs}, {"replayed", recorded != replay_.end()}});
-    end(node);
-  } catch (const Error& error) {
-    fail(node, State::failed, "decision_failed", error);
-  }
-}
-
-// From here a stage's binding is fixed; hashing what lies outside the store happens beside the loop.
-void Runner::prepare(std::size_t node) {
-  Work& work = works_[node];
-  try {
-    work.binding = bind_stage(plan_, node, instances_);
-    if (plan_.stages[node]->reads_run) {
-      in_transaction();  // the rows of this turn are part of what the facts say
-      work.facts = run_facts(plan_, around_.ledger, run_, ancestors(plan_, node));
-    }
-  } catch (const Error& error) {
-    fail(node, State::failed, std::string(base::to_string(error.code)), error);
-    return;
-  }
-  if (!needs_writing_down(work.binding)) {
-    look_up(node);
-    return;
-  }
-  work.phase = Phase::writing_down;
-  worker_.submit([this, node]() -> Worker::Continuation {
-    try {
-      write_down(works_[node].binding, plan_, instances_, around_.artifacts, around_.ledger, options_.rehash,
-                 unless_stopped(1));
-      return [this, node] { look_up(node); };
-    } catch (const Error& error) {
-      if (error.code == base::ErrorCode::cancelled) return [] {};  // a resume begins with it again
-      return
-          [this, node, error] { fail(node, State::failed, std::string(base::to_string(error.code)), error); };
-    }
-  });
-}
-
-// For the worker's long jobs: stops them at the n-th request to stop. Nothing starts after the first one, so
-// that what only prepares a start ends then; what keeps a result is let go on until the second.
-store::ByteProgress Runner::unless_stopped(int request) const {
-  return [this, request](std::uint64_t) {
-    if (around_.stop.load() < request && !worker_.stopping()) return;
-    throw Error(base::ErrorCode::cancelled, "stopped on request");
-  };
-}
-
-// The cache: a sound checkpoint of this key is the result.
-void Runner::look_up(std::size_t node) {
-  Work& work = works_[node];
-  work.row.with = work.binding.with;
-  work.row.inputs = to_json(work.binding.inputs);
-  work.row.key = key_of(work.binding, plan_, node, options_.salt, work.facts);
-
-  const bool own = ours_.contains(node) && history_.at(id(node)).key == work.row.key;
-  const bool known = own || (options_.use_cache && plan_.stages[node]->cacheable);
-  auto checkpoint = around_.ledger.checkpoint(work.row.key);
-  const auto past = superseded_.find(id(node));
-  const bool outdated = checkpoint && past != superseded_.end() && !made_after(*checkpoint, past->second);
-  if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
-    in_transaction();
-    around_.ledger.forget_checkpoint(work.row.key);
-    discard_later(std::move(*checkpoint));
-    checkpoint.reset();
-    work.why = "its checkpoint was damaged or its files have changed";
-  } else if (!checkpoint) {
-    work.why = "no checkpoint has its key";
-  } else if (outdated) {
-    work.why = "what it came to before was taken back";
-  } else if (!known) {
-    work.why = options_.use_cache ? "it runs each time" : "the cache is off";
-  }
-  if (!checkpoint || outdated || !known) {
-    work.phase = Phase::waiting;
-    waiting_.insert(node);
-    return;
-  }
-  work.phase = Phase::idle;
-  instances_[node].state = own ? State::succeeded : State::cached;
-  tell("stage_cached", node,
-       {{"uses", work.row.uses}, {"key", work.row.key}, {"seconds", checkpoint->seconds}, {"resumed", own}});
-  instances_[node].checkpoint = std::move(checkpoint);
-  work.row.started = own ? history_.at(id(node)).started : now();
-  end(node);
-}
-
-// Reads all of the damaged artifacts, so beside the loop; the worker does it before it publishes them anew.
-void Runner::discard_later(store::CheckpointRow checkpoint) {
-  worker_.submit([this, checkpoint = std::move(checkpoint)]() -> Worker::Continuation {
-    discard_unsound(checkpoint, around_.artifacts);
-    return [] {};
-  });
-}
-
-void Runner::admit() {
-  if (stop_heeded_ > 0) return;
-  const auto moment = around_.clock.monotonic();
-  const std::set<std::size_t> candidates = waiting_;
-  for (std::size_t node : candidates) {
-    Work& work = works_[node];
-    if (work.not_before > moment) continue;
-    if (keys_in_work_.contains(work.row.key)) {
-      work.held = true;  // the same work is being done for another stage
+    if (!ended_iterations_.empty()) {
+      const std::uint32_t scope = ended_iterations_.front();
+      ended_iterations_.pop_front();
+      end_iteration(scope);
       continue;
     }
-    if (work.held) {
-      work.held = false;
-      waiting_.erase(node);
-      look_up(node);  // it may have been done by now
-      if (!waiting_.contains(node)) continue;
-    }
-    const workflow::Resources& wanted = plan_.workflow.nodes[node].stage()->resources;
-    const int usual = plan_.stages[node]->parallel ? options_.limits.cores : 1;
-    work.cores = std::clamp(wanted.cores.value_or(usual), 1, options_.limits.cores);
-    work.memory = wanted.memory.value_or(0);
-    const bool fits = cores_used_ + work.cores <= options_.limits.cores &&
-                      (options_.limits.memory == 0 || memory_used_ + work.memory <= options_.limits.memory);
-    if (!fits) continue;
-    waiting_.erase(node);
-    start_attempt(node);
+    const std::size_t step = ready_.front();
+    ready_.pop_front();
+    if (is_wanted(step)) start(step);
   }
+}
+
+void Runner::start(std::size_t step) {
+  const Judgement judgement = judge(standing(), step);
+  const workflow::Node& node = *graph_[step].node;
+  if (judgement.verdict == Judgement::Verdict::skip) {
+    skip(step, judgement.cause);
+  } else if (node.decision() != nullptr) {
+    make_decision(step);
+  } else if (node.select() != nullptr) {
+    make_selection(step);
+  } else if (node.loop() != nullptr) {
+    open_loop(step);
+  } else {
+    prepare(step);
+  }
+}
+
+Runner::Work& Runner::work(std::size_t step) {
+  auto& work = works_[step];
+  if (!work) {
+    work = std::make_unique<Work>();
+    work->row = new_row(step);
+  }
+  return *work;
+}
+
+store::InstanceRow Runner::new_row(std::size_t step) const {
+  const workflow::Node& node = *graph_[step].node;
+  store::InstanceRow row;
+  row.run = run_;
+  row.id = id(step);
+  row.kind = kind_of(node);
+  if (node.stage() != nullptr) row.uses = node.stage()->uses;
+  for (const std::uint32_t need : graph_[step].needs) row.needs.push_back(id(need));
+  const std::uint32_t loop = graph_.scope(graph_[step].scope).loop;
+  if (loop != StepScope::none) row.needs.push_back(id(loop));
+  if (const auto past = past_.find(row.id); past != past_.end()) {
+    row.attempts = past->second.attempts;
+    row.started = past->second.started;
+  }
+  if (const auto mark = retracted_.find(row.id); mark != retracted_.end()) {
+    row.attempts = std::max(row.attempts, mark->second.attempts);
+  }
+  return row;
+}
+
+void Runner::end(std::size_t step) {
+  const Instance& instance = instances_[step];
+  store::InstanceRow row = works_.contains(step) ? work(step).row : new_row(step);
+  row.state = to_string(instance.state);
+  row.cause = instance.cause;
+  row.ended = now();
+  if (graph_[step].stage == nullptr && is_good(instance.state)) {
+    row.inputs = to_json(instance.outputs);
+    row.with = instance.values;
+  }
+  record(row);
+  if (const auto found = works_.find(step); found != works_.end()) {
+    done_works_.push_back(std::move(found->second));
+    works_.erase(found);
+  }
+  for (const std::uint32_t dependent : dependents_[step]) {
+    if (--missing_[dependent] == 0) ready_.push_back(dependent);
+  }
+  dependents_[step] = {};
+  const std::uint32_t scope = graph_[step].scope;
+  if (--unfinished_[scope] == 0 && graph_.scope(scope).loop != StepScope::none) {
+    ended_iterations_.push_back(scope);
+  }
+}
+
+void Runner::skip(std::size_t step, const std::string& cause) {
+  instances_[step].state = State::skipped;
+  instances_[step].cause = cause;
+  tell("stage_skipped", step, {{"cause", cause}});
+  end(step);
 }
 
 // The one place where state becomes durable; what depends on it follows, in order: news, then children.
@@ -264,8 +291,10 @@ void Runner::commit() {
     }
     for (const Event& event : std::exchange(events_, {})) around_.observer.on_event(event);
     for (const auto& action : std::exchange(after_commit_, {})) action();
-    for (std::size_t node : std::exchange(launches_, {})) launch(node);
-    if (!open_ && events_.empty()) return;  // a launch that failed at once has left something to record
+    for (std::size_t step : std::exchange(launches_, {})) launch(step);
+    done_works_.clear();
+    // A launch that failed at once has left something to record.
+    if (!open_ && events_.empty() && after_commit_.empty()) return;
   }
 }
 
@@ -274,8 +303,8 @@ void Runner::heed_stop() {
   const int wanted = std::min(around_.stop.load(), 2);
   if (wanted <= stop_heeded_) return;
   stop_heeded_ = wanted;
-  for (const auto& [token, node] : running_) {
-    if (works_[node].phase != Phase::running) continue;
+  for (const auto& [token, step] : running_) {
+    if (work(step).phase != Phase::running) continue;
     if (wanted == 1) {
       around_.executor.cancel(token);
     } else {
@@ -286,52 +315,41 @@ void Runner::heed_stop() {
 
 bool Runner::finished() const {
   if (!running_.empty() || worker_.busy()) return false;
-  return stop_heeded_ > 0 || (ready_.empty() && waiting_.empty());
+  return stop_heeded_ > 0 || (ready_.empty() && ended_iterations_.empty() && waiting_.empty());
 }
 
 milliseconds Runner::patience() const {
   milliseconds patience(running_.empty() && waiting_.empty() ? 1000 : 100);
   const auto moment = around_.clock.monotonic();
-  for (std::size_t node : waiting_) {
+  for (std::size_t step : paused_) {
     // Only a pause before a retry ends by itself; for cores and memory, some stage has to end first.
-    if (works_[node].not_before <= moment) continue;
-    patience = std::min(patience, std::chrono::ceil<milliseconds>(works_[node].not_before - moment));
+    const auto until = works_.at(step)->not_before;
+    if (until > moment) patience = std::min(patience, std::chrono::ceil<milliseconds>(until - moment));
   }
   return patience;
-}
-
-// A node that failed before any child was started for it.
-void Runner::fail(std::size_t node, State state, const std::string& code, const Error& error) {
-  works_[node].phase = Phase::idle;
-  instances_[node].state = state;
-  instances_[node].cause = code + ": " + error.message;
-  tell("stage_failed", node,
-       {{"uses", works_[node].row.uses},
-        {"state", "failed"},
-        {"code", code},
-        {"message", error.message},
-        {"where", error.where.to_string()},
-        {"hint", error.hint},
-        {"attempt", works_[node].row.attempts}});
-  end(node);
 }
 
 RunResult Runner::conclude() {
   RunResult result{run_, "succeeded", {}, {}};
   std::string message;
-  for (std::size_t node : plan_.order) {
-    if (!is_failed(instances_[node].state)) continue;
-    result.failed.push_back(id(node));
-    if (message.empty()) message = id(node) + ": " + instances_[node].cause;
+  bool incomplete = false;
+  bool beyond = false;
+  for (std::size_t step = 0; step < graph_.size(); ++step) {
+    const Instance& instance = instances_[step];
+    if (!has_ended(instance.state)) (is_wanted(step) ? incomplete : beyond) = true;
+    if (!is_failed(instance.state) || is_tolerated(graph_[step], instance)) continue;
+    result.failed.push_back(id(step));
+    if (message.empty()) message = id(step) + ": " + instance.cause;
   }
-  result.checklist = evaluate_checklist(plan_, around_.ledger, run_);
-  const bool incomplete = std::any_of(instances_.begin(), instances_.end(),
-                                      [](const Instance& instance) { return !has_ended(instance.state); });
+  if (!beyond) result.checklist = evaluate_checklist(standing());
   if (incomplete) {
     result.state = "interrupted";
     message = "stopped on request";
   } else if (!result.failed.empty()) {
     result.state = "failed";
+  } else if (beyond) {
+    result.state = "partial";
+    message = "ran as far as was asked for with --until";
   } else {
     for (const ChecklistResult& item : result.checklist) {
       if (!item.required || item.state == "pass") continue;
@@ -340,9 +358,10 @@ RunResult Runner::conclude() {
       break;
     }
   }
+  const std::string recorded = result.state == "partial" ? "interrupted" : result.state;
   in_transaction();
-  around_.ledger.set_run_state(run_, result.state, incomplete ? "" : now(), message);
-  tell("run_ended", {{"state", result.state}, {"message", message}});
+  around_.ledger.set_run_state(run_, recorded, incomplete ? "" : now(), message);
+  tell("run_ended", {{"state", recorded}, {"message", message}});
   commit();
   return result;
 }
@@ -351,7 +370,7 @@ RunResult Runner::conclude() {
 void Runner::abandon() noexcept {
   // The first error is the one to tell.
   try {
-    for (const auto& [token, node] : running_) around_.executor.kill(token);
+    for (const auto& [token, step] : running_) around_.executor.kill(token);
     for (int i = 0; i < 50 && around_.executor.running() > 0; ++i) around_.executor.poll(milliseconds(100));
   } catch (...) {
   }
@@ -376,8 +395,8 @@ void Runner::record(const store::AttemptRow& row) {
   around_.ledger.put(row);
 }
 
-void Runner::tell(std::string kind, std::size_t node, Json data) {
-  events_.push_back({around_.clock.now(), std::move(kind), id(node), std::move(data)});
+void Runner::tell(std::string kind, std::size_t step, Json data) {
+  events_.push_back({around_.clock.now(), std::move(kind), id(step), std::move(data)});
 }
 
 void Runner::tell(std::string kind, Json data) {

@@ -7,9 +7,12 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "orchestrator/engine/binding.h"
@@ -27,7 +30,14 @@ class Runner {
   RunResult execute();
 
  private:
-  enum class Phase { idle, writing_down, waiting, running, publishing };
+  enum class Phase { idle, writing_down, waiting, running, publishing, undoing };
+
+  struct Share {  // of the machine
+    int cores = 1;
+    std::uint64_t memory = 0;
+    int gpus = 0;
+    std::map<std::string, int> tokens;
+  };
 
   // A stage on its way from ready to ended.
   struct Work {
@@ -36,8 +46,7 @@ class Runner {
     base::Json facts;
     store::InstanceRow row;
     store::AttemptRow attempt;
-    int cores = 1;
-    std::uint64_t memory = 0;
+    Share share;
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
@@ -46,68 +55,120 @@ class Runner {
     executor::Outcome outcome;
   };
 
+  // A loop between its first iteration and its end.
+  struct OpenLoop {
+    int max = 1;
+    std::vector<std::uint32_t> iterations;  // scopes
+    std::vector<store::IterationRow> recorded;  // by an earlier session of the run
+  };
+
+  // What the last session of the run left of an instance.
+  struct Past {
+    std::string state, key;
+    int attempts = 0;
+    std::string started;
+  };
+
+  // runner.cc: the loop, and what it keeps
   void load_history();
+  void adopt(std::size_t step);
+  void check_what_is_needed();
+  bool is_intact(std::size_t step);
+  void include(std::size_t first);  // steps from this one on: counts what they wait for
   void turn();
   void settle();
-  void end(std::size_t node);  // releases what waits for it
-  void skip(std::size_t node, const std::string& cause);
-  void make_decision(std::size_t node);
-  void prepare(std::size_t node);
-  store::ByteProgress unless_stopped(int request) const;
-  void look_up(std::size_t node);
-  void discard_later(store::CheckpointRow checkpoint);
-  void admit();
-  void start_attempt(std::size_t node);
-  void launch(std::size_t node);
+  void start(std::size_t step);
+  void end(std::size_t step);  // releases what waits for it
+  void skip(std::size_t step, const std::string& cause);
   void commit();
   void heed_stop();
   bool finished() const;
   std::chrono::milliseconds patience() const;
+  void abandon() noexcept;
+  RunResult conclude();
 
+  // runner_stage.cc: a stage from ready to its first attempt
+  void prepare(std::size_t step);
+  store::ByteProgress unless_stopped(int request) const;
+  void look_up(std::size_t step);
+  void discard_later(store::CheckpointRow checkpoint);
+  void admit();
+  Share share_of(std::size_t step) const;
+  bool fits(const Share& share) const;
+  void take(const Share& share, int sign);
+
+  // runner_attempt.cc: its attempts
+  void start_attempt(std::size_t step);
+  void launch(std::size_t step);
+  executor::StageRequest request_for(std::size_t step, executor::Verb verb);
   void on(const executor::HostEvent& event);
   void on(executor::Outcome outcome);
-  void publish(std::size_t node);
-  void release(std::size_t node);
-  void discard_attempt(std::size_t node, bool with_scratch);
-  void succeed(std::size_t node, std::map<std::string, store::OutputRow> outputs);
-  void attempt_failed(std::size_t node);
-  void fail(std::size_t node, State state, const std::string& code, const base::Error& error);
-  void abandon() noexcept;
+  void publish(std::size_t step);
+  void release(std::size_t step);
+  void discard_attempt(std::size_t step, bool with_scratch);
+  void succeed(std::size_t step, std::map<std::string, store::OutputRow> outputs);
+  void attempt_failed(std::size_t step);
+  void undo(std::size_t step);
+  void give_up(std::size_t step);
+  void fail(std::size_t step, State state, const std::string& code, const base::Error& error);
 
+  // runner_control.cc: decisions, selections and loops
+  void make_decision(std::size_t step);
+  void make_selection(std::size_t step);
+  void open_loop(std::size_t step);
+  void begin_iteration(std::size_t loop, base::Json state, std::map<std::string, BoundInput> artifacts);
+  void end_iteration(std::uint32_t scope);
+  void go_on(std::size_t loop, std::uint32_t scope, const std::string& way, const workflow::LoopCase* chosen);
+  void exhaust(std::size_t loop);
+  void close_loop(std::size_t loop, std::uint32_t scope, const std::string& outcome);
+  void fail_loop(std::size_t loop, const std::string& code, const base::Error& error);
+
+  store::InstanceRow new_row(std::size_t step) const;
   void record(const store::InstanceRow& row);
   void record(const store::AttemptRow& row);
   void in_transaction();
-  void tell(std::string kind, std::size_t node, base::Json data);
+  void tell(std::string kind, std::size_t step, base::Json data);
   void tell(std::string kind, base::Json data);
   std::string now() const;
-  const std::string& id(std::size_t node) const { return plan_.workflow.nodes[node].id; }
-  RunResult conclude();
+  const std::string& id(std::size_t step) const { return graph_[step].id; }
+  const workflow::Stage& stage(std::size_t step) const { return *graph_[step].node->stage(); }
+  Standing standing() const { return {plan_, graph_, instances_}; }
+  Work& work(std::size_t step);
+  bool is_wanted(std::size_t step) const { return unwanted_.empty() || !unwanted_.contains(step); }
 
   const Plan& plan_;
   const std::string run_;
   const Surroundings& around_;
   const RunOptions& options_;
 
+  Graph graph_;  // the plan's, and what loops add to it
   Instances instances_;
-  std::vector<Work> works_;
-  std::vector<std::size_t> missing_;                  // needs that have not ended, by node
-  std::vector<std::vector<std::size_t>> dependents_;  // by node
-  std::deque<std::size_t> ready_;                     // all needs ended, not judged yet
-  std::set<std::size_t> waiting_;                     // for cores and memory, in the order of the document
-  std::set<std::string> keys_in_work_;                // of what runs or is being published
-  std::map<std::uint64_t, std::size_t> running_;      // token -> node
-  std::map<std::string, store::DecisionRow> replay_;  // decisions that an earlier session of the run made
-  std::map<std::string, store::InstanceRow> history_;
-  std::map<std::string, store::SupersededMark> superseded_;
-  std::set<std::size_t> ours_;  // nodes whose work this run itself committed earlier
+  std::unordered_map<std::size_t, std::unique_ptr<Work>> works_;  // of stages that are ready, until they end
+  std::vector<std::uint32_t> missing_;                    // needs that have not ended, by step
+  std::vector<std::vector<std::uint32_t>> dependents_;    // by step
+  std::vector<std::uint32_t> unfinished_;                 // steps that have not ended, by scope
+  std::deque<std::size_t> ready_;                         // all needs ended, not judged yet
+  std::deque<std::uint32_t> ended_iterations_;            // scopes, not judged yet
+  std::map<std::size_t, OpenLoop> loops_;                 // by step
+  std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
+  std::set<std::size_t> paused_;                          // of those, before a retry
+  std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
+  std::map<std::uint64_t, std::size_t> running_;          // token -> step
+  std::set<std::size_t> unwanted_;                        // beyond `--until`
+
+  std::unordered_map<std::string, Past> past_;             // by instance id
+  std::map<std::string, store::DecisionRow> replay_;       // decisions that an earlier session of the run made
+  std::map<std::string, store::SupersededMark> retracted_;  // instances that were rolled back, by id
+  std::map<std::string, std::vector<store::IterationRow>> iterations_;  // by loop
+  std::size_t kept_ = 0;                                   // stages that an earlier session finished
 
   bool open_ = false;  // a ledger transaction
   std::vector<Event> events_;
   std::vector<std::size_t> launches_;
   std::vector<std::function<void()>> after_commit_;
+  std::vector<std::unique_ptr<Work>> done_works_;  // until the turn ends
   std::uint64_t next_token_ = 1;
-  int cores_used_ = 0;
-  std::uint64_t memory_used_ = 0;
+  Share used_{0, 0, 0, {}};
   int stop_heeded_ = 0;
   Worker worker_;  // last: its thread ends before the rest goes
 };

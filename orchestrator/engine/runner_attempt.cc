@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "orchestrator/base/file_system.h"
+#include "orchestrator/base/hash.h"
 #include "orchestrator/engine/runner.h"
 
 namespace presswork::engine {
@@ -13,47 +14,49 @@ using base::ErrorCode;
 using base::Json;
 using std::chrono::milliseconds;
 
-void Runner::start_attempt(std::size_t node) {
-  Work& work = works_[node];
+namespace {
+
+// An instance's id as the name of a file; a long one is cut, and told from its like by a digest.
+std::string file_name(std::string id) {
+  constexpr std::size_t longest = 150;
+  std::replace(id.begin(), id.end(), '/', '.');
+  return id.size() <= longest ? id : id.substr(0, longest) + "~" + base::sha256(id).substr(0, 12);
+}
+
+}  // namespace
+
+void Runner::start_attempt(std::size_t step) {
+  Work& work = this->work(step);
   work.phase = Phase::running;
-  cores_used_ += work.cores;
-  memory_used_ += work.memory;
-  keys_in_work_.insert(work.row.key);
-  instances_[node].state = State::running;
+  take(work.share, 1);
+  in_work_.emplace(work.row.key, step);
+  instances_[step].state = State::running;
   work.attempt = {};
   work.attempt.run = run_;
-  work.attempt.instance = id(node);
+  work.attempt.instance = id(step);
   work.attempt.number = ++work.row.attempts;
   work.attempt.id = executor::random_id();
   work.attempt.started = now();
-  std::string file = id(node);
-  std::replace(file.begin(), file.end(), '/', '.');
-  work.attempt.log =
-      (around_.workspace.logs(run_) / (file + "." + std::to_string(work.attempt.number) + ".log")).string();
+  work.attempt.log = (around_.workspace.logs(run_) /
+                      (file_name(id(step)) + "." + std::to_string(work.attempt.number) + ".log"))
+                         .string();
   work.row.state = "running";
   if (work.row.started.empty()) work.row.started = work.attempt.started;
   record(work.row);
   record(work.attempt);
-  launches_.push_back(node);
+  launches_.push_back(step);
 }
 
-void Runner::launch(std::size_t node) {
-  Work& work = works_[node];
-  const fs::path folder = around_.workspace.attempts() / work.attempt.id;
-  executor::StageRequest request;
-  request.token = next_token_++;
-  running_[request.token] = node;
+void Runner::launch(std::size_t step) {
+  const std::uint64_t token = next_token_++;
+  running_[token] = step;
   try {
-    base::FileSystem& files = base::real_file_system();
-    files.create_directories(folder);
-    files.create_directories(fs::path(work.attempt.log).parent_path());
-    for (const auto& [name, input] : work.binding.inputs) {
-      request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
-                              input.instance, input.output};
-    }
+    executor::StageRequest request = request_for(step, executor::Verb::run);
+    request.token = token;
+    around_.executor.start(std::move(request));
   } catch (const Error& error) {
     executor::Outcome outcome;
-    outcome.token = request.token;
+    outcome.token = token;
     outcome.ending =
         error.code == ErrorCode::corrupt ? executor::Ending::failed : executor::Ending::infrastructure;
     outcome.code = base::to_string(error.code);
@@ -61,34 +64,47 @@ void Runner::launch(std::size_t node) {
     outcome.hint = error.hint;
     on(std::move(outcome));
     around_.executor.wake();
-    return;
   }
-  for (const auto& [name, output] : plan_.stages[node]->outputs) request.output_names.push_back(name);
-  request.plugin = plan_.stages[node]->plugin;
+}
+
+executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb) {
+  Work& work = this->work(step);
+  executor::StageRequest request;
+  request.verb = verb;
+  request.work_dir = around_.workspace.attempts() / work.attempt.id;
+  base::FileSystem& files = base::real_file_system();
+  files.create_directories(request.work_dir);
+  files.create_directories(fs::path(work.attempt.log).parent_path());
+  for (const auto& [name, input] : work.binding.inputs) {
+    request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
+                            input.instance, input.output};
+  }
+  for (const auto& [name, output] : graph_[step].stage->outputs) request.output_names.push_back(name);
+  request.plugin = graph_[step].stage->plugin;
   request.stage = work.row.uses;
   request.nonce = executor::random_id();
   request.attempt = work.attempt.id;
   request.parameters = work.binding.with;
-  request.work_dir = folder;
   request.scratch_dir = around_.workspace.scratch(work.row.key);
   request.log_path = work.attempt.log;
-  request.seed = plan_.workflow.nodes[node].stage()->seed;
-  request.threads = static_cast<unsigned>(work.cores);
-  request.memory = work.memory;
+  request.seed = stage(step).seed;
+  request.threads = static_cast<unsigned>(work.share.cores);
+  request.memory = work.share.memory;
   request.run_facts = work.facts;
-  request.timeout = plan_.workflow.nodes[node].stage()->timeout;
-  around_.executor.start(std::move(request));
+  request.timeout = stage(step).timeout;
+  request.grace = stage(step).grace;
+  return request;
 }
 
 void Runner::on(const executor::HostEvent& event) {
   const auto found = running_.find(event.token);
   if (found == running_.end()) return;
-  const std::size_t node = found->second;
-  Work& work = works_[node];
+  const std::size_t step = found->second;
+  Work& work = this->work(step);
   switch (event.kind) {
     case executor::HostEvent::Kind::started:
       work.attempt.pid = event.pid;
-      tell("stage_started", node,
+      tell("stage_started", step,
            {{"uses", work.row.uses},
             {"attempt", work.attempt.number},
             {"pid", event.pid},
@@ -99,14 +115,14 @@ void Runner::on(const executor::HostEvent& event) {
     case executor::HostEvent::Kind::log: {
       std::ofstream log(work.attempt.log, std::ios::app);
       log << now() << ' ' << event.level << ' ' << event.text << '\n';
-      tell("stage_log", node, {{"level", event.level}, {"text", event.text}});
+      tell("stage_log", step, {{"level", event.level}, {"text", event.text}});
       break;
     }
     case executor::HostEvent::Kind::progress:
-      tell("stage_progress", node, {{"done", event.done}, {"total", event.total}, {"what", event.what}});
+      tell("stage_progress", step, {{"done", event.done}, {"total", event.total}, {"what", event.what}});
       break;
     case executor::HostEvent::Kind::metric:
-      tell("stage_metric", node, {{"name", event.name}, {"value", event.value}});
+      tell("stage_metric", step, {{"name", event.name}, {"value", event.value}});
       break;
   }
 }
@@ -114,29 +130,39 @@ void Runner::on(const executor::HostEvent& event) {
 void Runner::on(executor::Outcome outcome) {
   const auto found = running_.find(outcome.token);
   if (found == running_.end()) return;
-  const std::size_t node = found->second;
-  Work& work = works_[node];
+  const std::size_t step = found->second;
+  Work& work = this->work(step);
+  if (work.phase == Phase::undoing) {
+    tell("stage_rolled_back", step,
+         {{"uses", work.row.uses},
+          {"state", executor::to_string(outcome.ending)},
+          {"message", outcome.message}});
+    running_.erase(outcome.token);
+    discard_attempt(step, false);
+    give_up(step);
+    return;
+  }
   work.outcome = std::move(outcome);
   if (work.outcome.ending == executor::Ending::succeeded) {
     work.phase = Phase::publishing;
-    publish(node);
+    publish(step);
     return;
   }
-  attempt_failed(node);
+  attempt_failed(step);
 }
 
 // Hashing and moving happens beside the loop; the checkpoint is committed when all of it is in the store.
-void Runner::publish(std::size_t node) {
-  worker_.submit([this, node]() -> Worker::Continuation {
-    Work& work = works_[node];
+void Runner::publish(std::size_t step) {
+  // The work stays where it is until its continuation has run; the loop does not touch it meanwhile.
+  worker_.submit([this, step, &work = this->work(step)]() -> Worker::Continuation {
     try {
       refuse_changed_inputs(work.binding, around_.artifacts, around_.ledger, unless_stopped(2));
-      auto outputs = store_outputs(*plan_.stages[node], work.outcome, around_.artifacts, around_.ledger,
+      auto outputs = store_outputs(*graph_[step].stage, work.outcome, around_.artifacts, around_.ledger,
                                    options_.rehash, unless_stopped(2));
-      return [this, node, outputs] { succeed(node, outputs); };
+      return [this, step, outputs] { succeed(step, outputs); };
     } catch (const Error& error) {
-      return [this, node, error] {
-        executor::Outcome& outcome = works_[node].outcome;
+      return [this, step, error] {
+        executor::Outcome& outcome = this->work(step).outcome;
         outcome.ending = error.code == ErrorCode::io || error.code == ErrorCode::no_space
                              ? executor::Ending::infrastructure
                          : error.code == ErrorCode::cancelled ? executor::Ending::cancelled
@@ -144,14 +170,14 @@ void Runner::publish(std::size_t node) {
         outcome.code = error.code == ErrorCode::stage_failed ? "result_refused" : base::to_string(error.code);
         outcome.message = error.message;
         outcome.hint = error.hint;
-        attempt_failed(node);
+        attempt_failed(step);
       };
     }
   });
 }
 
-void Runner::succeed(std::size_t node, std::map<std::string, store::OutputRow> outputs) {
-  Work& work = works_[node];
+void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> outputs) {
+  Work& work = this->work(step);
   store::CheckpointRow checkpoint;
   checkpoint.key = work.row.key;
   checkpoint.uses = work.row.uses;
@@ -161,7 +187,7 @@ void Runner::succeed(std::size_t node, std::map<std::string, store::OutputRow> o
   checkpoint.cpu_seconds = work.outcome.cpu_seconds;
   checkpoint.peak_memory_bytes = work.outcome.peak_memory_bytes;
   checkpoint.run = run_;
-  checkpoint.instance = id(node);
+  checkpoint.instance = id(step);
   checkpoint.created = now();
   in_transaction();
   around_.ledger.put(checkpoint);
@@ -169,37 +195,37 @@ void Runner::succeed(std::size_t node, std::map<std::string, store::OutputRow> o
   work.attempt.ended = now();
   record(work.attempt);
 
-  release(node);
+  release(step);
   work.phase = Phase::idle;
-  instances_[node].state = State::succeeded;
+  instances_[step].state = State::succeeded;
   Json outputs_json = Json::object();
   for (const auto& [name, output] : checkpoint.outputs) {
     outputs_json[name] = {{"type", output.type}, {"digest", output.digest}};
   }
-  tell("stage_succeeded", node,
+  tell("stage_succeeded", step,
        {{"uses", work.row.uses},
         {"seconds", checkpoint.seconds},
         {"outputs", outputs_json},
         {"metrics", checkpoint.metrics},
         {"peak_memory_bytes", checkpoint.peak_memory_bytes}});
-  instances_[node].checkpoint = std::move(checkpoint);
-  end(node);
-  discard_attempt(node, true);
+  instances_[step].key = checkpoint.key;
+  instances_[step].checkpoint = std::move(checkpoint);
+  discard_attempt(step, true);
+  end(step);
 }
 
-void Runner::release(std::size_t node) {
-  const Work& work = works_[node];
+void Runner::release(std::size_t step) {
+  const Work& work = this->work(step);
   running_.erase(work.outcome.token);
-  cores_used_ -= work.cores;
-  memory_used_ -= work.memory;
-  keys_in_work_.erase(work.row.key);
+  take(work.share, -1);
+  in_work_.erase(work.row.key);
 }
 
 // What an attempt left is of no use once its end is on disk; its scratch, once the checkpoint is. The scratch
 // is moved aside at once, so that the same work may begin again while the worker still removes it.
-void Runner::discard_attempt(std::size_t node, bool with_scratch) {
-  after_commit_.push_back([this, folder = around_.workspace.attempts() / works_[node].attempt.id,
-                           scratch = around_.workspace.scratch(works_[node].row.key), with_scratch] {
+void Runner::discard_attempt(std::size_t step, bool with_scratch) {
+  after_commit_.push_back([this, folder = around_.workspace.attempts() / this->work(step).attempt.id,
+                           scratch = around_.workspace.scratch(this->work(step).row.key), with_scratch] {
     fs::path aside = folder;
     aside += ".scratch";
     std::error_code none;
@@ -233,8 +259,8 @@ milliseconds backoff_after(const workflow::Retry& retry, int failures) {
 
 }  // namespace
 
-void Runner::attempt_failed(std::size_t node) {
-  Work& work = works_[node];
+void Runner::attempt_failed(std::size_t step) {
+  Work& work = this->work(step);
   const executor::Outcome& outcome = work.outcome;
   const bool stopped = stop_heeded_ > 0;
   work.attempt.outcome = executor::to_string(outcome.ending);
@@ -244,8 +270,8 @@ void Runner::attempt_failed(std::size_t node) {
   work.attempt.hint = outcome.hint;
   work.attempt.ended = now();
   record(work.attempt);
-  release(node);
-  discard_attempt(node, false);
+  release(step);
+  discard_attempt(step, false);
 
   const Json news = {{"uses", work.row.uses},    {"state", executor::to_string(outcome.ending)},
                      {"code", outcome.code},     {"message", outcome.message},
@@ -255,34 +281,97 @@ void Runner::attempt_failed(std::size_t node) {
   if (stopped) {
     // Not the stage's fault: it is pending again, for a resume.
     work.phase = Phase::idle;
-    instances_[node].state = State::pending;
+    instances_[step].state = State::pending;
     work.row.state = "pending";
     record(work.row);
-    tell("stage_cancelled", node, news);
+    tell("stage_cancelled", step, news);
     return;
   }
-  const workflow::Retry& retry = plan_.workflow.nodes[node].stage()->retry;
+  const workflow::Retry& retry = stage(step).retry;
   if (++work.failures < retry.attempts && retries_on(retry, outcome.ending)) {
     const milliseconds wait = backoff_after(retry, work.failures);
     work.not_before = around_.clock.monotonic() + wait;
     work.phase = Phase::waiting;
     work.why = "attempt " + std::to_string(work.attempt.number) + " ended: " + outcome.message;
-    instances_[node].state = State::pending;
-    waiting_.insert(node);
+    instances_[step].state = State::pending;
+    waiting_.insert(step);
+    paused_.insert(step);
     work.row.state = "pending";
     record(work.row);
     Json retried = news;
     retried["retry_in_ms"] = wait.count();
-    tell("stage_failed", node, std::move(retried));
+    tell("stage_failed", step, std::move(retried));
     return;
   }
+  if (stage(step).on_failure == workflow::OnFailure::rollback) {
+    undo(step);
+  } else {
+    give_up(step);
+  }
+}
+
+// The stage's own rollback takes back what its failed attempts did outside of the store.
+void Runner::undo(std::size_t step) {
+  Work& work = this->work(step);
+  work.phase = Phase::undoing;
+  after_commit_.push_back([this, step] {
+    Work& undone = this->work(step);
+    undone.attempt.id = executor::random_id();
+    const std::uint64_t token = next_token_++;
+    running_[token] = step;
+    try {
+      executor::StageRequest request = request_for(step, executor::Verb::rollback);
+      request.token = token;
+      around_.executor.start(std::move(request));
+    } catch (const Error& error) {
+      executor::Outcome outcome;
+      outcome.token = token;
+      outcome.ending = executor::Ending::infrastructure;
+      outcome.message = error.message;
+      on(std::move(outcome));
+      around_.executor.wake();
+    }
+  });
+}
+
+// No further attempt.
+void Runner::give_up(std::size_t step) {
+  Work& work = this->work(step);
+  const executor::Outcome& outcome = work.outcome;
   work.phase = Phase::idle;
-  instances_[node].state = outcome.ending == executor::Ending::timed_out   ? State::timed_out
+  instances_[step].state = outcome.ending == executor::Ending::timed_out   ? State::timed_out
                            : outcome.ending == executor::Ending::cancelled ? State::cancelled
                                                                            : State::failed;
-  instances_[node].cause = outcome.code + ": " + outcome.message;
-  tell("stage_failed", node, news);
-  end(node);
+  instances_[step].cause = outcome.code + ": " + outcome.message;
+  tell("stage_failed", step,
+       {{"uses", work.row.uses},
+        {"state", executor::to_string(outcome.ending)},
+        {"code", outcome.code},
+        {"message", outcome.message},
+        {"where", outcome.where},
+        {"hint", outcome.hint},
+        {"log", work.attempt.log},
+        {"attempt", work.attempt.number},
+        {"signal", outcome.signal},
+        {"exit_status", outcome.exit_status},
+        {"tolerated", is_tolerated(graph_[step], instances_[step])}});
+  end(step);
+}
+
+// A step that failed before any child was started for it.
+void Runner::fail(std::size_t step, State state, const std::string& code, const Error& error) {
+  if (graph_[step].stage != nullptr) this->work(step).phase = Phase::idle;
+  instances_[step].state = state;
+  instances_[step].cause = code + ": " + error.message;
+  tell("stage_failed", step,
+       {{"uses", graph_[step].stage == nullptr ? "" : graph_[step].stage->id},
+        {"state", "failed"},
+        {"code", code},
+        {"message", error.message},
+        {"where", error.where.to_string()},
+        {"hint", error.hint},
+        {"attempt", new_row(step).attempts}});
+  end(step);
 }
 
 }  // namespace presswork::engine

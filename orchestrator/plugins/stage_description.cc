@@ -68,7 +68,8 @@ StageDescription read_stage_description(const Json& document) {
   stage.description = document.at("description");
   stage.parameters = document.at("parameters");
   for (const auto& [name, input] : part(document, "inputs").items()) {
-    stage.inputs[name] = {input.at("type"), input.value("required", true), input.at("description")};
+    stage.inputs[name] = {input.at("type"), input.value("required", true), input.at("description"),
+                          input.value("many", false)};
   }
   if (const auto more = document.find("additional_inputs"); more != document.end()) {
     stage.additional_inputs = more->at("type").get<std::string>();

@@ -13,7 +13,8 @@ namespace presswork::plugins {
 struct InputDescription {
   std::string type;  // artifact type; "any" accepts each
   bool required = true;
-  std::string description;
+  std::string description = {};
+  bool many = false;  // takes all instances of a stage with a matrix, as name[0], name[1], …
 };
 
 struct OutputDescription {

@@ -27,4 +27,9 @@ std::string parent_of(std::string_view node) {
   return slash == std::string_view::npos ? std::string() : std::string(node.substr(0, slash));
 }
 
+std::string outermost_loop_of(std::string_view id) {
+  const std::size_t end = id.find("]/");
+  return end == std::string_view::npos ? std::string() : std::string(id.substr(0, id.find('[')));
+}
+
 }  // namespace presswork::report

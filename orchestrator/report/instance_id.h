@@ -16,4 +16,7 @@ std::string pattern_of(std::string_view id);
 // The folder of loops that it lies in: "tune[2]/quantize" -> "tune"; "" outside of loops.
 std::string parent_of(std::string_view node);
 
+// The loop of the workflow in whose iteration it is: "tune[2]/inner[1]/x" -> "tune"; "" outside of loops.
+std::string outermost_loop_of(std::string_view id);
+
 }  // namespace presswork::report

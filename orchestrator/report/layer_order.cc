@@ -91,30 +91,57 @@ void settle(Layers& layers, const std::vector<std::size_t>& row, const std::vect
   }
 }
 
-enum class Look { above, below, both };
+// How strongly two connected items pull each other. A bend that goes on into a bend counts most: long edges
+// shall be straight. All the edges of a wide fan count as two, or the rows beside it would follow its middle.
+double importance(const LayerItem& upper, const LayerItem& lower) {
+  if (upper.bend && lower.bend) return 64;
+  const std::size_t fan = upper.bend   ? upper.below.size()
+                          : lower.bend ? lower.above.size()
+                                       : std::max(upper.below.size(), lower.above.size());
+  return 2 / std::max(1.0, static_cast<double>(fan) - 1);
+}
 
-void pull(Layers& layers, std::size_t rank, Look look, double gap) {
+void pull(Layers& layers, std::size_t rank, double gap) {
   const std::vector<std::size_t>& row = layers.ranks[rank];
   std::vector<double> wanted(row.size()), weight(row.size());
   for (std::size_t i = 0; i < row.size(); ++i) {
     const LayerItem& item = layers.items[row[i]];
-    double sum = 0, count = 0;
-    const auto add = [&](const std::vector<std::size_t>& neighbours) {
-      for (const std::size_t neighbour : neighbours) {
-        // A bend that goes on into a bend counts more: long edges shall be straight. All the nodes that
-        // share a bend count as two, or a row would follow its bends.
-        const double nodes = std::max(1.0, static_cast<double>(neighbours.size()) - 1);
-        const double importance = item.bend ? (layers.items[neighbour].bend ? 8 : 2 / nodes) : 1;
-        sum += layers.items[neighbour].x * importance;
-        count += importance;
-      }
+    double sum = 0, all = 0;
+    const auto add = [&](const LayerItem& other, double share) {
+      sum += other.x * share;
+      all += share;
     };
-    if (look != Look::below) add(item.above);
-    if (look != Look::above) add(item.below);
-    wanted[i] = count > 0 ? sum / count : item.x;
-    weight[i] = count > 0 ? std::max(1.0, count) : 0.1;
+    for (const std::size_t above : item.above)
+      add(layers.items[above], importance(layers.items[above], item));
+    for (const std::size_t below : item.below)
+      add(layers.items[below], importance(item, layers.items[below]));
+    wanted[i] = all > 0 ? sum / all : item.x;
+    weight[i] = all > 0 ? all : 0.1;
   }
   settle(layers, row, wanted, weight, gap);
+}
+
+using Neighbours = std::vector<std::size_t> LayerItem::*;
+
+// Puts what has neighbours of its own on one side, which nothing else is connected to, over their middle: a
+// parent over its children, or a join under what it joins.
+void centre(Layers& layers, std::size_t rank, Neighbours side, Neighbours back, double gap) {
+  const std::vector<std::size_t>& row = layers.ranks[rank];
+  std::vector<double> wanted(row.size());
+  const std::vector<double> weight(row.size(), 1);
+  bool any = false;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    double sum = 0, count = 0;
+    for (const std::size_t other : layers.items[row[i]].*side) {
+      if ((layers.items[other].*back).size() > 1) continue;
+      sum += layers.items[other].x;
+      ++count;
+    }
+    const bool moves = count > 1 && !layers.items[row[i]].bend;
+    wanted[i] = moves ? sum / count : layers.items[row[i]].x;
+    any = any || moves;
+  }
+  if (any) settle(layers, row, wanted, weight, gap);
 }
 
 }  // namespace
@@ -147,9 +174,11 @@ void place_items(Layers& layers, double gap) {
   }
   const std::size_t count = layers.ranks.size();
   for (int sweep = 0; sweep < 12; ++sweep) {
-    for (std::size_t i = 0; i < count; ++i) pull(layers, i, sweep < 6 ? Look::above : Look::both, gap);
-    for (std::size_t i = count; i-- > 0;) pull(layers, i, sweep < 6 ? Look::below : Look::both, gap);
+    for (std::size_t i = 0; i < count; ++i) pull(layers, i, gap);
+    for (std::size_t i = count; i-- > 0;) pull(layers, i, gap);
   }
+  for (std::size_t i = 0; i < count; ++i) centre(layers, i, &LayerItem::above, &LayerItem::below, gap);
+  for (std::size_t i = count; i-- > 0;) centre(layers, i, &LayerItem::below, &LayerItem::above, gap);
 }
 
 }  // namespace presswork::report

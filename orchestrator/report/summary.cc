@@ -4,12 +4,15 @@
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/report/moment.h"
+#include "orchestrator/report/summary_loops.h"
 
 namespace presswork::report {
 
 namespace {
 
 using base::Json;
+
+using Nodes = std::vector<const NodeSummary*>;
 
 constexpr std::size_t kManyNodes = 1000;
 
@@ -64,22 +67,22 @@ std::vector<Metric> comparable(const NodeSummary& node, bool headlines_only) {
 }
 
 // The first and the last of each headline that two stages measured, in the order of their first measurement.
-std::vector<Change> changes_of(const std::vector<NodeSummary>& nodes) {
+std::vector<Change> changes_of(const Nodes& nodes) {
   const bool any =
-      std::any_of(nodes.begin(), nodes.end(), [](const auto& node) { return !node.headlines.empty(); });
+      std::any_of(nodes.begin(), nodes.end(), [](const auto* node) { return !node->headlines.empty(); });
   std::vector<Change> changes;
-  for (const NodeSummary& node : nodes) {
-    for (const Metric& metric : comparable(node, any)) {
+  for (const NodeSummary* node : nodes) {
+    for (const Metric& metric : comparable(*node, any)) {
       if (!metric.value.is_number()) continue;
       const double value = metric.value.get<double>();
       const auto it = std::find_if(changes.begin(), changes.end(), [&](const Change& change) {
         return change.name == metric.name && change.unit == metric.unit;
       });
       if (it == changes.end()) {
-        changes.push_back({metric.name, metric.unit, value, value, node.id, node.id});
+        changes.push_back({metric.name, metric.unit, value, value, node->id, node->id});
       } else {
         it->after = value;
-        it->after_stage = node.id;
+        it->after_stage = node->id;
       }
     }
   }
@@ -90,19 +93,19 @@ std::vector<Change> changes_of(const std::vector<NodeSummary>& nodes) {
 }
 
 // Sizes on disk of the run's first and last model.
-std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
+std::optional<Change> size_change(const Nodes& nodes) {
   std::optional<Change> change;
   std::string first, last;
-  for (const NodeSummary& node : nodes) {
-    for (const auto& [name, output] : node.outputs) {
+  for (const NodeSummary* node : nodes) {
+    for (const auto& [name, output] : node->outputs) {
       if (output.type != "model" || output.bytes == 0) continue;
       const auto bytes = static_cast<double>(output.bytes);
       if (!change) {
-        change = Change{"model_folder", "bytes", bytes, bytes, node.id, node.id};
+        change = Change{"model_folder", "bytes", bytes, bytes, node->id, node->id};
         first = output.digest;
       }
       change->after = bytes;
-      change->after_stage = node.id;
+      change->after_stage = node->id;
       last = output.digest;
     }
   }
@@ -112,12 +115,21 @@ std::optional<Change> size_change(const std::vector<NodeSummary>& nodes) {
 
 bool is_bad(const std::string& state) { return state == "failed" || state == "timed_out"; }
 
+// A loop that failed because of an instance in it says nothing new.
+bool repeats(const NodeSummary& loop, const std::vector<NodeSummary>& nodes) {
+  if (loop.kind != "loop") return false;
+  return std::any_of(nodes.begin(), nodes.end(), [&](const NodeSummary& node) {
+    return is_bad(node.state) && node.id.starts_with(loop.id + "[") &&
+           loop.cause.find(node.id + " failed") != std::string::npos;
+  });
+}
+
 std::vector<Failure> failures_of(const std::vector<NodeSummary>& nodes, const std::string& run,
                                  store::Ledger& ledger) {
   std::vector<Failure> failures;
   std::map<std::string, std::size_t> index;
   for (const NodeSummary& node : nodes) {
-    if (!is_bad(node.state)) continue;
+    if (!is_bad(node.state) || repeats(node, nodes)) continue;
     index[node.id] = failures.size();
     failures.push_back({node.id, node.state, "", node.cause, "", "", "", node.attempts});
   }
@@ -136,29 +148,6 @@ std::vector<Failure> failures_of(const std::vector<NodeSummary>& nodes, const st
   return failures;
 }
 
-std::vector<NodeSummary> in_order_of(const engine::Plan& plan, std::vector<NodeSummary> nodes) {
-  std::map<std::string, NodeSummary> by_id;
-  for (NodeSummary& node : nodes) by_id.emplace(node.id, std::move(node));
-  std::vector<NodeSummary> ordered;
-  for (const std::size_t index : plan.order) {
-    const workflow::Node& planned = plan.workflow.nodes[index];
-    const auto it = by_id.find(planned.id);
-    if (it != by_id.end()) {
-      ordered.push_back(std::move(it->second));
-      by_id.erase(it);
-      continue;
-    }
-    NodeSummary pending;
-    pending.id = planned.id;
-    pending.uses = planned.stage() == nullptr ? "" : planned.stage()->uses;
-    pending.kind = planned.decision() != nullptr ? "decision" : "stage";
-    pending.state = "pending";
-    ordered.push_back(std::move(pending));
-  }
-  for (auto& [id, node] : by_id) ordered.push_back(std::move(node));
-  return ordered;
-}
-
 }  // namespace
 
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
@@ -171,8 +160,6 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
   Summary summary;
   summary.run = *row;
   summary.seconds = elapsed(*row, clock);
-  std::map<std::string, std::string> branches;
-  for (const store::DecisionRow& decision : ledger.decisions(run)) branches[decision.id] = decision.branch;
   for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
     NodeSummary node;
     node.id = instance.id;
@@ -181,21 +168,22 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
     node.cause = instance.cause;
     node.attempts = instance.attempts;
     node.kind = instance.kind;
-    if (const auto it = branches.find(instance.id); it != branches.end()) node.branch = it->second;
     if (checkpoint) add_checkpoint(node, *checkpoint, catalogue);
     summary.nodes.push_back(std::move(node));
   }
   if (plan != nullptr) summary.nodes = in_order_of(*plan, std::move(summary.nodes));
+  add_choices(summary.nodes, run, ledger);
   look_up_outputs(summary.nodes, artifacts, all_outputs);
   summary.failures = failures_of(summary.nodes, run, ledger);
-  summary.changes = changes_of(summary.nodes);
+  const Nodes single = single_nodes(summary.nodes);
+  summary.changes = changes_of(single);
   const bool sized = std::any_of(summary.changes.begin(), summary.changes.end(),
                                  [](const Change& change) { return is_bytes(change.unit); });
-  if (const auto size = size_change(summary.nodes); size && !sized) {
+  if (const auto size = size_change(single); size && !sized) {
     summary.changes.insert(summary.changes.begin(), *size);
   }
-  for (const NodeSummary& node : summary.nodes) {
-    for (const auto& [name, output] : node.outputs) {
+  for (const NodeSummary* node : single) {
+    for (const auto& [name, output] : node->outputs) {
       if (output.type == "model" && !output.path.empty()) summary.model = output.path;
     }
   }

@@ -37,7 +37,8 @@ struct NodeSummary {
   std::string kind;               // stage, decision, loop, select
   std::optional<double> seconds;  // of the work itself; for a cached stage, when it was done
   int attempts = 0;
-  std::string branch;  // of a decision
+  std::string branch;  // of a decision; of a selection, the instance that it chose
+  std::string result;  // of a loop or selection: "done with iteration 3", "the best of 12"
   base::Json metrics = base::Json::object();
   std::vector<Metric> headlines;
   std::map<std::string, OutputSummary> outputs;

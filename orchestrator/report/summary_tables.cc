@@ -25,9 +25,9 @@ bool is_bad(const std::string& state) { return state == "failed" || state == "ti
 std::string counted(std::size_t count) { return format_integer(static_cast<long long>(count)); }
 
 std::string result_of(const NodeSummary& node) {
-  if (!node.branch.empty()) return one_line(node.branch);
   if (!node.cause.empty()) return one_line(node.cause);
-  std::string text;
+  std::string text = one_line(node.branch);
+  if (!node.result.empty()) text += (text.empty() ? "" : ", ") + node.result;
   for (const Metric& metric : node.headlines) {
     text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
   }

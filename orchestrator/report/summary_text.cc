@@ -87,7 +87,8 @@ Json node_json(const NodeSummary& node) {
                {"attempts", node.attempts}};
   if (!node.cause.empty()) json["cause"] = node.cause;
   if (!node.branch.empty()) json["branch"] = node.branch;
-  if (node.uses.empty()) return json;
+  if (!node.result.empty()) json["result"] = node.result;
+  if (node.kind == "decision") return json;
   json["seconds"] = node.seconds ? Json(*node.seconds) : Json();
   json["metrics"] = node.metrics;
   json["outputs"] = Json::object();

@@ -157,6 +157,7 @@ class Ledger : public DigestMemo {
   virtual std::optional<RunRow> run(const std::string& id) = 0;
   virtual std::vector<RunRow> runs() = 0;                                          // newest first
   virtual std::vector<InstanceRow> instances(const std::string& run) = 0;          // in the order first put
+  virtual std::optional<InstanceRow> instance(const std::string& run, const std::string& id) = 0;
   virtual std::vector<InstanceBrief> instance_briefs(const std::string& run) = 0;  // likewise
   // Likewise, each with its checkpoint if it is succeeded or cached and the ledger still has it.
   virtual std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(

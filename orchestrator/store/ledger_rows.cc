@@ -150,6 +150,19 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   return rows;
 }
 
+std::optional<InstanceRow> SqliteLedger::instance(const std::string& run, const std::string& id) {
+  const std::int64_t number = known_run(run);
+  const std::lock_guard lock(mutex_);
+  auto query = db_.prepare(
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs "
+      "FROM instances WHERE run = ? AND id = ?");
+  query.bind(number).bind(id);
+  if (!query.step()) return std::nullopt;
+  InstanceRow row = read_instance(query);
+  row.run = run;
+  return row;
+}
+
 std::vector<InstanceBrief> SqliteLedger::instance_briefs(const std::string& run) {
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);

@@ -36,6 +36,7 @@ class SqliteLedger : public Ledger {
   std::optional<RunRow> run(const std::string& id) override;
   std::vector<RunRow> runs() override;
   std::vector<InstanceRow> instances(const std::string& run) override;
+  std::optional<InstanceRow> instance(const std::string& run, const std::string& id) override;
   std::vector<InstanceBrief> instance_briefs(const std::string& run) override;
   std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(
       const std::string& run) override;

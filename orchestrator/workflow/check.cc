@@ -10,27 +10,29 @@ namespace presswork::workflow {
 
 namespace {
 
-// What every stage offers beside its own outputs: a JSON file of its metrics.
-constexpr std::string_view metrics_output = "metrics";
-
 bool accepts(std::string_view wanted, std::string_view offered) {
   if (wanted == offered || wanted == "any" || offered == "any") return true;
   return wanted == "json" && (offered == "metrics" || offered == "analysis");
 }
 
-std::vector<std::string> output_names(const plugins::StageDescription& stage) {
-  std::vector<std::string> names;
-  for (const auto& [name, output] : stage.outputs) names.push_back(name);
-  names.emplace_back(metrics_output);
-  return names;
-}
-
 class StageCheck {
  public:
-  StageCheck(const Workflow& workflow, const plugins::Catalogue& catalogue, Faults& faults)
-      : workflow_(workflow), catalogue_(catalogue), faults_(faults) {}
+  StageCheck(const View& view, const plugins::Catalogue& catalogue, Faults& faults)
+      : view_(view), catalogue_(catalogue), faults_(faults) {}
 
-  void check(const Node& node, const Stage& stage) {
+  void check(const Node& node) {
+    if (node.stage() != nullptr) {
+      check_stage(node, *node.stage());
+    } else if (const Select* select = node.select()) {
+      for (const auto& [name, input] : select->exports.outputs) check_export(view_, &node, input);
+    } else if (const Loop* loop = node.loop()) {
+      for (const auto& [name, input] : loop->exports.outputs) check_export(view_.inside(*loop), nullptr, input);
+      check_state(*loop);
+    }
+  }
+
+ private:
+  void check_stage(const Node& node, const Stage& stage) {
     const plugins::StageDescription* description = catalogue_.find(stage.uses);
     if (description == nullptr) {
       const std::string hint = suggest(stage.uses, catalogue_.ids());
@@ -38,8 +40,8 @@ class StageCheck {
                   (hint.empty() ? "" : hint + " ") + std::string("\"presswork plugins\" lists them"));
       return;
     }
-    check_parameters(workflow_, catalogue_, stage, *description, faults_);
-    for (const auto& [name, input] : stage.inputs) check_input(*description, name, input);
+    check_parameters(view_, catalogue_, node, *description, faults_);
+    for (const auto& [name, input] : stage.inputs) check_input(node, *description, name, input);
     for (const auto& [name, input] : description->inputs) {
       if (input.required && !stage.inputs.contains(name) && !misspelt(*description, stage, name)) {
         add_missing_input(node, stage, name, input.type);
@@ -47,7 +49,49 @@ class StageCheck {
     }
   }
 
- private:
+  void check_export(const View& view, const Node* reader, const Input& input) {
+    for (const OutputName& candidate : input.candidates) {
+      type_of_output(view, catalogue_, candidate, faults_);
+      check_single(view, reader, candidate, "an output");
+    }
+  }
+
+  // An artifact that a loop carries keeps its type.
+  void check_state(const Loop& loop) {
+    for (const StateVariable& variable : loop.state) {
+      if (variable.type || variable.initial_artifact.candidates.empty()) continue;
+      check_export(view_, nullptr, variable.initial_artifact);
+      Faults reported;
+      const auto type =
+          type_of_output(view_, catalogue_, variable.initial_artifact.candidates.front(), reported);
+      for (const LoopCase& one : loop.decide) {
+        const auto set = one.set_artifacts.find(variable.name);
+        if (set == one.set_artifacts.end()) continue;
+        const View inside = view_.inside(loop);
+        for (const OutputName& candidate : set->second.candidates) {
+          check_single(inside, nullptr, candidate, "the state \"" + variable.name + "\"");
+          const auto next = type_of_output(inside, catalogue_, candidate, faults_);
+          if (!type || !next || *type == *next) continue;
+          faults_.add(candidate.where, candidate.text() + " is of type " + *next + ", but the state \"" +
+                                           variable.name + "\" is " + *type);
+        }
+      }
+    }
+  }
+
+  // Reading all instances of a stage where only one has room.
+  void check_single(const View& view, const Node* reader, const OutputName& candidate,
+                    const std::string& what) {
+    const View::Found found = view.find(candidate.node);
+    if (!found || !view.sees_many(reader, *found.node)) return;
+    faults_.add(candidate.where,
+                "\"" + candidate.node + "\" has many instances, and " + what + " is one of them",
+                "pick one with \"select: {from: " + candidate.node + ", …}\"" +
+                    (reader != nullptr ? ", or give \"" + reader->id + "\" matrix: {from: " +
+                                             candidate.node + "}"
+                                       : ""));
+  }
+
   // An unknown input that was probably meant to be `name` is reported already.
   static bool misspelt(const plugins::StageDescription& description, const Stage& stage,
                        const std::string& name) {
@@ -56,13 +100,17 @@ class StageCheck {
     });
   }
 
-  void check_input(const plugins::StageDescription& stage, const std::string& name, const Input& input) {
+  void check_input(const Node& node, const plugins::StageDescription& stage, const std::string& name,
+                   const Input& input) {
     std::string wanted;
+    bool many = false;
     const auto described = stage.inputs.find(name);
     if (described != stage.inputs.end()) {
       wanted = described->second.type;
+      many = described->second.many;
     } else if (stage.additional_inputs) {
       wanted = *stage.additional_inputs;
+      many = true;
     } else {
       std::vector<std::string> names;
       for (const auto& [known, one] : stage.inputs) names.push_back(known);
@@ -70,32 +118,27 @@ class StageCheck {
                   names.empty() ? "it has none" : suggest(name, names));
       return;
     }
-    for (const OutputName& candidate : input.candidates) check_output(stage, name, wanted, candidate);
+    for (const OutputName& candidate : input.candidates) {
+      check_output(stage, name, wanted, candidate);
+      if (!many) check_single(view_, &node, candidate, "the input \"" + name + "\" of " + stage.id);
+    }
   }
 
   void check_output(const plugins::StageDescription& reader, const std::string& input,
                     const std::string& wanted, const OutputName& candidate) {
-    const std::string& uses = workflow_.find(candidate.node)->stage()->uses;
-    const plugins::StageDescription* source = catalogue_.find(uses);
-    if (source == nullptr) return;  // reported where it stands
-    std::string offered(metrics_output);
-    if (candidate.output != metrics_output) {
-      const auto output = source->outputs.find(candidate.output);
-      if (output == source->outputs.end()) {
-        faults_.add(candidate.where,
-                    "\"" + candidate.node + "\" (" + uses + ") has no output \"" + candidate.output + "\"",
-                    suggest(candidate.output, output_names(*source)));
-        return;
-      }
-      offered = output->second.type;
-    }
-    if (accepts(wanted, offered)) return;
+    const auto offered = type_of_output(view_, catalogue_, candidate, faults_);
+    if (!offered || accepts(wanted, *offered)) return;
     std::vector<std::string> fitting;
-    for (const auto& [name, output] : source->outputs) {
-      if (accepts(wanted, output.type)) fitting.push_back(candidate.node + "." + name);
+    const View::Found found = view_.find(candidate.node);
+    const Stage* stage = found ? found.node->stage() : nullptr;
+    const plugins::StageDescription* source = stage == nullptr ? nullptr : catalogue_.find(stage->uses);
+    if (source != nullptr) {
+      for (const auto& [name, output] : source->outputs) {
+        if (accepts(wanted, output.type)) fitting.push_back(candidate.node + "." + name);
+      }
     }
     faults_.add(candidate.where,
-                candidate.text() + " is of type " + offered + ", but the input \"" + input + "\" of " +
+                candidate.text() + " is of type " + *offered + ", but the input \"" + input + "\" of " +
                     reader.id + " takes " + wanted,
                 fitting.empty() ? offer(wanted, nullptr) : "did you mean \"" + fitting.front() + "\"?");
   }
@@ -107,10 +150,10 @@ class StageCheck {
                 std::move(hint));
   }
 
-  // The outputs of that type in this workflow.
+  // The outputs of that type among the nodes beside this one.
   std::string offer(const std::string& type, const Node* reader) const {
     std::string names;
-    for (const Node& node : workflow_.nodes) {
+    for (const Node& node : view_.scope->nodes) {
       const plugins::StageDescription* stage = node.stage() ? catalogue_.find(node.stage()->uses) : nullptr;
       if (stage == nullptr || &node == reader) continue;
       for (const auto& [name, output] : stage->outputs) {
@@ -121,7 +164,7 @@ class StageCheck {
     return names.empty() ? "" : "of type " + type + " there is: " + names;
   }
 
-  const Workflow& workflow_;
+  const View view_;
   const plugins::Catalogue& catalogue_;
   Faults& faults_;
 };
@@ -130,10 +173,10 @@ class StageCheck {
 
 void check(const Workflow& workflow, const plugins::Catalogue& catalogue) {
   Faults faults;
-  StageCheck check_stage(workflow, catalogue, faults);
-  for (const Node& node : workflow.nodes) {
-    if (const Stage* stage = node.stage()) check_stage.check(node, *stage);
-  }
+  walk(View::of(workflow), [&](const View& view) {
+    StageCheck check(view, catalogue, faults);
+    for (const Node& node : view.scope->nodes) check.check(node);
+  });
   check_expressions(workflow, &catalogue, faults);
   faults.throw_if_any();
 }

@@ -98,8 +98,9 @@ void check_hole(const Template::Hole& hole, const TypeOf& type_of,
 
 }  // namespace
 
-void check_parameters(const Workflow& workflow, const plugins::Catalogue& catalogue, const Stage& stage,
+void check_parameters(const View& view, const plugins::Catalogue& catalogue, const Node& node,
                       const plugins::StageDescription& description, Faults& faults) {
+  const Stage& stage = *node.stage();
   const base::Json given = stage.with.source().is_null() ? base::Json::object() : stage.with.source();
   for (const base::SchemaError& error : base::validate(description.parameters, given)) {
     if (concerns_hole(error, stage.with)) continue;
@@ -117,7 +118,7 @@ void check_parameters(const Workflow& workflow, const plugins::Catalogue& catalo
                                                       description.id + " " + error.message);
     }
   }
-  const TypeOf type_of = type_of_names(workflow, &catalogue);
+  const TypeOf type_of = type_of_names(view, &catalogue, &node);
   for (const Template::Hole& hole : stage.with.holes()) check_hole(hole, type_of, description, faults);
 }
 

@@ -3,6 +3,7 @@
 
 #include "orchestrator/plugins/stage_description.h"
 #include "orchestrator/workflow/position.h"
+#include "orchestrator/workflow/view.h"
 #include "orchestrator/workflow/workflow.h"
 
 namespace presswork::plugins {
@@ -12,7 +13,7 @@ class Catalogue;
 namespace presswork::workflow {
 
 // Literal values fully; of ${{ … }} the type alone.
-void check_parameters(const Workflow& workflow, const plugins::Catalogue& catalogue, const Stage& stage,
+void check_parameters(const View& view, const plugins::Catalogue& catalogue, const Node& node,
                       const plugins::StageDescription& description, Faults& faults);
 
 }  // namespace presswork::workflow

@@ -27,24 +27,32 @@ bool includes(const Way& larger, const Way& smaller) {
 
 }  // namespace
 
-Conditions::Conditions(const Workflow& workflow, const NeedGraph& graph)
-    : workflow_(workflow), conditions_(graph.size(), Condition::always()) {
+Conditions::Conditions(const Scope& scope, const NeedGraph& graph)
+    : scope_(scope), conditions_(graph.size(), Condition::always()) {
   for (const std::size_t node : topological_order(graph)) {
     conditions_[node] = control(node, graph[node]);
     // It also needs its inputs: one of the candidates of each.
-    if (const Stage* stage = workflow.nodes[node].stage()) {
-      for (const auto& [name, input] : stage->inputs) {
-        Condition any;
-        for (const OutputName& candidate : input.candidates)
-          any = either(any, of(this->index(candidate.node)));
-        conditions_[node] = both(conditions_[node], any);
-      }
+    for (const Input* input : inputs(scope.nodes[node])) {
+      if (input->candidates.empty()) continue;
+      Condition any;
+      for (const OutputName& candidate : input->candidates) any = either(any, of(candidate.node));
+      conditions_[node] = both(conditions_[node], any);
+    }
+    if (const Select* select = scope.nodes[node].select()) {
+      conditions_[node] = both(conditions_[node], of(select->from));
     }
   }
 }
 
-std::size_t Conditions::index(const std::string& id) const {
-  return static_cast<std::size_t>(workflow_.find(id) - workflow_.nodes.data());
+std::optional<std::size_t> Conditions::index(const std::string& id) const {
+  const Node* node = scope_.find(id);
+  if (node == nullptr) return std::nullopt;
+  return static_cast<std::size_t>(node - scope_.nodes.data());
+}
+
+Condition Conditions::of(const std::string& id) const {
+  const auto node = index(id);
+  return node ? conditions_[*node] : Condition::always();
 }
 
 Condition Conditions::taken(std::size_t node, std::size_t branch) const {
@@ -52,15 +60,16 @@ Condition Conditions::taken(std::size_t node, std::size_t branch) const {
 }
 
 Condition Conditions::of_edge(const After& after) const {
-  const std::size_t node = index(after.node);
-  if (after.branch.empty()) return conditions_[node];
-  const std::vector<std::string> names = workflow_.nodes[node].decision()->branches();
-  return taken(node,
+  const auto node = index(after.node);
+  if (!node) return Condition::always();
+  if (after.branch.empty()) return conditions_[*node];
+  const std::vector<std::string> names = scope_.nodes[*node].decision()->branches();
+  return taken(*node,
                static_cast<std::size_t>(std::find(names.begin(), names.end(), after.branch) - names.begin()));
 }
 
 Condition Conditions::control(std::size_t self, const std::vector<std::size_t>& needs) const {
-  const Node& node = workflow_.nodes[self];
+  const Node& node = scope_.nodes[self];
   if (node.join == Join::all_done) return Condition::always();
   if (node.join == Join::on_failure) return Condition{{{{self, 0}}}, false};
   if (node.join == Join::all_success) {
@@ -83,7 +92,7 @@ Condition Conditions::control(std::size_t self, const std::vector<std::size_t>& 
 }
 
 std::size_t Conditions::branches(std::size_t node) const {
-  const Decision* decision = workflow_.nodes[node].decision();
+  const Decision* decision = scope_.nodes[node].decision();
   return decision == nullptr ? 2 : decision->branches().size();
 }
 
@@ -177,7 +186,7 @@ std::string Conditions::text(const Condition& condition) const {
   for (const Way& way : condition.ways) {
     if (!all.empty()) all += ", or ";
     for (std::size_t i = 0; i < way.size(); ++i) {
-      const Node& node = workflow_.nodes[way[i].first];
+      const Node& node = scope_.nodes[way[i].first];
       if (i > 0) all += " and ";
       all += node.decision() != nullptr ? node.id + "." + node.decision()->branches()[way[i].second]
                                         : "a failure before " + node.id;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,13 +32,14 @@ struct Condition {
 
 class Conditions {
  public:
-  // The graph must have no cycle.
-  Conditions(const Workflow& workflow, const NeedGraph& graph);
+  // Of the nodes of one scope; what is around it exists whenever its loop runs. The graph must have no cycle.
+  Conditions(const Scope& scope, const NeedGraph& graph);
 
   const Condition& of(std::size_t node) const { return conditions_[node]; }
   // What `after:` and `join:` ask for, without what the node reads.
   Condition control(std::size_t node, const std::vector<std::size_t>& needs) const;
-  std::size_t index(const std::string& id) const;
+  // always() for what is not of this scope.
+  Condition of(const std::string& id) const;
 
   // Whether `needed` holds in every run in which `given` holds; true when that is not known.
   bool implies(const Condition& given, const Condition& needed) const;
@@ -48,17 +50,18 @@ class Conditions {
   std::string text(const Condition& condition) const;
 
  private:
+  std::optional<std::size_t> index(const std::string& id) const;
   Condition taken(std::size_t node, std::size_t branch) const;
   Condition of_edge(const After& after) const;
   std::size_t branches(std::size_t node) const;
   void simplify(Condition& condition) const;
   bool covers(const Way& given, std::vector<Way> ways, int& steps) const;
 
-  const Workflow& workflow_;
+  const Scope& scope_;
   std::vector<Condition> conditions_;
 };
 
 // Reading what may have been skipped is a fault, unless first(…) or has(…) takes care of it.
-void check_conditions(const Workflow& workflow, const NeedGraph& graph, Faults& faults);
+void check_conditions(const Workflow& workflow, Faults& faults);
 
 }  // namespace presswork::workflow

@@ -173,6 +173,14 @@ Type check_node(const Node& node, const TypeOf& type_of) {
       if (!both) fault(node, "\"?:\" chooses between " + name_of(types[1]) + " and " + name_of(types[2]));
       return *both;
     }
+    case Kind::index:
+      if ((is_or_any(types[0], Type::list) && is_or_any(types[1], Type::integer)) ||
+          (types[0] == Type::object && is_or_any(types[1], Type::string)) ||
+          (types[0] == Type::any && types[1] == Type::string)) {
+        return Type::any;
+      }
+      fault(node, name_of(types[0]) + "[" + name_of(types[1]) + "] has no meaning",
+            "list[0] is an item of a list, object[\"key\"] a member of an object");
     case Kind::call:
       return check_call(node, types);
   }

@@ -149,6 +149,24 @@ Json convert(const Node& node, const Json& value) {
   return node.word == "int" ? to_integer(node, "int", number) : finite(node, number.get<double>());
 }
 
+Json evaluate_index(const Node& node, const ValueOf& value_of) {
+  const Json all = evaluate_node(*node.children[0], value_of);
+  const Json position = evaluate_node(*node.children[1], value_of);
+  if (all.is_object() && position.is_string()) {
+    const auto found = all.find(position.get_ref<const std::string&>());
+    if (found == all.end()) fault(node, "the object has no member " + position.dump());
+    return *found;
+  }
+  if (!all.is_array() || !position.is_number_integer()) wrong_operands(node, all, position);
+  const bool inside = (position.is_number_unsigned() || position.get<std::int64_t>() >= 0) &&
+                      position.get<std::uint64_t>() < all.size();
+  if (!inside) {
+    fault(node, "the list has " + std::to_string(all.size()) + " items, and no item " + position.dump(),
+          "the first one is [0]");
+  }
+  return all[position.get<std::size_t>()];
+}
+
 Json evaluate_first(const Node& node, const ValueOf& value_of) {
   for (const NodePtr& child : node.children) {
     if (child->kind != Kind::name || value_of(child->name)) return evaluate_node(*child, value_of);
@@ -197,6 +215,8 @@ Json evaluate_node(const Node& node, const ValueOf& value_of) {
       const bool yes = truth(*node.children[0], evaluate_node(*node.children[0], value_of));
       return evaluate_node(*node.children[yes ? 1 : 2], value_of);
     }
+    case Kind::index:
+      return evaluate_index(node, value_of);
     case Kind::call:
       return evaluate_call(node, value_of);
   }

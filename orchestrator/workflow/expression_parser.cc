@@ -108,9 +108,16 @@ class Parser {
     return postfix(primary());
   }
 
-  // x.contains("y") is contains(x, "y").
+  // x.contains("y") is contains(x, "y"); x[0] is an item of a list, x["key"] a member of an object.
   NodePtr postfix(NodePtr node) {
-    while (at(".")) {
+    while (at(".") || at("[")) {
+      if (at("[")) {
+        const std::size_t offset = lexer_.take().offset;
+        NodePtr position = conditional();
+        expect("]");
+        node = make(Kind::index, offset, {std::move(node), std::move(position)}, "[]");
+        continue;
+      }
       lexer_.take();
       const Token word = lexer_.take();
       if (word.kind != Token::Kind::word || !at("(")) fault(word, "expected a function, got " + shown(word));

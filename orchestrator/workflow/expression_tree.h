@@ -12,7 +12,7 @@
 namespace presswork::workflow {
 
 struct Expression::Node {
-  enum class Kind { literal, name, list, negate, invert, binary, conditional, call };
+  enum class Kind { literal, name, list, negate, invert, binary, conditional, index, call };
 
   Kind kind = Kind::literal;
   std::size_t offset = 0;  // in the text; of a binary operator, the operator

@@ -1,7 +1,5 @@
+// The types of the names in expressions.
 #include "orchestrator/workflow/names.h"
-
-#include <algorithm>
-#include <optional>
 
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/workflow/param_value.h"
@@ -17,21 +15,6 @@ namespace {
   throw Error(ErrorCode::invalid_workflow, std::move(message), std::move(hint));
 }
 
-Type type_of_param(const Workflow& workflow, const Name& name) {
-  std::vector<std::string> names;
-  for (const Param& param : workflow.params) names.push_back(param.name);
-  const std::string wanted = name.parts.size() > 1 ? name.parts[1] : "";
-  const Param* param = workflow.param(wanted);
-  if (wanted.empty()) unknown("\"params\" alone is no value", "write params.NAME");
-  if (param == nullptr) {
-    unknown("there is no parameter \"" + wanted + "\"",
-            names.empty() ? "declare it under \"params:\"" : suggest(wanted, names));
-  }
-  if (name.parts.size() > 2)
-    unknown("\"" + name.text() + "\": a parameter has no parts", "write params." + wanted);
-  return expression_type(param->type);
-}
-
 Type metric_type(std::string_view name) {
   if (name == "number") return Type::number;
   if (name == "integer") return Type::integer;
@@ -41,153 +24,210 @@ Type metric_type(std::string_view name) {
   return name == "array" ? Type::list : Type::any;
 }
 
-Type type_of_metric(const Stage& stage, const Name& name, const plugins::Catalogue* catalogue) {
-  const std::string& id = name.parts[0];
-  if (name.parts.size() < 3 || name.parts[1] != "metrics") {
-    unknown("\"" + name.text() + "\" is no value",
-            "of a stage, expressions read metrics: " + id + ".metrics.NAME");
-  }
-  const plugins::StageDescription* description = catalogue == nullptr ? nullptr : catalogue->find(stage.uses);
-  if (description == nullptr) return Type::any;
-  const auto metric = description->metrics.find(name.parts[2]);
-  if (metric == description->metrics.end()) {
-    std::vector<std::string> names;
-    for (const auto& [known, described] : description->metrics) names.push_back(known);
-    unknown(stage.uses + " has no metric \"" + name.parts[2] + "\"",
-            names.empty() ? "it has none" : suggest(name.parts[2], names));
-  }
-  const Type type = metric_type(metric->second.type);
-  if (name.parts.size() == 3 || type == Type::any) return type;
-  if (type != Type::object) {
-    unknown("\"" + name.text() + "\": " + name.parts[2] + " is " + std::string(to_string(type)) +
-                " and has no parts",
-            "");
-  }
-  return Type::any;
+Type type_of_value(const base::Json& value) {
+  if (value.is_boolean()) return Type::boolean;
+  if (value.is_number_integer()) return Type::integer;
+  if (value.is_number()) return Type::number;
+  if (value.is_string()) return Type::string;
+  if (value.is_array()) return Type::list;
+  return value.is_object() ? Type::object : Type::null;
 }
 
-Type type_of(const Workflow& workflow, const plugins::Catalogue* catalogue, const Name& name) {
-  const std::string& first = name.parts[0];
-  if (first == "params") return type_of_param(workflow, name);
-  const Node* node = workflow.find(first);
-  if (node == nullptr) {
-    if (workflow.param(first) != nullptr) {
-      unknown("unknown name \"" + name.text() + "\"", "a parameter is written params." + first);
-    }
-    std::vector<std::string> candidates = node_ids(workflow);
-    candidates.emplace_back("params");
-    unknown("unknown name \"" + name.text() + "\"", suggest(first, candidates));
-  }
-  if (node->decision() == nullptr) return type_of_metric(*node->stage(), name, catalogue);
-  if (name.parts.size() != 2 || name.parts[1] != "branch") {
-    unknown("\"" + name.text() + "\" is no value", "of a decision, expressions read " + first + ".branch");
-  }
-  return Type::string;
-}
-
-class ExpressionCheck {
+class TypeFinder {
  public:
-  ExpressionCheck(const Workflow& workflow, const plugins::Catalogue* catalogue, Faults& faults)
-      : type_of_(type_of_names(workflow, catalogue)), faults_(faults) {}
+  TypeFinder(const View& view, const plugins::Catalogue* catalogue, const Node* reader)
+      : view_(view), catalogue_(catalogue), reader_(reader) {}
 
-  void boolean(const Expression& expression, std::string_view what) {
-    const auto type = check(expression);
-    if (!type || *type == Type::boolean || *type == Type::any) return;
-    const bool number = *type == Type::integer || *type == Type::number;
-    faults_.add(expression.where(),
-                std::string(what) + " must be true or false; this is " + std::string(to_string(*type)),
-                number || *type == Type::string
-                    ? "compare it with something: " + expression.text() + (number ? " > 0" : " == 'abc'")
-                    : "");
-  }
-
-  void hole(const Template::Hole& hole) {
-    const auto type = check(hole.expression);
-    if (type && !hole.whole && (*type == Type::list || *type == Type::object || *type == Type::null)) {
-      faults_.add(hole.expression.where(), std::string(to_string(*type)) + " cannot be put into a text",
-                  "let ${{ … }} stand alone");
+  Type operator()(const Name& name) const {
+    const std::string& first = name.parts[0];
+    if (first == "params") return of_param(name);
+    if (first == "state") return of_state(view_.loop, name, 1);
+    if (first == "loop") return of_iteration(name);
+    if (first == "matrix") return of_cell(reader_, name, 1);
+    const View::Found found = view_.find(first);
+    if (!found) {
+      if (view_.workflow->param(first) != nullptr) {
+        unknown("unknown name \"" + name.text() + "\"", "a parameter is written params." + first);
+      }
+      if (view_.loop != nullptr && view_.loop->variable(first) != nullptr) {
+        unknown("unknown name \"" + name.text() + "\"", "the loop's state is written state." + first);
+      }
+      std::vector<std::string> candidates = view_.ids();
+      candidates.emplace_back("params");
+      unknown("unknown name \"" + name.text() + "\"", suggest(first, candidates));
     }
+    if (found.node->decision() != nullptr) return of_decision(name);
+    if (found.node->loop() != nullptr) return of_loop(found, name);
+    if (found.node->select() != nullptr) return of_select(found, name);
+    const Type one = of_metric(*found.node->stage(), name);
+    return view_.sees_many(reader_, *found.node) ? Type::list : one;
   }
 
  private:
-  std::optional<Type> check(const Expression& expression) {
+  Type of_param(const Name& name) const {
+    std::vector<std::string> names;
+    for (const Param& param : view_.workflow->params) names.push_back(param.name);
+    const std::string wanted = name.parts.size() > 1 ? name.parts[1] : "";
+    const Param* param = view_.workflow->param(wanted);
+    if (wanted.empty()) unknown("\"params\" alone is no value", "write params.NAME");
+    if (param == nullptr) {
+      unknown("there is no parameter \"" + wanted + "\"",
+              names.empty() ? "declare it under \"params:\"" : suggest(wanted, names));
+    }
+    if (name.parts.size() > 2)
+      unknown("\"" + name.text() + "\": a parameter has no parts", "write params." + wanted);
+    return expression_type(param->type);
+  }
+
+  static Type of_state(const Loop* loop, const Name& name, std::size_t at) {
+    if (loop == nullptr) unknown("\"" + name.text() + "\" stands outside of a loop", "only a loop has state");
+    std::vector<std::string> names;
+    for (const StateVariable& variable : loop->state) names.push_back(variable.name);
+    if (name.parts.size() <= at) unknown("\"" + name.text() + "\" alone is no value", "write state.NAME");
+    const StateVariable* variable = loop->variable(name.parts[at]);
+    if (variable == nullptr) {
+      unknown("the loop has no state \"" + name.parts[at] + "\"",
+              names.empty() ? "declare it under \"state:\"" : suggest(name.parts[at], names));
+    }
+    if (!variable->type) {
+      unknown("\"" + name.text() + "\" is an artifact, and no value", "read it as an input of a stage");
+    }
+    if (name.parts.size() > at + 1) unknown("\"" + name.text() + "\": a state variable has no parts", "");
+    return expression_type(*variable->type);
+  }
+
+  Type of_iteration(const Name& name) const {
+    if (view_.loop == nullptr) unknown("\"" + name.text() + "\" stands outside of a loop", "");
+    if (name.parts.size() != 2 || name.parts[1] != "iteration") {
+      unknown("\"" + name.text() + "\" is no value", "a loop offers loop.iteration, from 1");
+    }
+    return Type::integer;
+  }
+
+  Type of_cell(const Node* node, const Name& name, std::size_t at) const {
+    const Node* lineage = node == nullptr ? nullptr : view_.lineage(*node);
+    if (lineage == nullptr) {
+      unknown("\"" + name.text() + "\" stands outside of a matrix", "give the stage a \"matrix:\"");
+    }
+    const Matrix& matrix = *lineage->matrix();
+    if (name.parts.size() != at + 1) unknown("\"" + name.text() + "\" is no value", "write matrix.NAME");
+    const std::string& wanted = name.parts[at];
+    std::vector<std::string> names;
+    std::optional<Type> type;
+    const auto join = [&](Type next) {
+      if (!type || *type == next) {
+        type = next;
+      } else {
+        const bool numbers = (*type == Type::integer || *type == Type::number) &&
+                             (next == Type::integer || next == Type::number);
+        type = numbers ? Type::number : Type::any;
+      }
+    };
+    for (const Matrix::Axis& axis : matrix.axes) {
+      names.push_back(axis.name);
+      if (axis.name != wanted) continue;
+      if (!axis.values.is_literal() || !axis.values.source().is_array()) {
+        join(Type::any);
+      } else {
+        for (const base::Json& value : axis.values.source()) join(type_of_value(value));
+      }
+    }
+    for (const Matrix::Entry& entry : matrix.include) {
+      const auto value = entry.cell.find(wanted);
+      if (value != entry.cell.end()) join(type_of_value(*value));
+    }
+    if (!type) unknown("the matrix has no value \"" + wanted + "\"", suggest(wanted, names));
+    return *type;
+  }
+
+  static Type of_decision(const Name& name) {
+    if (name.parts.size() == 2 && name.parts[1] == "branch") return Type::string;
+    unknown("\"" + name.text() + "\" is no value",
+            "of a decision, expressions read " + name.parts[0] + ".branch");
+  }
+
+  // A metric that an export adds; nothing when there is none of that name.
+  std::optional<Type> of_export(const Exports& exports, const View& inside, const Node* reader,
+                                const Name& name) const {
+    const auto found = exports.metrics.find(name.parts[2]);
+    if (found == exports.metrics.end()) return std::nullopt;
     try {
-      return expression.check(type_of_);
-    } catch (const Error& error) {
-      faults_.add(error);
-      return {};
+      const Type type = found->second.check(type_of_names(inside, catalogue_, reader));
+      return name.parts.size() == 3 ? type : Type::any;
+    } catch (const Error&) {
+      return Type::any;  // reported where it stands
     }
   }
 
-  TypeOf type_of_;
-  Faults& faults_;
+  Type of_loop(const View::Found& found, const Name& name) const {
+    const Loop& loop = *found.node->loop();
+    const std::string& id = name.parts[0];
+    if (name.parts.size() >= 3 && name.parts[1] == "state") return of_state(&loop, name, 2);
+    if (name.parts.size() < 3 || name.parts[1] != "metrics") {
+      unknown("\"" + name.text() + "\" is no value",
+              "of a loop, expressions read " + id + ".metrics.NAME and " + id + ".state.NAME");
+    }
+    if (name.parts.size() == 3 && name.parts[2] == "iterations") return Type::integer;
+    if (name.parts.size() == 3 && name.parts[2] == "iteration") return Type::integer;
+    if (name.parts.size() == 3 && name.parts[2] == "outcome") return Type::string;
+    if (const auto type = of_export(loop.exports, found.view->inside(loop), nullptr, name)) return *type;
+    std::vector<std::string> names = {"iterations", "iteration", "outcome"};
+    for (const auto& [known, expression] : loop.exports.metrics) names.push_back(known);
+    unknown("the loop " + id + " has no metric \"" + name.parts[2] + "\"",
+            suggest(name.parts[2], names) + " (\"metrics:\" of the loop adds some)");
+  }
+
+  Type of_select(const View::Found& found, const Name& name) const {
+    const Select& select = *found.node->select();
+    const std::string& id = name.parts[0];
+    if (name.parts.size() >= 3 && name.parts[1] == "matrix") {
+      return TypeFinder(*found.view, catalogue_, found.node).of_cell(found.node, name, 2);
+    }
+    if (name.parts.size() < 3 || name.parts[1] != "metrics") {
+      unknown("\"" + name.text() + "\" is no value",
+              "of a selection, expressions read " + id + ".metrics.NAME and " + id + ".matrix.NAME");
+    }
+    if (const auto type = of_export(select.exports, *found.view, found.node, name)) return *type;
+    const View::Found from = found.view->find(select.from);
+    if (!from || from.node->stage() == nullptr) return Type::any;  // reported where it stands
+    return of_metric(*from.node->stage(), name);
+  }
+
+  Type of_metric(const Stage& stage, const Name& name) const {
+    const std::string& id = name.parts[0];
+    if (name.parts.size() < 3 || name.parts[1] != "metrics") {
+      unknown("\"" + name.text() + "\" is no value",
+              "of a stage, expressions read metrics: " + id + ".metrics.NAME");
+    }
+    const plugins::StageDescription* description =
+        catalogue_ == nullptr ? nullptr : catalogue_->find(stage.uses);
+    if (description == nullptr) return Type::any;
+    const auto metric = description->metrics.find(name.parts[2]);
+    if (metric == description->metrics.end()) {
+      std::vector<std::string> names;
+      for (const auto& [known, described] : description->metrics) names.push_back(known);
+      unknown(stage.uses + " has no metric \"" + name.parts[2] + "\"",
+              names.empty() ? "it has none" : suggest(name.parts[2], names));
+    }
+    const Type type = metric_type(metric->second.type);
+    if (name.parts.size() == 3 || type == Type::any) return type;
+    if (type != Type::object) {
+      unknown("\"" + name.text() + "\": " + name.parts[2] + " is " + std::string(to_string(type)) +
+                  " and has no parts",
+              "");
+    }
+    return Type::any;
+  }
+
+  const View view_;
+  const plugins::Catalogue* catalogue_;
+  const Node* reader_;
 };
-
-void add_unknown_node(const Workflow& workflow, const std::string& id, const base::Where& where,
-                      Faults& faults) {
-  faults.add(where, "there is no node \"" + id + "\"", suggest(id, node_ids(workflow)));
-}
-
-void check_candidate(const Workflow& workflow, const OutputName& candidate, Faults& faults) {
-  const Node* node = workflow.find(candidate.node);
-  if (node == nullptr) {
-    add_unknown_node(workflow, candidate.node, candidate.where, faults);
-  } else if (node->decision() != nullptr) {
-    faults.add(candidate.where, "\"" + candidate.node + "\" is a decision and has no outputs",
-               "to run after it, name it in \"after:\"");
-  }
-}
-
-void check_after(const Workflow& workflow, const After& after, Faults& faults) {
-  const Node* node = workflow.find(after.node);
-  if (node == nullptr) {
-    add_unknown_node(workflow, after.node, after.where, faults);
-  } else if (!after.branch.empty() && node->decision() == nullptr) {
-    faults.add(after.where, "\"" + after.node + "\" is a stage and has no branches",
-               "write \"" + after.node + "\"");
-  } else if (!after.branch.empty()) {
-    const std::vector<std::string> branches = node->decision()->branches();
-    if (std::find(branches.begin(), branches.end(), after.branch) == branches.end()) {
-      faults.add(after.where, "the decision \"" + after.node + "\" has no branch \"" + after.branch + "\"",
-                 suggest(after.branch, branches));
-    }
-  }
-}
 
 }  // namespace
 
-std::vector<std::string> node_ids(const Workflow& workflow) {
-  std::vector<std::string> ids;
-  for (const Node& node : workflow.nodes) ids.push_back(node.id);
-  return ids;
-}
-
-TypeOf type_of_names(const Workflow& workflow, const plugins::Catalogue* catalogue) {
-  return [&workflow, catalogue](const Name& name) { return type_of(workflow, catalogue, name); };
-}
-
-void check_expressions(const Workflow& workflow, const plugins::Catalogue* catalogue, Faults& faults) {
-  ExpressionCheck check(workflow, catalogue, faults);
-  for (const Node& node : workflow.nodes) {
-    if (const Stage* stage = node.stage()) {
-      for (const Template::Hole& hole : stage->with.holes()) check.hole(hole);
-    } else {
-      for (const Case& one : node.decision()->cases) {
-        if (one.when) check.boolean(*one.when, "\"when\"");
-      }
-    }
-  }
-  for (const ChecklistItem& item : workflow.checklist) check.boolean(item.expression, "\"check\"");
-}
-
-void check_edges(const Workflow& workflow, Faults& faults) {
-  for (const Node& node : workflow.nodes) {
-    for (const After& after : node.after) check_after(workflow, after, faults);
-    if (node.stage() == nullptr) continue;
-    for (const auto& [name, input] : node.stage()->inputs) {
-      for (const OutputName& candidate : input.candidates) check_candidate(workflow, candidate, faults);
-    }
-  }
+TypeOf type_of_names(const View& view, const plugins::Catalogue* catalogue, const Node* reader) {
+  return TypeFinder(view, catalogue, reader);
 }
 
 }  // namespace presswork::workflow

@@ -43,19 +43,19 @@ std::vector<std::size_t> cycle_through(std::size_t start, const NeedGraph& graph
 
 }  // namespace
 
-NeedGraph need_graph(const Workflow& workflow) {
-  NeedGraph graph(workflow.nodes.size());
-  for (std::size_t i = 0; i < workflow.nodes.size(); ++i) {
-    for (const std::string& id : needs(workflow.nodes[i])) {
-      if (const Node* need = workflow.find(id)) {
-        graph[i].push_back(static_cast<std::size_t>(need - workflow.nodes.data()));
+NeedGraph need_graph(const Scope& scope) {
+  NeedGraph graph(scope.nodes.size());
+  for (std::size_t i = 0; i < scope.nodes.size(); ++i) {
+    for (const std::string& id : needs(scope.nodes[i])) {
+      if (const Node* need = scope.find(id)) {
+        graph[i].push_back(static_cast<std::size_t>(need - scope.nodes.data()));
       }
     }
   }
   return graph;
 }
 
-void check_cycles(const Workflow& workflow, const NeedGraph& needs, Faults& faults) {
+void check_cycles(const Scope& scope, const NeedGraph& needs, Faults& faults) {
   std::vector<int> component(needs.size());
   const Graph graph = to_boost(needs);
   const int count = boost::strong_components(
@@ -69,9 +69,9 @@ void check_cycles(const Workflow& workflow, const NeedGraph& needs, Faults& faul
     left = 0;  // reported, at its first member in the document
     const std::vector<std::size_t> cycle = cycle_through(node, needs, component);
     std::string path;
-    for (const std::size_t member : cycle) path += workflow.nodes[member].id + " → ";
-    faults.add(workflow.nodes[node].where,
-               "these nodes wait for each other: " + path + workflow.nodes[node].id,
+    for (const std::size_t member : cycle) path += scope.nodes[member].id + " → ";
+    faults.add(scope.nodes[node].where,
+               "these nodes wait for each other: " + path + scope.nodes[node].id,
                "remove one of the edges; they come from \"inputs\", \"after\" and the names in expressions");
   }
 }

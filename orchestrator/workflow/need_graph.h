@@ -9,12 +9,13 @@
 
 namespace presswork::workflow {
 
-// For each node, by index, the indices of the nodes that it needs; names that do not exist are left out.
+// For each node of a scope, by index, the indices of the nodes beside it that it needs; other names are left
+// out.
 using NeedGraph = std::vector<std::vector<std::size_t>>;
-NeedGraph need_graph(const Workflow& workflow);
+NeedGraph need_graph(const Scope& scope);
 
 // One fault for each knot of nodes that wait for each other.
-void check_cycles(const Workflow& workflow, const NeedGraph& graph, Faults& faults);
+void check_cycles(const Scope& scope, const NeedGraph& graph, Faults& faults);
 
 // All nodes, needs first, close to the order of the document. The graph must have no cycle.
 std::vector<std::size_t> topological_order(const NeedGraph& graph);

@@ -77,6 +77,35 @@ base::Json read_list(const std::string& text) {
   return list;
 }
 
+bool allows(const base::Json& schema, const char* type) {
+  if (!schema.is_object()) return false;
+  const auto it = schema.find("type");
+  if (it != schema.end()) {
+    if (it->is_string()) return *it == type || (*it == "number" && std::string_view(type) == "integer");
+    if (it->is_array()) return std::find(it->begin(), it->end(), base::Json(type)) != it->end();
+  }
+  for (const char* keyword : {"anyOf", "oneOf"}) {
+    const auto options = schema.find(keyword);
+    if (options == schema.end() || !options->is_array()) continue;
+    for (const base::Json& option : *options) {
+      if (allows(option, type)) return true;
+    }
+  }
+  const auto choices = schema.find("enum");
+  if (it == schema.end() && choices != schema.end() && choices->is_array() &&
+      std::string_view(type) == "string") {
+    return std::any_of(choices->begin(), choices->end(),
+                       [](const base::Json& choice) { return choice.is_string(); });
+  }
+  return false;
+}
+
+bool allowed(const base::Json& schema, const base::Json& value) {
+  if (value.is_number_integer()) return allows(schema, "integer") || allows(schema, "number");
+  if (value.is_number()) return allows(schema, "number");
+  return allows(schema, value.is_boolean() ? "boolean" : value.type_name());
+}
+
 }  // namespace
 
 base::Json read_value(const Param& param, const std::string& text) {
@@ -94,6 +123,14 @@ base::Json read_value(const Param& param, const std::string& text) {
   Scalar scalar = core_scalar(text);
   const bool right = param.type == ParamType::boolean ? scalar.value.is_boolean() : scalar.value.is_number();
   return right ? std::move(scalar.value) : base::Json(text);
+}
+
+base::Json read_value(const base::Json& schema, const std::string& text) {
+  const base::Json value = base::Json::parse(text, nullptr, false);
+  const bool readable = !value.is_discarded() && !value.is_string();
+  if (allows(schema, "string")) return readable && allowed(schema, value) ? value : base::Json(text);
+  // Not what the schema wants either way: the stage's schema check names parameter and type.
+  return value.is_discarded() ? base::Json(text) : value;
 }
 
 }  // namespace presswork::workflow

@@ -21,4 +21,8 @@ std::string value_fault(const Param& param, const base::Json& value);
 // A text as the parameter's type, where it can be read so; else the text itself.
 base::Json read_value(const Param& param, const std::string& text);
 
+// A text as a JSON value of the type that `schema` (of one stage parameter) asks for: it stays text where a
+// string is allowed and the text is no JSON of another allowed type; everything else is read as JSON.
+base::Json read_value(const base::Json& schema, const std::string& text);
+
 }  // namespace presswork::workflow

@@ -1,52 +1,67 @@
 #include <algorithm>
 
 #include "orchestrator/base/units.h"
-#include "orchestrator/workflow/reader.h"
+#include "orchestrator/workflow/read_parts.h"
 
 namespace presswork::workflow::detail {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
+// The keys that say of what kind a node is, and those that only a stage takes.
+constexpr std::string_view kind_keys[] = {"uses", "decide", "loop", "select"};
+constexpr std::string_view stage_keys[] = {"with",  "inputs",    "retry", "timeout",    "grace",
+                                           "seed",  "resources", "matrix", "on_failure"};
 
 class NodeReader {
  public:
   NodeReader(std::shared_ptr<const Document> document, const YamlEntry& entry, Faults& faults)
-      : document_(std::move(document)), entry_(entry), map_(*entry.value), faults_(faults) {}
+      : parts_(std::move(document), faults), entry_(entry), map_(*entry.value) {}
 
   Node read() {
     Node node;
     node.id = entry_.key;
-    node.where = document_->where(entry_.key_mark);
+    node.where = parts_.key_where(entry_);
     node.description = text_of(map_, "description");
     read_after(node);
     node.join = join();
-    const YamlEntry* decide = map_.find("decide");
-    const YamlEntry* uses = map_.find("uses");
-    if (decide != nullptr) {
-      for (const char* key : {"uses", "with", "inputs", "retry", "timeout", "resources", "seed"}) {
-        if (const YamlEntry* extra = map_.find(key)) {
-          faults_.add(document_->where(extra->key_mark), "a decision takes no \"" + extra->key + "\"",
-                      "\"" + node.id + "\" is a decision because it has \"decide\"");
-        }
-      }
-      node.work = decision(*decide->value);
-    } else {
-      if (uses == nullptr) {
-        faults_.add(node.where, "\"" + node.id + "\" does nothing",
-                    "add \"uses: …\" to make it a stage, or \"decide: …\" to make it a decision");
-      }
-      node.work = stage(uses);
+    const std::string_view kind = kind_of(node);
+    if (kind == "uses") {
+      node.work = stage();
+      return node;
     }
+    for (const std::string_view key : stage_keys) {
+      if (const YamlEntry* extra = map_.find(key)) {
+        const std::string word = kind == "decide" ? "decision" : kind == "select" ? "selection" : "loop";
+        parts_.fault(parts_.key_where(*extra), "a " + word + " takes no \"" + extra->key + "\"",
+                     "\"" + node.id + "\" is a " + word + " because it has \"" + std::string(kind) + "\"");
+      }
+    }
+    const YamlNode& work = *map_.find(kind)->value;
+    if (kind == "decide") node.work = decision(work);
+    if (kind == "loop") node.work = read_loop(parts_, work);
+    if (kind == "select") node.work = read_select(parts_, work);
     return node;
   }
 
  private:
-  base::Where where(const YamlNode& node) const { return document_->where(node); }
+  std::string_view kind_of(const Node& node) {
+    std::string_view kind;
+    for (const std::string_view key : kind_keys) {
+      const YamlEntry* entry = map_.find(key);
+      if (entry == nullptr) continue;
+      if (!kind.empty()) {
+        parts_.fault(parts_.key_where(*entry),
+                     "a node has only one of \"uses\", \"decide\", \"loop\" and \"select\"",
+                     "\"" + node.id + "\" has \"" + std::string(kind) + "\" already");
+      } else {
+        kind = key;
+      }
+    }
+    if (!kind.empty()) return kind;
+    parts_.fault(node.where, "\"" + node.id + "\" does nothing",
+                 "add \"uses: …\" to make it a stage, or \"decide: …\" to make it a decision");
+    return "uses";
+  }
 
   void read_after(Node& node) {
     const YamlEntry* after = map_.find("after");
@@ -61,10 +76,11 @@ class NodeReader {
   void add_after(Node& node, const YamlNode& item) {
     const std::string& text = item.scalar.get_ref<const std::string&>();
     const std::size_t dot = text.find('.');
-    After after{text.substr(0, dot), dot == std::string::npos ? "" : text.substr(dot + 1), where(item)};
+    After after{text.substr(0, dot), dot == std::string::npos ? "" : text.substr(dot + 1),
+                parts_.where(item)};
     if (!is_identifier(after.node) || (dot != std::string::npos && !is_label(after.branch))) {
-      faults_.add(after.where, "\"" + text + "\" names no node",
-                  "write \"stage\", \"decision\" or \"decision.branch\"");
+      parts_.fault(after.where, "\"" + text + "\" names no node",
+                   "write \"stage\", \"decision\" or \"decision.branch\"");
       return;
     }
     node.after.push_back(std::move(after));
@@ -78,95 +94,31 @@ class NodeReader {
     return text == "on_failure" ? Join::on_failure : Join::standard;
   }
 
-  Stage stage(const YamlEntry* uses) {
+  Stage stage() {
     Stage stage;
-    if (uses != nullptr) {
+    if (const YamlEntry* uses = map_.find("uses")) {
       stage.uses = uses->value->scalar.get<std::string>();
-      stage.uses_where = where(*uses->value);
+      stage.uses_where = parts_.where(*uses->value);
     }
-    if (const YamlEntry* with = map_.find("with")) read_with(stage, with->value);
-    if (const YamlEntry* inputs = map_.find("inputs")) {
-      for (const YamlEntry& entry : inputs->value->entries) read_input(stage, entry);
-    }
+    if (const YamlEntry* with = map_.find("with")) stage.with = parts_.templated(with->value);
+    if (const YamlEntry* inputs = map_.find("inputs")) stage.inputs = parts_.inputs(*inputs->value);
     if (const YamlEntry* retry = map_.find("retry")) read_retry(stage.retry, *retry->value);
-    stage.timeout = duration(map_, "timeout", std::chrono::milliseconds(0));
+    stage.timeout = parts_.duration(map_, "timeout", stage.timeout);
+    stage.grace = parts_.duration(map_, "grace", stage.grace);
     if (const YamlEntry* resources = map_.find("resources"))
       read_resources(stage.resources, *resources->value);
-    if (const YamlEntry* seed = map_.find("seed")) stage.seed = whole(*seed->value);
+    if (const YamlEntry* seed = map_.find("seed")) stage.seed = parts_.whole(*seed->value);
+    const std::string on_failure = text_of(map_, "on_failure");
+    if (on_failure == "continue") stage.on_failure = OnFailure::carry_on;
+    if (on_failure == "rollback") stage.on_failure = OnFailure::rollback;
+    if (const YamlEntry* matrix = map_.find("matrix")) stage.matrix = read_matrix(parts_, *matrix->value);
     return stage;
-  }
-
-  void read_with(Stage& stage, const YamlPtr& with) {
-    const auto document = document_;
-    try {
-      stage.with = Template::parse(
-          to_json(*with),
-          [document, with](const std::string& pointer) { return document->where(*with, pointer); },
-          [document, with](const std::string& pointer) { return document->key_where(*with, pointer); });
-    } catch (const base::Error& error) {
-      faults_.add(error);
-    }
-  }
-
-  // "stage.output" or "first(a.output, b.output)".
-  void read_input(Stage& stage, const YamlEntry& entry) {
-    const std::string& text = entry.value->scalar.get_ref<const std::string&>();
-    Input input{{}, where(*entry.value), document_->where(entry.key_mark)};
-    const std::string_view whole = trimmed(text);
-    std::string_view rest = whole;
-    if (rest.starts_with("first(") && rest.ends_with(")")) {
-      rest = rest.substr(6, rest.size() - 7);
-    }
-    bool good = true;
-    for (bool more = true; more && good;) {
-      const std::size_t comma = rest.size() == whole.size() ? std::string_view::npos : rest.find(',');
-      const std::string_view name = trimmed(rest.substr(0, comma));
-      const std::size_t dot = name.find('.');
-      good = dot != std::string_view::npos && is_identifier(name.substr(0, dot)) &&
-             is_label(name.substr(dot + 1));
-      if (good) {
-        input.candidates.push_back(
-            {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)),
-             shifted(input.where, text, static_cast<std::size_t>(name.data() - text.data()))});
-      }
-      more = comma != std::string_view::npos;
-      if (more) rest.remove_prefix(comma + 1);
-    }
-    if (!good) {
-      faults_.add(input.where, "\"" + text + "\" names no output",
-                  text.find("${{") != std::string::npos
-                      ? "an input stands without ${{ }}: \"stage.output\""
-                      : "write \"stage.output\" or \"first(a.output, b.output)\"");
-      return;
-    }
-    stage.inputs.emplace(entry.key, std::move(input));
-  }
-
-  std::chrono::milliseconds duration(const YamlNode& map, std::string_view key,
-                                     std::chrono::milliseconds fallback) {
-    const YamlEntry* entry = map.find(key);
-    if (entry == nullptr) return fallback;
-    const std::string& text = entry->value->scalar.get_ref<const std::string&>();
-    const auto parsed = base::parse_duration(text);
-    if (!parsed || parsed->count() <= 0) {
-      faults_.add(where(*entry->value), "\"" + text + "\" is no length of time",
-                  "write a number and ms, s, m, h or d, for example 90s or 1.5h");
-      return fallback;
-    }
-    return *parsed;
-  }
-
-  // A number that the schema takes for an integer may be written as 1e300.
-  std::uint64_t whole(const YamlNode& node) {
-    if (node.scalar.is_number_integer()) return node.scalar.get<std::uint64_t>();
-    faults_.add(where(node), node.scalar.dump() + " is not written as an integer");
-    return 1;
   }
 
   void read_retry(Retry& retry, const YamlNode& map) {
     retry.attempts = map.find("attempts")->value->scalar.get<int>();
-    retry.backoff = duration(map, "backoff", retry.backoff);
-    retry.backoff_cap = duration(map, "backoff_cap", retry.backoff_cap);
+    retry.backoff = parts_.duration(map, "backoff", retry.backoff);
+    retry.backoff_cap = parts_.duration(map, "backoff_cap", retry.backoff_cap);
     if (const YamlEntry* on = map.find("on")) {
       for (const YamlPtr& item : on->value->items) retry.on.push_back(item->scalar.get<std::string>());
     }
@@ -174,27 +126,26 @@ class NodeReader {
 
   void read_resources(Resources& resources, const YamlNode& map) {
     if (const YamlEntry* cores = map.find("cores")) resources.cores = cores->value->scalar.get<int>();
+    if (const YamlEntry* gpus = map.find("gpus")) resources.gpus = gpus->value->scalar.get<int>();
+    if (const YamlEntry* tokens = map.find("tokens")) {
+      for (const YamlEntry& entry : tokens->value->entries) {
+        resources.tokens[entry.key] = entry.value->scalar.get<int>();
+      }
+    }
     const YamlEntry* memory = map.find("memory");
     if (memory == nullptr) return;
     const base::Json& value = memory->value->scalar;
     resources.memory = value.is_string() ? base::parse_bytes(value.get_ref<const std::string&>())
-                                         : std::optional(whole(*memory->value));
+                                         : std::optional(parts_.whole(*memory->value));
     if (resources.memory.value_or(0) == 0) {
-      faults_.add(where(*memory->value), value.dump() + " is no amount of memory",
-                  "for example 512MiB or 8GiB");
+      parts_.fault(parts_.where(*memory->value), value.dump() + " is no amount of memory",
+                   "for example 512MiB or 8GiB");
     }
   }
 
   Decision decision(const YamlNode& list) {
     Decision decision;
-    for (const YamlPtr& item : list.items) {
-      const bool last = item == list.items.back();
-      try {
-        read_case(decision, *item, last);
-      } catch (const base::Error& error) {
-        faults_.add(error);
-      }
-    }
+    for (const YamlPtr& item : list.items) read_case(decision, *item, item == list.items.back());
     return decision;
   }
 
@@ -203,33 +154,28 @@ class NodeReader {
     const YamlEntry* then = item.find("then");
     const YamlEntry* otherwise = item.find("default");
     if ((when != nullptr) != (then != nullptr) || (when != nullptr) == (otherwise != nullptr)) {
-      faults_.add(where(item), "this is no branch of a decision",
-                  "write {when: expression, then: branch}, or at the end {default: branch}");
+      parts_.fault(parts_.where(item), "this is no branch of a decision",
+                   "write {when: expression, then: branch}, or at the end {default: branch}");
       return;
     }
     const YamlNode& branch = *(then != nullptr ? then : otherwise)->value;
-    Case result{{}, branch.scalar.get<std::string>(), where(item)};
+    Case result{{}, branch.scalar.get<std::string>(), parts_.where(item)};
     if (!is_label(result.then)) {
-      faults_.add(where(branch), "\"" + result.then + "\" cannot be the name of a branch",
-                  "names are letters, digits, _ and -");
+      parts_.fault(parts_.where(branch), "\"" + result.then + "\" cannot be the name of a branch",
+                   "names are letters, digits, _ and -");
     }
     if (otherwise != nullptr && !last) {
-      faults_.add(where(item), "nothing after the default is ever reached", "move the default to the end");
+      parts_.fault(parts_.where(item), "nothing after the default is ever reached",
+                   "move the default to the end");
     }
-    decision.cases.push_back(result);  // a branch is known by name even when its expression is at fault
-    if (when == nullptr) return;
-    const std::string& text = when->value->scalar.get_ref<const std::string&>();
-    if (text.find("${{") != std::string::npos) {
-      faults_.add(where(*when->value), "\"when\" is an expression already", "leave out ${{ and }}");
-      return;
-    }
-    decision.cases.back().when = Expression::parse(text, where(*when->value));
+    // A branch is known by name even when its expression is at fault.
+    if (when != nullptr) result.when = parts_.expression(*when->value, "when");
+    decision.cases.push_back(std::move(result));
   }
 
-  std::shared_ptr<const Document> document_;
+  PartReader parts_;
   const YamlEntry& entry_;
   const YamlNode& map_;
-  Faults& faults_;
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "orchestrator/workflow/read_parts.h"
+
 namespace presswork::workflow {
 
 namespace {
@@ -48,6 +50,16 @@ std::string text_of(const YamlNode& map, std::string_view key) {
   return entry != nullptr && entry->value->scalar.is_string() ? entry->value->scalar.get<std::string>() : "";
 }
 
+Scope read_scope(const std::shared_ptr<const Document>& document, const YamlNode& map, Faults& faults) {
+  Scope scope;
+  for (const YamlEntry& entry : map.entries) {
+    check_node_name(*document, entry, faults);
+    scope.node_index.emplace(entry.key, scope.nodes.size());
+    scope.nodes.push_back(read_node(document, entry, faults));
+  }
+  return scope;
+}
+
 ChecklistItem read_check(const Document& document, const YamlNode& item) {
   const YamlNode& check = *item.find("check")->value;
   ChecklistItem result{text_of(item, "title"),
@@ -74,11 +86,7 @@ Workflow read_workflow(const std::shared_ptr<const Document>& document, Faults& 
       workflow.params.push_back(detail::read_param(*document, entry, faults));
     }
   }
-  for (const YamlEntry& entry : root.find("stages")->value->entries) {
-    check_node_name(*document, entry, faults);
-    workflow.node_index.emplace(entry.key, workflow.nodes.size());
-    workflow.nodes.push_back(detail::read_node(document, entry, faults));
-  }
+  static_cast<Scope&>(workflow) = detail::read_scope(document, *root.find("stages")->value, faults);
   if (const YamlEntry* checklist = root.find("checklist")) {
     for (const YamlPtr& item : checklist->value->items) {
       try {

@@ -26,12 +26,6 @@ bool is_one_of(std::string_view word, std::initializer_list<std::string_view> wo
 void add_unknown_key(const Document& document, const base::SchemaError& error, Faults& faults) {
   const base::Where where = document.key_where(document.root(), error.pointer);
   const std::string above = error.pointer.substr(0, error.pointer.rfind('/'));
-  const std::vector<std::string> parts = pointer_parts(above);
-  if (parts.size() == 2 && parts[0] == "stages" &&
-      is_one_of(error.key, {"loop", "matrix", "select", "on_failure"})) {
-    faults.add(where, "\"" + error.key + "\" is not available in this version");
-    return;
-  }
   faults.add(where, "unknown key \"" + error.key + "\" in " + path_of(above),
              suggest(error.key, error.allowed));
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,6 +72,34 @@ struct Retry {
 struct Resources {
   std::optional<std::uint64_t> memory;  // bytes
   std::optional<int> cores;
+  int gpus = 0;
+  std::map<std::string, int> tokens;  // named things of which the machine has so many: licences, disks, …
+};
+
+// What becomes of the run when a stage has failed for good.
+//   fail      the run fails; what needs the stage is skipped, what does not goes on
+//   carry_on  the stage counts as skipped: `first(…)` and `has(…)` go around it, and the run may succeed
+//   rollback  the stage's own rollback is called in a new child, then as `fail`
+enum class OnFailure { fail, carry_on, rollback };
+
+// `matrix:` makes one instance of a stage for each combination of the axes' values, first axis slowest, less
+// `exclude` (those that have all the values of an entry), and then the entries of `include`.
+struct Matrix {
+  struct Axis {
+    std::string name;
+    Template values;  // a list, or one ${{ expression over params }} that gives one
+    base::Where where;
+  };
+  struct Entry {
+    base::Json cell;  // {axis: value}
+    base::Where where;
+  };
+  std::string from;  // `{from: stage}`: the instances of another stage; the rest is empty then
+  std::vector<Axis> axes;
+  std::vector<Entry> include, exclude;
+  base::Where where;
+
+  static constexpr std::size_t max_cells = 1'000'000;
 };
 
 struct Stage {
@@ -79,9 +108,12 @@ struct Stage {
   Template with;
   std::map<std::string, Input> inputs;
   Retry retry;
-  std::chrono::milliseconds timeout{0};  // 0: none
+  std::chrono::milliseconds timeout{0};     // 0: none
+  std::chrono::milliseconds grace{10'000};  // between being told to end and being killed
   Resources resources;
   std::uint64_t seed = 0;
+  OnFailure on_failure = OnFailure::fail;
+  std::optional<Matrix> matrix;
 };
 
 struct Case {
@@ -95,16 +127,91 @@ struct Decision {
   std::vector<std::string> branches() const;
 };
 
+// Which of several is the best: of those that `where` holds for, the one with the least (greatest) objective;
+// the first of equals.
+struct Choice {
+  std::optional<Expression> where;
+  std::optional<Expression> objective;  // nothing: the first that `where` holds for
+  bool maximize = false;
+};
+
+// What a node that is no stage offers to others beside its own values.
+struct Exports {
+  std::map<std::string, Input> outputs;
+  std::map<std::string, Expression> metrics;
+};
+
+// `select:` picks one instance of a stage with a matrix. Its outputs and metrics are those of that instance,
+// and those that `exports` adds, read in the same cell.
+struct Select {
+  std::string from;
+  base::Where from_where;
+  Choice choice;
+  Exports exports;
+};
+
+// What a loop carries from one iteration to the next: a value, or an artifact.
+struct StateVariable {
+  std::string name;
+  std::optional<ParamType> type;  // nothing: an artifact
+  Template initial;               // of a value
+  Input initial_artifact;
+  base::Where where;
+};
+
+struct LoopCase {
+  enum class Action { leave, again, fail };
+  std::optional<Expression> when;  // nothing: the default
+  Action action = Action::leave;
+  std::map<std::string, Template> set;          // values; what is not set stays
+  std::map<std::string, Input> set_artifacts;
+  std::string message;  // of fail
+  base::Where where;
+};
+
+struct Scope;
+
+// A body of nodes that is run again and again, at most `max` times, with its own state.
+struct Loop {
+  enum class Exhausted { fail, last, best };
+  Template max;  // an integer, or one ${{ expression over params }}
+  base::Where max_where;
+  std::vector<StateVariable> state;
+  std::shared_ptr<Scope> body;
+  std::vector<LoopCase> decide;  // judged when all of the body has ended; first match wins
+  Exhausted on_exhausted = Exhausted::fail;
+  Choice best;      // for Exhausted::best
+  Exports exports;  // read in the iteration that is the result
+
+  static constexpr int most_iterations = 10'000;
+  const StateVariable* variable(std::string_view name) const;
+};
+
 struct Node {
   std::string id;
   std::string description;
   base::Where where;  // of the id
   std::vector<After> after;
   Join join = Join::standard;
-  std::variant<Stage, Decision> work;
+  std::variant<Stage, Decision, Loop, Select> work;
 
   const Stage* stage() const { return std::get_if<Stage>(&work); }
   const Decision* decision() const { return std::get_if<Decision>(&work); }
+  const Loop* loop() const { return std::get_if<Loop>(&work); }
+  const Select* select() const { return std::get_if<Select>(&work); }
+  const Matrix* matrix() const {
+    const Stage* found = stage();
+    return found != nullptr && found->matrix ? &*found->matrix : nullptr;
+  }
+};
+
+// Nodes that see each other: those of the workflow, or of a loop's body. A body also sees what is around its
+// loop; no name means two things.
+struct Scope {
+  std::vector<Node> nodes;  // in the order of the document
+  std::unordered_map<std::string, std::size_t> node_index;  // by id, filled by parse(); find() works without
+
+  const Node* find(std::string_view id) const;
 };
 
 struct ChecklistItem {
@@ -114,17 +221,13 @@ struct ChecklistItem {
   base::Where where;
 };
 
-struct Workflow {
+struct Workflow : Scope {
   std::string name;
   std::string description;
   std::filesystem::path file;  // absolute; empty when it was not read from a file
   std::vector<Param> params;
-  std::vector<Node> nodes;  // in the order of the document
   std::vector<ChecklistItem> checklist;
-  std::unordered_map<std::string, std::size_t>
-      node_index;  // by id, filled by parse(); find() works without it
 
-  const Node* find(std::string_view id) const;
   const Param* param(std::string_view name) const;
 };
 
@@ -143,11 +246,19 @@ void check(const Workflow& workflow, const plugins::Catalogue& catalogue);
 base::Json resolve_params(const Workflow& workflow, const base::Json& given,
                           const std::filesystem::path& directory);
 
-// The ids of the nodes that `node` needs: from `after:`, `inputs:` and the expressions in `with:` and
-// `decide:`. Each once, in that order.
+// The ids of the nodes that `node` needs, each once: from `after:`, from inputs, from expressions, and for a
+// loop all that its body needs from outside. A node of a body may need nodes around its loop.
 std::vector<std::string> needs(const Node& node);
 
-// Every expression of the node: in `with:` or in `decide:`.
+// Every expression and every input of the node; of a loop, those in its body too.
 std::vector<const Expression*> expressions(const Node& node);
+std::vector<const Input*> inputs(const Node& node);
+
+// The nodes that a name in an expression reads: none for params, state, loop and matrix.
+bool reads_node(const Name& name);
+
+// The matrix's cells as {axis: value}, in order. Throws Error{invalid_workflow}: no list, an exclusion that
+// matches nothing, a cell given twice, too many.
+std::vector<base::Json> cells(const Matrix& matrix, const ValueOf& value_of);
 
 }  // namespace presswork::workflow

@@ -16,14 +16,12 @@ class EvaluateBaseline : public Stage {
       "description": "Runs a model over a text and keeps the hidden state before the head for each token, in float32: width numbers a token instead of one for each entry of the vocabulary, and no loss. evaluate/divergence and evaluate/compare take the states under states: and then run only the model's layers and both heads. Since the result is cached, a matrix of quantized models costs one pass of the baseline.",
       "parameters": {"type": "object", "additionalProperties": false, "properties": {}},
       "inputs": {
-        "model": {"type": "model", "required": true, "description": "The baseline: a Hugging Face model folder."},
-        "text": {"type": "text", "required": true, "description": "UTF-8 text, or JSON Lines with a text field."}
+        "model": {"type": "model", "required": true, "description": "The baseline: a Hugging Face model folder."}
       },
       "outputs": {"states": {"type": "baseline", "description": "Folder with states.safetensors and baseline.json."}},
       "metrics": {
         "bytes": {"type": "integer", "unit": "B", "description": "Size of the states."},
-        "tokens": {"type": "integer", "description": "Tokens of all windows."},
-        "windows": {"type": "integer", "description": "Windows evaluated."}
+        "tokens": {"type": "integer", "description": "Tokens of all windows."}
       },
       "cacheable": true,
       "reads_run": false,
@@ -33,6 +31,8 @@ class EvaluateBaseline : public Stage {
     evaluation::describe_cost(description);
     return description;
   }
+
+  Json plan(const Context& context) override { return evaluation::pass_plan(context); }
 
   void run(const Context& context) override {
     const Sampling sampling = evaluation::sampling_of(context);

@@ -21,7 +21,6 @@ inline void describe_comparison(Json& description) {
   description["inputs"].update(Json::parse(R"json({
     "model": {"type": "model", "required": true, "description": "The model to judge: a Hugging Face folder, dense or quantized."},
     "baseline": {"type": "model", "required": true, "description": "The model that it is compared with, of the same tokenizer."},
-    "text": {"type": "text", "required": true, "description": "UTF-8 text, or JSON Lines with a text field."},
     "states": {"type": "baseline", "required": false, "description": "The baseline's states on the same text, window and sampling, from evaluate/baseline; without them the baseline is run here."}
   })json"));
   description["metrics"].update(Json::parse(R"json({
@@ -39,8 +38,7 @@ inline void describe_comparison(Json& description) {
     "baseline_stderr": {"type": "number", "description": "Its standard error."},
     "log_perplexity_ratio": {"type": "number", "description": "ln(perplexity / baseline_perplexity)."},
     "log_perplexity_ratio_stderr": {"type": "number", "description": "Its standard error, from the paired differences: far smaller than those of the two perplexities."},
-    "tokens": {"type": "integer", "description": "Positions scored: windows times (window - 1 - context)."},
-    "windows": {"type": "integer", "description": "Windows evaluated."}
+    "tokens": {"type": "integer", "description": "Positions scored: windows times (window - 1 - context)."}
   })json"));
   describe_cost(description);
 }
@@ -62,6 +60,20 @@ inline modelkit::TokenWindows common_windows(const modelkit::ModelSource& model,
   if (windows.digest() == theirs.digest()) return windows;
   throw Error("invalid_input", "the baseline's tokenizer cuts the text into other tokens than the model's",
               "baseline", "compare models of one tokenizer");
+}
+
+// What comparing will need; null while its inputs are not there.
+inline Json comparison_plan(const Context& context) {
+  const auto model = context.optional_input("model"), baseline = context.optional_input("baseline"),
+             text = context.optional_input("text");
+  if (!model || !baseline || !text) return nullptr;
+  const modelkit::Sampling sampling = sampling_of(context);
+  modelkit::StateLimit limit = pass_options(context).states;
+  limit.bytes /= 2;  // there are two sets
+  const std::uint64_t pass = modelkit::predicted_divergence_bytes(
+      modelkit::ModelSource::open(*model), modelkit::ModelSource::open(*baseline),
+      most_windows(*text, sampling), sampling.length, limit);
+  return {{"memory_bytes", kProcessBytes + pass}, {"cores", context.threads()}};
 }
 
 inline Comparison compare(const Context& context, const modelkit::ModelSource& model_source,

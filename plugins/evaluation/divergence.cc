@@ -23,6 +23,8 @@ class EvaluateDivergence : public Stage {
     return description;
   }
 
+  Json plan(const Context& context) override { return evaluation::comparison_plan(context); }
+
   void run(const Context& context) override {
     const auto window = context.parameter<std::size_t>("window");
     const auto model = evaluation::open_model(context, "model", window);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "plugins/evaluation/text_options.h"
+#include "plugins/evaluation/weight_form.h"
 #include "plugins/modelkit/data/text.h"
 #include "plugins/modelkit/formats/safetensors_writer.h"
 #include "plugins/modelkit/inference/generator.h"
@@ -16,9 +17,9 @@ class EvaluateGenerate : public Stage {
   static constexpr const char* id = "evaluate/generate";
 
   static Json describe() {
-    return Json::parse(R"json({
+    Json description = Json::parse(R"json({
       "title": "Generate text",
-      "description": "Continues prompts and checks what comes: ok is true when no NaN appeared, no continuation is empty, and none repeats itself beyond max_repetition. Loads the whole model, in float32. Prompts are tokenized with the model's special tokens; an end token ends a continuation.",
+      "description": "Continues prompts and checks what comes: ok is true when no NaN appeared, no continuation is empty, and none repeats itself beyond max_repetition. Loads the whole model. Prompts are tokenized with the model's special tokens; an end token ends a continuation.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -44,6 +45,8 @@ class EvaluateGenerate : public Stage {
         "repetition": {"type": "number", "description": "Largest share of repeated 4-grams of a continuation."},
         "prompts": {"type": "integer", "description": "Prompts continued."},
         "tokens": {"type": "integer", "description": "Tokens generated."},
+        "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Peak resident memory of the stage's process, loading included."},
+        "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the model was loaded."},
         "continuation": {"type": "string", "description": "The first prompt's continuation."},
         "problem": {"type": "string", "description": "What the first failed check says. Only when not ok."}
       },
@@ -51,18 +54,23 @@ class EvaluateGenerate : public Stage {
       "reads_run": false,
       "parallel": true
     })json");
+    evaluation::describe_weights(description, "exact");
+    return description;
   }
 
   void run(const Context& context) override {
     const ModelSource source = evaluation::open_model(context, "model", 0);
     const Tokenizer tokenizer = Tokenizer::open(source.checkpoint().folder());
     const auto prompts = prompts_of(context);
-    const auto compute = make_cpu_compute(context.threads());
+    GenerationOptions options = options_of(context);
+    const WeightForm form = evaluation::weight_form(context, source);
+    const CostMeter meter(
+        InferenceModel::predicted_bytes(source, form, longest(tokenizer, prompts) + options.max_new_tokens));
+    const auto compute = make_cpu_compute(context.threads(), form);
     InferenceModel model(*compute, source, [&](double share) {
       context.progress(share, 1.0, "model loaded");
       context.check_cancelled();
     });
-    GenerationOptions options = options_of(context);
     const double wanted = static_cast<double>(options.max_new_tokens * prompts.size());
     std::size_t tokens = 0;
     options.progress = [&](std::size_t) {
@@ -79,6 +87,9 @@ class EvaluateGenerate : public Stage {
     write_file_atomically(path, lines);
     context.output("text", path);
     report(context, generations);
+    const PassCost cost = meter.finish(tokens);
+    context.metric("peak_memory_bytes", cost.peak_bytes);
+    context.metric("predicted_peak_memory_bytes", cost.predicted_bytes);
   }
 
  private:
@@ -97,6 +108,13 @@ class EvaluateGenerate : public Stage {
     }
     if (prompts.empty()) throw Error("invalid_input", "there is no prompt in the file", given->string());
     return prompts;
+  }
+
+  // Tokens of the longest prompt.
+  static std::size_t longest(const Tokenizer& tokenizer, const std::vector<std::string>& prompts) {
+    std::size_t most = 1;
+    for (const auto& prompt : prompts) most = std::max(most, tokenizer.encode(prompt, true).size());
+    return most;
   }
 
   static GenerationOptions options_of(const Context& context) {

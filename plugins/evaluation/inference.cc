@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "plugins/evaluation/text_options.h"
+#include "plugins/evaluation/weight_form.h"
 #include "plugins/modelkit/data/random.h"
-#include "plugins/modelkit/evaluate/peak_memory.h"
 #include "plugins/modelkit/evaluate/statistics.h"
 #include "plugins/modelkit/inference/inference_model.h"
 
@@ -16,14 +16,6 @@ using namespace modelkit;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-WeightForm form_of(const std::string& name) {
-  if (name == "float32") return WeightForm::Float32;
-  if (name == "bf16") return WeightForm::Bf16;
-  if (name == "int8") return WeightForm::Int8;
-  if (name == "int4") return WeightForm::Int4;
-  return WeightForm::Stored;
 }
 
 // Seconds of one repeat.
@@ -58,14 +50,13 @@ class BenchmarkInference : public Stage {
   static constexpr const char* id = "benchmark/inference";
 
   static Json describe() {
-    return Json::parse(R"json({
+    Json description = Json::parse(R"json({
       "title": "Measure inference speed",
       "description": "Loads the whole model and measures one sequence on this machine's CPU: prefill of a prompt of random tokens, then greedy decoding with a key/value cache. Gives medians over the repeats after one warm-up that does not count. Weights of 8 and 4 bits are multiplied as integers with activations that are quantized to 8 bits in blocks of 32, as llama.cpp does for Q8_0 and Q4_0; that costs accuracy beyond the weights' own, about 0.1 % of the perplexity with 8 bits.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-          "weights": {"type": "string", "enum": ["stored", "float32", "bf16", "int8", "int4"], "default": "stored", "description": "How weights are held. stored: quantized ones of at most 8 bits as their integers, others in bfloat16. int8, int4: all linears and the head in blocks of 32 with a float16 scale, as Q8_0 and Q4_0."},
           "prompt_tokens": {"type": "integer", "minimum": 1, "maximum": 1048576, "default": 128, "description": "Tokens of the prompt."},
           "new_tokens": {"type": "integer", "minimum": 1, "maximum": 1048576, "default": 64, "description": "Tokens to decode after it."},
           "repeats": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5, "description": "Measured repeats."}
@@ -83,28 +74,40 @@ class BenchmarkInference : public Stage {
         "weight_bytes": {"type": "integer", "unit": "B", "description": "Memory of linears and head as they are held."},
         "cache_bytes": {"type": "integer", "unit": "B", "description": "Memory of the key/value cache (float32)."},
         "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Peak resident memory of the stage's process, loading included."},
+        "predicted_peak_memory_bytes": {"type": "integer", "unit": "B", "description": "The same as predicted before the model was loaded."},
         "threads": {"type": "integer", "description": "Threads used."}
       },
       "cacheable": false,
       "reads_run": false,
       "parallel": true
     })json");
+    evaluation::describe_weights(description, "stored");
+    return description;
+  }
+
+  Json plan(const Context& context) override {
+    const auto model = context.optional_input("model");
+    if (!model) return nullptr;
+    const ModelSource source = ModelSource::open(*model);
+    const std::uint64_t bytes =
+        InferenceModel::predicted_bytes(source, evaluation::weight_form(context, source), capacity(context));
+    return {{"memory_bytes", evaluation::kProcessBytes + bytes}, {"cores", context.threads()}};
   }
 
   void run(const Context& context) override {
     const auto prompt_tokens = context.parameter<std::size_t>("prompt_tokens");
     const auto new_tokens = context.parameter<std::size_t>("new_tokens");
-    const ModelSource source = evaluation::open_model(context, "model", prompt_tokens + new_tokens);
-    reset_peak_memory();
-    const auto compute =
-        make_cpu_compute(context.threads(), form_of(context.parameter<std::string>("weights")));
+    const ModelSource source = evaluation::open_model(context, "model", capacity(context));
+    const WeightForm form = evaluation::weight_form(context, source);
+    const CostMeter meter(InferenceModel::predicted_bytes(source, form, capacity(context)));
+    const auto compute = make_cpu_compute(context.threads(), form);
     const double start = now();
     InferenceModel model(*compute, source, [&](double share) {
       context.progress(share, 1.0, "model loaded");
       context.check_cancelled();
     });
     context.metric("load_s", now() - start);
-    Session session(model, prompt_tokens + new_tokens);
+    Session session(model, capacity(context));
     const auto prompt = random_prompt(context, source.config().vocab, prompt_tokens);
     const auto repeats = context.parameter<std::size_t>("repeats");
     std::vector<double> prefill, decode, first;
@@ -122,11 +125,18 @@ class BenchmarkInference : public Stage {
     context.metric("time_to_first_token_s", percentile(first, 0.5));
     context.metric("weight_bytes", model.weight_bytes());
     context.metric("cache_bytes", Session::cache_bytes(source.config(), session.capacity()));
-    context.metric("peak_memory_bytes", peak_resident_bytes());
+    const PassCost cost = meter.finish(repeats * capacity(context));
+    context.metric("peak_memory_bytes", cost.peak_bytes);
+    context.metric("predicted_peak_memory_bytes", cost.predicted_bytes);
     context.metric("threads", compute->threads());
   }
 
  private:
+  // Tokens of a repeat.
+  static std::size_t capacity(const Context& context) {
+    return context.parameter<std::size_t>("prompt_tokens") + context.parameter<std::size_t>("new_tokens");
+  }
+
   static std::vector<std::int32_t> random_prompt(const Context& context, std::int64_t vocabulary,
                                                  std::size_t tokens) {
     Random random(context.seed());

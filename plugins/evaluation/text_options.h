@@ -11,8 +11,11 @@
 
 namespace presswork::evaluation {
 
-// Adds window, samples, draw, documents and seed to a stage's description.
+// Adds the text, how windows are taken from it (window, samples, draw, documents, seed), and their number.
 inline void describe_sampling(Json& description) {
+  description["inputs"]["text"] = {
+      {"type", "text"}, {"required", true}, {"description", "UTF-8 text, or JSON Lines with a text field."}};
+  description["metrics"]["windows"] = {{"type", "integer"}, {"description", "Windows evaluated."}};
   Json& properties = description["parameters"]["properties"];
   properties["window"] = {
       {"type", "integer"},
@@ -88,6 +91,9 @@ inline modelkit::PassOptions pass_options(const Context& context) {
   return options;
 }
 
+// What a stage's process holds before it begins: code, libraries, the tokenizer.
+inline constexpr std::uint64_t kProcessBytes = 64u << 20;
+
 inline void report_cost(const Context& context, const modelkit::PassCost& cost) {
   context.metric("tokens_per_s", cost.tokens_per_second);
   context.metric("peak_memory_bytes", cost.peak_bytes);
@@ -112,6 +118,17 @@ inline modelkit::ModelSource open_model(const Context& context, const std::strin
                     " was made for");
   }
   return model;
+}
+
+// What a pass over the windows will need; null while its inputs are not there.
+inline Json pass_plan(const Context& context) {
+  const auto model = context.optional_input("model"), text = context.optional_input("text");
+  if (!model || !text) return nullptr;
+  const modelkit::Sampling sampling = sampling_of(context);
+  const std::uint64_t pass =
+      modelkit::predicted_pass_bytes(modelkit::ModelSource::open(*model), most_windows(*text, sampling),
+                                     sampling.length, pass_options(context).states);
+  return {{"memory_bytes", kProcessBytes + pass}, {"cores", context.threads()}};
 }
 
 }  // namespace presswork::evaluation

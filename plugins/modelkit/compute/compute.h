@@ -1,6 +1,6 @@
 // The seam between the models and the hardware. Everything numeric in a forward pass is one of these
 // operations, on storage that only the implementation understands; a new device is a new implementation and
-// changes nothing above.
+// changes nothing above. tests/unit/modelkit_compute/conformance_test.cc holds it to plain loops in float64.
 //
 // Letters in shapes:
 //   B sequences      T tokens of a sequence   R rows, a token each: R = B*T, sequence after sequence
@@ -135,9 +135,6 @@ class Compute {
   // holds more scores than a tile. Dao et al. 2022 (FlashAttention), algorithm 1.
   virtual void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
                          const AttentionShape& shape) = 0;
-
-  // gate [R, N] = gate * sigmoid(gate) * up.
-  virtual void silu_multiply(const Matrix& gate, const Matrix& up) = 0;
 
   // x [R, N] = f(x), and gate [R, N] = f(gate) * up.
   virtual void activate(const Matrix& x, Activation f) = 0;

@@ -12,7 +12,51 @@ constexpr std::size_t kChunk = 512;  // tokens of a prompt that pass at once: bo
 
 std::size_t cache_width(const ModelConfig& m) { return static_cast<std::size_t>(m.kv_heads * m.head_dim); }
 
+// Bytes of a weight in memory; what is not quantized is stored as bfloat16.
+double bytes_per_weight(const ModelSource& source, const LinearSite& site, WeightForm form) {
+  constexpr double kScale = 2.0 / 32.0;  // a float16 for each block of 32
+  const QuantizationScheme* scheme = source.quantization().scheme_for(site.module);
+  switch (form) {
+    case WeightForm::Float32:
+      return 4.0;
+    case WeightForm::Bf16:
+      return 2.0;
+    case WeightForm::Int8:
+      return 1.0 + kScale;
+    case WeightForm::Int4:
+      return 0.5 + kScale;
+    case WeightForm::Stored:
+      break;
+  }
+  if (scheme == nullptr || scheme->bits > 8) return 2.0;
+  const auto group = static_cast<double>(scheme->group_size == 0 ? site.in : scheme->group_size);
+  return (scheme->bits <= 4 ? 0.5 : 1.0) + (scheme->symmetric ? 4.0 : 5.0) / group;
+}
+
 }  // namespace
+
+std::uint64_t InferenceModel::predicted_bytes(const ModelSource& source, WeightForm form,
+                                              std::size_t capacity) {
+  constexpr std::uint64_t kRuntime = 12u << 20;  // oneDNN's kernels, the code itself
+  const ModelConfig& m = source.config();
+  std::vector<LinearSite> sites = decoder_linears(m);
+  for (const LinearSite& router : decoder_routers(m)) sites.push_back(router);
+  sites.push_back(head_linear(m));
+  double weights = 0.0, largest = 0.0;  // the largest as it is stored
+  for (const LinearSite& site : sites) {
+    const double count = static_cast<double>(site.out) * static_cast<double>(site.in);
+    weights += count * bytes_per_weight(source, site, form);
+    const bool dense = source.quantization().scheme_for(site.module) == nullptr;
+    const std::size_t width = dense ? size_of(m.dtype.value_or(DType::F32)) : 2;
+    largest = std::max(largest, count * static_cast<double>(width));
+  }
+  const std::size_t rows = std::min(kChunk, capacity);
+  // A layer's keys and values are packed anew for each block of a prompt.
+  const std::uint64_t packed = 2 * sizeof(float) * capacity * cache_width(m);
+  const std::uint64_t running = packed + DecoderLayer::scratch_bytes(m, rows, rows);
+  return kRuntime + static_cast<std::uint64_t>(weights) + Session::cache_bytes(m, capacity) +
+         std::max(static_cast<std::uint64_t>(largest), running);
+}
 
 InferenceModel::InferenceModel(Compute& compute, const ModelSource& source,
                                const std::function<void(double)>& step)

@@ -19,6 +19,10 @@ class InferenceModel {
   // held. `step` hears the share that is loaded.
   InferenceModel(Compute& compute, const ModelSource& source, const std::function<void(double)>& step = {});
 
+  // Bytes that the model, its weights held as `form`, and a session of `capacity` tokens are expected to need
+  // beside what the process holds already.
+  static std::uint64_t predicted_bytes(const ModelSource& source, WeightForm form, std::size_t capacity);
+
   Compute& compute() const { return transformer_.compute(); }
   const ModelConfig& config() const { return transformer_.config(); }
   std::uint64_t weight_bytes() const;  // device memory of linears and head

@@ -74,10 +74,12 @@ std::uint64_t DecoderLayer::predicted_bytes(const ModelSource& model, std::size_
     }
     linears = std::max(linears, sum);
   }
-  const std::size_t row_bytes = Scratch::floats_per_row(m) * sizeof(float);
-  const std::uint64_t together =
-      std::clamp<std::uint64_t>(kScratchBytes / (tokens * row_bytes), 1, rows / tokens);
-  return linears + std::max<std::uint64_t>(stored, together * tokens * row_bytes);
+  return linears + std::max(stored, scratch_bytes(m, rows, tokens));
+}
+
+std::uint64_t DecoderLayer::scratch_bytes(const ModelConfig& model, std::size_t rows, std::size_t tokens) {
+  const std::uint64_t sequence_bytes = tokens * Scratch::floats_per_row(model) * sizeof(float);
+  return sequence_bytes * std::clamp<std::uint64_t>(kScratchBytes / sequence_bytes, 1, rows / tokens);
 }
 
 std::size_t DecoderLayer::bytes() const {

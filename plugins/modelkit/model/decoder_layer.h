@@ -22,6 +22,9 @@ class DecoderLayer {
   // in bytes.
   static std::uint64_t predicted_bytes(const ModelSource& model, std::size_t rows, std::size_t tokens);
 
+  // Of that, the activations of one pass.
+  static std::uint64_t scratch_bytes(const ModelConfig& model, std::size_t rows, std::size_t tokens);
+
   std::int64_t index() const { return loader_.index(); }
   std::size_t bytes() const;  // device memory of its linears
 

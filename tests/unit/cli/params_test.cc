@@ -31,36 +31,6 @@ TEST(Assignment, NeedsANameAndAnEqualsSign) {
   EXPECT_EQ(code_of([] { split_assignment("=4", "-p"); }), base::ErrorCode::usage);
 }
 
-TEST(ReadValue, KeepsTextForParametersOfTypeString) {
-  EXPECT_EQ(read_value("4", {{"type", "string"}}), "4");
-  EXPECT_EQ(read_value("true", {{"type", "string"}}), "true");
-  EXPECT_EQ(read_value("\"quoted\"", {{"type", "string"}}), "\"quoted\"");
-}
-
-TEST(ReadValue, ReadsJsonForAllOtherTypes) {
-  EXPECT_EQ(read_value("4", {{"type", "integer"}}), 4);
-  EXPECT_EQ(read_value("0.5", {{"type", "number"}}), 0.5);
-  EXPECT_EQ(read_value("false", {{"type", "boolean"}}), false);
-  EXPECT_EQ(read_value("[\"a\", 1]", {{"type", "array"}}), Json::parse("[\"a\", 1]"));
-  EXPECT_EQ(read_value("{\"a\": 1}", {{"type", "object"}}), Json::parse("{\"a\": 1}"));
-}
-
-TEST(ReadValue, PrefersWhatASchemaOfSeveralTypesAllows) {
-  const Json schema = {{"type", {"string", "integer"}}};
-  EXPECT_EQ(read_value("4", schema), 4);
-  EXPECT_EQ(read_value("four", schema), "four");
-  EXPECT_EQ(read_value("0.5", schema), "0.5") << "no integer, so it is text";
-}
-
-TEST(ReadValue, UnderstandsAnEnumWithoutAType) {
-  EXPECT_EQ(read_value("fp16", {{"enum", {"fp16", "int8"}}}), "fp16");
-  EXPECT_EQ(read_value("8", {{"enum", {4, 8}}}), 8);
-}
-
-TEST(ReadValue, LeavesAMistakeToTheStagesOwnCheck) {
-  EXPECT_EQ(read_value("four", {{"type", "integer"}}), "four");
-}
-
 TEST(GivenParams, PutsTheCommandLineOverTheFile) {
   const testing::TemporaryFolder folder;
   const std::string file = folder.path() / "params.yaml";

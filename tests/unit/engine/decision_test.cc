@@ -45,11 +45,12 @@ TEST_F(EngineTest, AResumedRunReplaysItsDecisions) {
   };
   EXPECT_THROW(run(tree), Death);
   open();
-  resume(ledger->runs()[0].id);
-  const auto made = std::find_if(recorder.events.begin(), recorder.events.end(),
-                                 [](const auto& event) { return event.kind == "decision_made"; });
-  ASSERT_NE(made, recorder.events.end());
-  EXPECT_EQ(made->data.at("replayed"), true);
+  const auto made = ledger->decisions(ledger->runs()[0].id);
+  const auto result = resume(ledger->runs()[0].id);
+  EXPECT_THAT(recorder.lines, Not(Contains(HasSubstr("decision_made"))));
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(ledger->decisions(result.run)[0].made, made[0].made);
+  EXPECT_EQ(text(result.run, "last"), "endsmall");
 }
 
 TEST_F(EngineTest, ASkippedBranchSkipsWhatFollowsIt) {

@@ -68,7 +68,11 @@ class EngineTest : public ::testing::Test {
     reader.reads_run = true;
     plugins::StageDescription wide = fake_stage("test/wide");
     wide.parallel = true;
-    catalogue = plugins::make_catalogue({fake_stage("test/work"), restless, reader, wide});
+    plugins::StageDescription many = fake_stage("test/many");
+    many.inputs["x"] = {"text", true, "", true};
+    plugins::StageDescription undoable = fake_stage("test/undoable");
+    undoable.rollback = true;
+    catalogue = plugins::make_catalogue({fake_stage("test/work"), restless, reader, wide, many, undoable});
     open();
   }
   void TearDown() override {
@@ -109,6 +113,7 @@ class EngineTest : public ::testing::Test {
     const engine::Plan made = engine::restore_plan(ledger->run(id)->plan, *catalogue);
     return engine::resume_run(id, made, surroundings(), options);
   }
+  std::string message(const engine::RunResult& result) { return ledger->run(result.run)->message; }
   // The text that output `out` of an instance holds.
   std::string text(const std::string& run, const std::string& instance) {
     for (const store::InstanceRow& row : ledger->instances(run)) {

@@ -53,7 +53,7 @@ TEST_F(RollbackTest, SupersedesWhatFollowsAndAResumeRunsItAnewThoughItsResultIsK
 
   const auto result = resume("r1");
   EXPECT_EQ(result.state, "succeeded");
-  EXPECT_THAT(recorder.lines, Contains("stage_cached load"));
+  EXPECT_THAT(recorder.lines, Not(Contains(HasSubstr(" load"))));
   for (const char* id : {"first", "second", "beside"}) {
     EXPECT_THAT(recorder.lines, Contains(std::string("stage_succeeded ") + id));
   }

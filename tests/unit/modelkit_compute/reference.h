@@ -132,18 +132,24 @@ inline double activation(double x, Activation f) {
   return 0;
 }
 
-inline Values silu_multiply(const Values& gate, const Values& up) {
-  Values out = gate;
-  for (std::size_t i = 0; i < out.at.size(); ++i)
-    out.at[i] = gate.at[i] / (1.0 + std::exp(-gate.at[i])) * up.at[i];
-  return out;
-}
-
 inline double negative_log_likelihood(const Values& logits, std::size_t row, std::size_t target) {
   double largest = logits(row, 0), sum = 0.0;
   for (std::size_t c = 0; c < logits.cols; ++c) largest = std::max(largest, logits(row, c));
   for (std::size_t c = 0; c < logits.cols; ++c) sum += std::exp(logits(row, c) - largest);
   return std::log(sum) + largest - logits(row, target);
+}
+
+// sum p (log p - log q) in float64.
+inline double kullback_leibler(const Values& b, const Values& m, std::size_t row) {
+  // log p of entry c is b(row, c) - shift.
+  const double b_shift = negative_log_likelihood(b, row, 0) + b(row, 0);
+  const double m_shift = negative_log_likelihood(m, row, 0) + m(row, 0);
+  double sum = 0.0;
+  for (std::size_t c = 0; c < b.cols; ++c) {
+    const double log_p = b(row, c) - b_shift, log_q = m(row, c) - m_shift;
+    sum += std::exp(log_p) * (log_p - log_q);
+  }
+  return sum;
 }
 
 }  // namespace presswork::modelkit::reference

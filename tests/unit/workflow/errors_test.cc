@@ -40,12 +40,12 @@ const Faulty faulty[] = {
     |                            ^
   hint: did you mean "with"?
 )"},
-    {"KeyOfALaterVersion",
+    {"LoopWithoutABody",
      R"(stages:
-  tune: {loop: {max: 3}}
+  tune: {loop: {max: 3, decide: [{default: break}]}}
 )",
-     R"(job.yaml:4:10: error: "loop" is not available in this version
-  4 |   tune: {loop: {max: 3}}
+     R"(job.yaml:4:10: error: stages.tune.loop needs the key "body"
+  4 |   tune: {loop: {max: 3, decide: [{default: break}]}}
     |          ^
 )"},
     {"UnknownStage",

@@ -246,13 +246,6 @@ void CpuCompute::decode_attention_rows(const Matrix& out, const Matrix& q, const
   }
 }
 
-void CpuCompute::silu_multiply(const Matrix& gate, const Matrix& up) {
-  expect(gate.rows == up.rows && gate.cols == up.cols, "silu_multiply", gate, up);
-  each_block(gate.rows, gate.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) silu_multiply_row(row(gate, r), row(up, r), gate.cols);
-  });
-}
-
 void CpuCompute::activate(const Matrix& x, Activation f) {
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) activate_row(row(x, r), x.cols, f);
@@ -260,13 +253,9 @@ void CpuCompute::activate(const Matrix& x, Activation f) {
 }
 
 void CpuCompute::activate_multiply(const Matrix& gate, const Matrix& up, Activation f) {
-  if (f == Activation::Silu) return silu_multiply(gate, up);
   expect(gate.rows == up.rows && gate.cols == up.cols, "activate_multiply", gate, up);
   each_block(gate.rows, gate.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) {
-      activate_row(row(gate, r), gate.cols, f);
-      multiply_row(row(gate, r), row(up, r), gate.cols);
-    }
+    for (std::size_t r = first; r < last; ++r) activate_multiply_row(row(gate, r), row(up, r), gate.cols, f);
   });
 }
 

@@ -32,7 +32,6 @@ class CpuCompute final : public Compute {
                         std::size_t tokens, std::size_t first) override;
   void attention(const Matrix& out, const Matrix& q, const Matrix& k, const Matrix& v,
                  const AttentionShape& shape) override;
-  void silu_multiply(const Matrix& gate, const Matrix& up) override;
   void activate(const Matrix& x, Activation f) override;
   void activate_multiply(const Matrix& gate, const Matrix& up, Activation f) override;
   void add(const Matrix& x, const Matrix& y) override;

@@ -81,15 +81,6 @@ void RopeHead(float* x, const float* cos, const float* sin, std::size_t half) {
   });
 }
 
-void SiluMultiplyRow(float* gate, const float* up, std::size_t n) {
-  each_vector(n, [=](auto load, auto store) HWY_ATTR {
-    const Floats d;
-    const Vector g = load(gate);
-    const Vector denominator = hn::Add(hn::Set(d, 1.0F), hn::Exp(d, hn::Neg(g)));
-    store(hn::Mul(hn::Div(g, denominator), load(up)), gate);
-  });
-}
-
 // x * sigmoid(factor * x)
 HWY_INLINE Vector sigmoid_product(Vector x, float factor) {
   const Floats d;
@@ -104,9 +95,12 @@ HWY_INLINE Vector gelu_tanh(Vector x) {
   return hn::Mul(hn::Mul(hn::Set(d, 0.5F), x), hn::Add(hn::Set(d, 1.0F), hn::Tanh(d, inner)));
 }
 
-void ActivateRow(float* x, std::size_t n, Activation f) {
+void ActivateRow(float* x, const float* factors, std::size_t n, Activation f) {
   const auto each = [=](auto function) HWY_ATTR {
-    each_vector(n, [=](auto load, auto store) HWY_ATTR { store(function(load(x)), x); });
+    each_vector(n, [=](auto load, auto store) HWY_ATTR {
+      const Vector value = function(load(x));
+      store(factors == nullptr ? value : hn::Mul(value, load(factors)), x);
+    });
   };
   switch (f) {
     case Activation::Silu:
@@ -116,7 +110,9 @@ void ActivateRow(float* x, std::size_t n, Activation f) {
     case Activation::GeluTanh:
       return each([](Vector v) HWY_ATTR { return gelu_tanh(v); });
     case Activation::Gelu:
-      for (std::size_t i = 0; i < n; ++i) x[i] = 0.5F * x[i] * (1.0F + std::erf(x[i] * 0.70710678F));
+      for (std::size_t i = 0; i < n; ++i) {
+        x[i] *= 0.5F * (1.0F + std::erf(x[i] * 0.70710678F)) * (factors == nullptr ? 1.0F : factors[i]);
+      }
       return;
     case Activation::Relu:
       return each([](Vector v) HWY_ATTR { return hn::Max(v, hn::Zero(Floats())); });
@@ -126,10 +122,6 @@ void ActivateRow(float* x, std::size_t n, Activation f) {
         return hn::Mul(positive, positive);
       });
   }
-}
-
-void MultiplyRow(float* x, const float* y, std::size_t n) {
-  each_vector(n, [=](auto load, auto store) HWY_ATTR { store(hn::Mul(load(x), load(y)), x); });
 }
 
 void AddScaledRow(float* x, const float* y, std::size_t n, float factor) {
@@ -233,11 +225,9 @@ namespace presswork::modelkit {
 
 HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(RopeHead);
-HWY_EXPORT(SiluMultiplyRow);
 HWY_EXPORT(AddRow);
 HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(ActivateRow);
-HWY_EXPORT(MultiplyRow);
 HWY_EXPORT(AddScaledRow);
 HWY_EXPORT(ScaleRow);
 HWY_EXPORT(SoftcapRow);
@@ -253,10 +243,6 @@ void rope_head(float* x, const float* cos, const float* sin, std::size_t half) {
   HWY_DYNAMIC_DISPATCH(RopeHead)(x, cos, sin, half);
 }
 
-void silu_multiply_row(float* gate, const float* up, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(SiluMultiplyRow)(gate, up, n);
-}
-
 void add_row(float* x, const float* y, std::size_t n) { HWY_DYNAMIC_DISPATCH(AddRow)(x, y, n); }
 
 void layer_norm_row(float* out, const float* x, const float* weight, const float* bias, std::size_t n,
@@ -264,9 +250,13 @@ void layer_norm_row(float* out, const float* x, const float* weight, const float
   HWY_DYNAMIC_DISPATCH(LayerNormRow)(out, x, weight, bias, n, epsilon);
 }
 
-void activate_row(float* x, std::size_t n, Activation f) { HWY_DYNAMIC_DISPATCH(ActivateRow)(x, n, f); }
+void activate_row(float* x, std::size_t n, Activation f) {
+  HWY_DYNAMIC_DISPATCH(ActivateRow)(x, nullptr, n, f);
+}
 
-void multiply_row(float* x, const float* y, std::size_t n) { HWY_DYNAMIC_DISPATCH(MultiplyRow)(x, y, n); }
+void activate_multiply_row(float* gate, const float* up, std::size_t n, Activation f) {
+  HWY_DYNAMIC_DISPATCH(ActivateRow)(gate, up, n, f);
+}
 
 void add_scaled_row(float* x, const float* y, std::size_t n, float factor) {
   HWY_DYNAMIC_DISPATCH(AddScaledRow)(x, y, n, factor);

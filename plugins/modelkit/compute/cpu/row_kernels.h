@@ -17,14 +17,11 @@ void layer_norm_row(float* out, const float* x, const float* weight, const float
 // Rotates the pairs (i, i + half) of x [2 * half] by cos and sin [half].
 void rope_head(float* x, const float* cos, const float* sin, std::size_t half);
 
-// gate = gate * sigmoid(gate) * up.
-void silu_multiply_row(float* gate, const float* up, std::size_t n);
-
-// x = f(x).
+// x = f(x), and gate = f(gate) * up.
 void activate_row(float* x, std::size_t n, Activation f);
+void activate_multiply_row(float* gate, const float* up, std::size_t n, Activation f);
 
 void add_row(float* x, const float* y, std::size_t n);
-void multiply_row(float* x, const float* y, std::size_t n);                  // x = x * y
 void add_scaled_row(float* x, const float* y, std::size_t n, float factor);  // x += factor * y
 void scale_row(float* x, std::size_t n, float factor);                       // x = factor * x
 void softcap_row(float* x, std::size_t n, float cap);                        // x = cap * tanh(x / cap)

@@ -1,3 +1,4 @@
+// Any implementation of compute.h against plain loops in float64 (reference.h).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 
 #include "plugins/modelkit/compute/compute.h"
 #include "presswork/error.h"
+#include "unit/modelkit_compute/implementations.h"
 #include "unit/modelkit_compute/reference.h"
 
 namespace presswork::modelkit {
@@ -15,7 +17,7 @@ namespace {
 
 using reference::Values;
 
-class Operations : public testing::TestWithParam<unsigned> {
+class Operations : public testing::TestWithParam<Implementation> {
  protected:
   Matrix on_device(const Values& values) {
     const Matrix matrix = compute_->allocate(values.rows, values.cols);
@@ -48,7 +50,7 @@ class Operations : public testing::TestWithParam<unsigned> {
     EXPECT_LE(worst, tolerance);
   }
 
-  std::unique_ptr<Compute> compute_ = make_cpu_compute(GetParam());
+  std::unique_ptr<Compute> compute_ = GetParam().make();
 };
 
 TEST_P(Operations, LinearAgreesWithFloat64ForShapesThatFillNoTile) {
@@ -163,21 +165,49 @@ TEST_P(Operations, AttentionAgreesWithFloat64) {
   }
 }
 
-TEST_P(Operations, GatedActivationAgreesWithFloat64EvenWhereTheSigmoidSaturates) {
-  Values gate = reference::random(33, 77, 1, 4.0);
-  const Values up = reference::random(33, 77, 2);
-  gate.at[0] = 100.0;
-  gate.at[1] = -100.0;
-  const Matrix got = on_device(gate);
-  compute_->silu_multiply(got, on_device(up));
-  expect_near(got, reference::silu_multiply(gate, up), 1e-5);
+// Few queries and many take different kernels.
+TEST_P(Operations, AttentionWithSinksWindowsAndCapsIsTheSameForFewQueriesAndForMany) {
+  constexpr std::size_t kSequences = 2, kKeys = 140, kHeads = 4, kKvHeads = 2, kDim = 20;
+  const std::vector<float> sinks{2.0F, -3.0F, 6.5F, 0.0F};
+  const Values k = reference::random(kSequences * kKeys, kKvHeads * kDim, 2);
+  const Values v = reference::random(k.rows, k.cols, 3);
+  for (const std::size_t window : {0, 1, 33, 200}) {
+    for (const float cap : {0.0F, 1.5F}) {
+      for (const bool sunk : {false, true}) {
+        for (const std::size_t queries : {1, 2, 4, 5, 17, 140}) {
+          AttentionShape shape{kSequences, queries, kKeys, kHeads, kKvHeads, kDim, 0.4F, window, cap};
+          if (sunk) shape.sinks = sinks;
+          const Values q = reference::random(kSequences * queries, kHeads * kDim, 1);
+          const Matrix out = compute_->allocate(q.rows, q.cols);
+          compute_->attention(out, on_device(q), on_device(k), on_device(v), shape);
+          SCOPED_TRACE(testing::Message() << queries << " queries, window " << window << ", cap " << cap
+                                          << (sunk ? ", sinks" : ""));
+          expect_near(out, reference::attention(q, k, v, shape), 5e-6);
+        }
+      }
+    }
+  }
+}
+
+// A sink that outweighs every score, and one that weighs nothing beside scores in the hundreds.
+TEST_P(Operations, AttentionWithASinkFarFromTheScoresNeitherOverflowsNorVanishes) {
+  const Values k = reference::random(90, 16, 2, 8.0), v = reference::random(90, 16, 3);
+  for (const std::size_t queries : {1, 90}) {
+    const Values q = reference::random(queries, 32, 1, 8.0);
+    const std::vector<float> sinks{600.0F, -600.0F};
+    AttentionShape shape{1, queries, 90, 2, 1, 16, 0.5F};
+    shape.sinks = sinks;
+    const Matrix out = compute_->allocate(queries, 32);
+    compute_->attention(out, on_device(q), on_device(k), on_device(v), shape);
+    expect_near(out, reference::attention(q, k, v, shape), 2e-4);  // scores of hundreds in float32
+  }
 }
 
 TEST_P(Operations, EveryActivationAgreesWithFloat64AloneAndAsAGate) {
   Values x = reference::random(33, 77, 1, 3.0);
   const Values up = reference::random(33, 77, 2);
-  x.at[0] = 60.0;
-  x.at[1] = -60.0;
+  x.at[0] = 100.0;  // where sigmoids and tanh saturate
+  x.at[1] = -100.0;
   for (const Activation f : {Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::GeluQuick,
                              Activation::Relu, Activation::ReluSquared}) {
     Values alone = x, gated = x;
@@ -188,7 +218,7 @@ TEST_P(Operations, EveryActivationAgreesWithFloat64AloneAndAsAGate) {
     const Matrix a = on_device(x), b = on_device(x);
     compute_->activate(a, f);
     compute_->activate_multiply(b, on_device(up), f);
-    const double tolerance = f == Activation::ReluSquared ? 1e-3 : 1e-5;  // 60^2 in float32
+    const double tolerance = f == Activation::ReluSquared ? 1e-3 : 1e-5;  // 100^2 in float32
     expect_near(a, alone, tolerance);
     expect_near(b, gated, tolerance);
   }
@@ -259,6 +289,53 @@ TEST_P(Operations, LogSumExpTakesTheVocabularyInSlices) {
   }
 }
 
+TEST_P(Operations, DivergencesAgreeWithFloat64HoweverTheVocabularyIsSliced) {
+  constexpr std::size_t kVocabulary = 3001;
+  const Values b = reference::random(20, kVocabulary, 1, 5.0);
+  Values m = b;
+  const Values noise = reference::random(20, kVocabulary, 2);
+  // From far apart to very close: row r differs by 10^(-r/4).
+  for (std::size_t r = 0; r < 20; ++r) {
+    for (std::size_t c = 0; c < kVocabulary; ++c) {
+      m(r, c) = static_cast<float>(m(r, c) + noise(r, c) * std::pow(10.0, -static_cast<double>(r) / 4.0));
+    }
+  }
+  std::vector<std::int32_t> targets(20);
+  for (std::size_t r = 0; r < 20; ++r) targets[r] = static_cast<std::int32_t>(r * 150);
+  const Matrix baseline = on_device(b), model = on_device(m);
+  for (const std::size_t slice : {3001, 1000, 77}) {
+    Divergence state(20);
+    for (std::size_t first = 0; first < kVocabulary; first += slice) {
+      const std::size_t count = std::min(slice, kVocabulary - first);
+      compute_->divergence(state, baseline.column_range(first, count), model.column_range(first, count),
+                           first, targets);
+    }
+    for (std::size_t r = 0; r < 20; ++r) {
+      const auto target = static_cast<std::size_t>(targets[r]);
+      EXPECT_NEAR(state.kullback_leibler(r), reference::kullback_leibler(b, m, r), 1e-6) << "row " << r;
+      EXPECT_NEAR(state.model.negative_log_likelihood(r), reference::negative_log_likelihood(m, r, target),
+                  2e-5);
+      EXPECT_NEAR(state.baseline.negative_log_likelihood(r), reference::negative_log_likelihood(b, r, target),
+                  2e-5);
+      const auto top = [&](const Values& v) {
+        const auto row = v.at.begin() + static_cast<std::ptrdiff_t>(r * kVocabulary);
+        return std::max_element(row, row + kVocabulary) - row;
+      };
+      EXPECT_EQ(state.baseline_top[r], top(b));
+      EXPECT_EQ(state.model_top[r], top(m));
+    }
+  }
+}
+
+TEST_P(Operations, DivergencesOfEqualLogitsAreExactlyZero) {
+  const Matrix same = on_device(reference::random(9, 2500, 3, 4.0));
+  Divergence state(9);
+  const std::vector<std::int32_t> targets(9, 5);
+  compute_->divergence(state, same.column_range(0, 1300), same.column_range(0, 1300), 0, targets);
+  compute_->divergence(state, same.column_range(1300, 1200), same.column_range(1300, 1200), 1300, targets);
+  for (std::size_t r = 0; r < 9; ++r) EXPECT_EQ(state.kullback_leibler(r), 0.0);
+}
+
 TEST_P(Operations, GatherConvertsRowsOfTheTableAndRefusesIdsOutsideIt) {
   const std::vector<std::uint16_t> bf16{0x3F80, 0x4000, 0xBF80, 0x3F00, 0x0000, 0x4040};  // 1 2 -1 0.5 0 3
   const HostTable table{DType::BF16, reinterpret_cast<const std::byte*>(bf16.data()), 3, 2};
@@ -284,11 +361,12 @@ TEST_P(Operations, AllFiniteFindsASingleNanOrInfinity) {
 TEST_P(Operations, ShapesThatDoNotFitAreRefused) {
   const Matrix a = compute_->allocate(2, 3), b = compute_->allocate(3, 2);
   EXPECT_THROW(compute_->add(a, b), Error);
-  EXPECT_THROW(compute_->silu_multiply(a, b), Error);
+  EXPECT_THROW(compute_->activate_multiply(a, b, Activation::Silu), Error);
   EXPECT_THROW(compute_->rms_norm(a, b, a, 1e-5F), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Operations, testing::Values(1, 2, 3, 5));
+INSTANTIATE_TEST_SUITE_P(Of, Operations, testing::ValuesIn(implementations()),
+                         [](const auto& implementation) { return implementation.param.name; });
 
 }  // namespace
 }  // namespace presswork::modelkit

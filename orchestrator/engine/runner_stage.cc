@@ -1,0 +1,157 @@
+// A stage from ready to its first attempt: bound, looked up, admitted.
+#include <algorithm>
+
+#include "orchestrator/engine/facts.h"
+#include "orchestrator/engine/runner.h"
+
+namespace presswork::engine {
+
+using base::Error;
+
+// From here a stage's binding is fixed; hashing what lies outside the store happens beside the loop.
+void Runner::prepare(std::size_t step) {
+  Work& one = work(step);
+  try {
+    one.binding = bind_stage(standing(), step);
+    if (graph_[step].stage->reads_run) {
+      in_transaction();  // the rows of this turn are part of what the facts say
+      one.facts = run_facts(standing(), around_.ledger, run_, ancestors(graph_, step));
+    }
+  } catch (const Error& error) {
+    fail(step, State::failed, std::string(base::to_string(error.code)), error);
+    return;
+  }
+  if (!needs_writing_down(one.binding)) {
+    look_up(step);
+    return;
+  }
+  one.phase = Phase::writing_down;
+  worker_.submit([this, step, binding = one.binding]() mutable -> Worker::Continuation {
+    try {
+      write_down(binding, around_.artifacts, around_.ledger, options_.rehash,
+                 unless_stopped(1));
+      return [this, step, binding] {
+        work(step).binding = binding;
+        look_up(step);
+      };
+    } catch (const Error& error) {
+      if (error.code == base::ErrorCode::cancelled) return [] {};  // a resume begins with it again
+      return
+          [this, step, error] { fail(step, State::failed, std::string(base::to_string(error.code)), error); };
+    }
+  });
+}
+
+// For the worker's long jobs: stops them at the n-th request to stop. Nothing starts after the first one, so
+// that what only prepares a start ends then; what keeps a result is let go on until the second.
+store::ByteProgress Runner::unless_stopped(int request) const {
+  return [this, request](std::uint64_t) {
+    if (around_.stop.load() < request && !worker_.stopping()) return;
+    throw Error(base::ErrorCode::cancelled, "stopped on request");
+  };
+}
+
+// The cache: a sound checkpoint of this key is the result.
+void Runner::look_up(std::size_t step) {
+  Work& one = work(step);
+  one.row.with = one.binding.with;
+  one.row.inputs = to_json(one.binding.inputs);
+  one.row.key = key_of(one.binding, graph_[step], options_.salt, one.facts);
+
+  const auto retracted = retracted_.find(id(step));
+  auto checkpoint = around_.ledger.checkpoint(one.row.key);
+  bool allowed = false;
+  if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
+    in_transaction();
+    around_.ledger.forget_checkpoint(one.row.key);
+    discard_later(std::move(*checkpoint));
+    checkpoint.reset();
+    one.why = "its checkpoint was damaged or its files have changed";
+  } else if (!checkpoint) {
+    one.why = "no checkpoint has its key";
+  } else if (!options_.use_cache) {
+    one.why = "the cache is off";
+  } else if (is_named(graph_[step], options_.force)) {
+    one.why = "it was asked for with --force";
+  } else if (!graph_[step].stage->cacheable) {
+    one.why = "it runs each time";
+  } else if (retracted != retracted_.end() && !store::made_after(*checkpoint, retracted->second)) {
+    one.why = "it was rolled back";
+  } else {
+    allowed = true;
+  }
+  if (!allowed) {
+    one.phase = Phase::waiting;
+    waiting_.insert(step);
+    return;
+  }
+  one.phase = Phase::idle;
+  instances_[step].state = State::cached;
+  instances_[step].key = one.row.key;
+  tell("stage_cached", step,
+       {{"uses", one.row.uses}, {"key", one.row.key}, {"seconds", checkpoint->seconds}});
+  instances_[step].checkpoint = std::move(checkpoint);
+  one.row.started = now();
+  end(step);
+}
+
+// Reads all of the damaged artifacts, so beside the loop; the worker does it before it publishes them anew.
+void Runner::discard_later(store::CheckpointRow checkpoint) {
+  worker_.submit([this, checkpoint = std::move(checkpoint)]() -> Worker::Continuation {
+    discard_unsound(checkpoint, around_.artifacts);
+    return [] {};
+  });
+}
+
+void Runner::admit() {
+  if (stop_heeded_ > 0) return;
+  const auto moment = around_.clock.monotonic();
+  for (auto at = waiting_.begin(); at != waiting_.end() && used_.cores < options_.limits.cores;) {
+    const std::size_t step = *at++;  // only this one may leave the set below
+    Work& one = work(step);
+    if (one.not_before > moment) continue;
+    if (in_work_.contains(one.row.key)) {
+      one.held = true;  // the same work is being done for another stage
+      continue;
+    }
+    if (one.held) {
+      one.held = false;
+      waiting_.erase(step);
+      look_up(step);  // it may have been done by now
+      if (!waiting_.contains(step)) continue;
+    }
+    one.share = share_of(step);
+    if (!fits(one.share)) continue;
+    waiting_.erase(step);
+    paused_.erase(step);
+    start_attempt(step);
+  }
+}
+
+Runner::Share Runner::share_of(std::size_t step) const {
+  const workflow::Resources& wanted = stage(step).resources;
+  const int usual = graph_[step].stage->parallel ? options_.limits.cores : 1;
+  return {std::clamp(wanted.cores.value_or(usual), 1, options_.limits.cores), wanted.memory.value_or(0),
+          wanted.gpus, wanted.tokens};
+}
+
+bool Runner::fits(const Share& share) const {
+  const Limits& limits = options_.limits;
+  if (used_.cores + share.cores > limits.cores || used_.gpus + share.gpus > limits.gpus) return false;
+  if (limits.memory > 0 && used_.memory + share.memory > limits.memory) return false;
+  return std::all_of(share.tokens.begin(), share.tokens.end(), [&](const auto& token) {
+    const auto used = used_.tokens.find(token.first);
+    const auto there = limits.tokens.find(token.first);
+    return (used == used_.tokens.end() ? 0 : used->second) + token.second <=
+           (there == limits.tokens.end() ? 0 : there->second);
+  });
+}
+
+void Runner::take(const Share& share, int sign) {
+  used_.cores += sign * share.cores;
+  used_.gpus += sign * share.gpus;
+  used_.memory = sign > 0 ? used_.memory + share.memory : used_.memory - share.memory;
+  for (const auto& [name, count] : share.tokens) used_.tokens[name] += sign * count;
+}
+
+}  // namespace presswork::engine
