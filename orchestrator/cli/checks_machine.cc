@@ -143,11 +143,7 @@ bool is_notified(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<Check> check_machine() {
-  std::vector<Check> checks = {check_memory(this_machine()), check_host(),
-                               check_inotify()};
-  return checks;
-}
+std::vector<Check> check_machine() { return {check_memory(this_machine()), check_host(), check_inotify()}; }
 
 Check check_space(const fs::path& path) {
   const std::uint64_t free = base::real_file_system().free_bytes(path);

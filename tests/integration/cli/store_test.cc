@@ -70,6 +70,27 @@ TEST_F(StoreCare, VerifyNamesAFlippedBitAndTheStageThatWouldRebuildIt) {
   EXPECT_EQ(json["damaged"][0]["rebuilt_by"][0]["instance"], "second");
 }
 
+TEST_F(StoreCare, DoctorFindsAFlippedBitAndItsAdviceMendsIt) {
+  ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
+  const auto finding = [&] {
+    base::Json found;
+    for (const base::Json& check : presswork({"doctor", "--json"}).json()["checks"]) {
+      if (check["subject"] == "store") found = check;
+    }
+    return found;
+  };
+  EXPECT_EQ(finding()["state"], "ok");
+  const fs::path object = object_of("r1", "second");
+  flip_bit(object);
+  const base::Json damaged = finding();
+  EXPECT_EQ(damaged["state"], "fail");
+  EXPECT_NE(damaged["finding"].get<std::string>().find("has other contents"), std::string::npos) << damaged;
+  EXPECT_NE(damaged["advice"].get<std::string>().find("presswork verify --repair"), std::string::npos);
+  ASSERT_EQ(presswork({"verify", "--repair"}).code, 0);
+  ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
+  EXPECT_EQ(finding()["state"], "ok");
+}
+
 TEST_F(StoreCare, RepairForgetsWhatIsLostAndTheNextRunMakesItAnew) {
   ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
   const fs::path object = object_of("r1", "second");
