@@ -129,7 +129,7 @@ std::vector<std::string> input_path_parameters(const plugins::StageDescription& 
   if (properties == stage.parameters.end()) return names;
   for (const auto& [name, schema] : properties->items()) {
     if (schema.is_object() && schema.value("format", "") == "input-path" && with.contains(name) &&
-        with[name].is_string()) {
+        with[name].is_string() && !with[name].get_ref<const std::string&>().empty()) {
       names.push_back(name);
     }
   }

@@ -73,7 +73,7 @@ workflow::ValueOf values_of(const Standing& standing, const Place& place);
 // parameter.
 base::Json bind_parameters(const Standing& standing, std::size_t step);
 
-// The names of the parameters in `with` that are paths of input files or folders.
+// The names of the parameters in `with` that are paths of input files or folders. An empty one names none.
 std::vector<std::string> input_path_parameters(const plugins::StageDescription& stage,
                                                const base::Json& with);
 
