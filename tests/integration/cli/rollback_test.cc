@@ -88,6 +88,45 @@ TEST_F(Rollback, NamesTheStagesThatThereAreWhenItIsGivenAnother) {
   EXPECT_EQ(presswork({"rollback", "r1"}).code, 2);
 }
 
+TEST_F(Rollback, TakesAMatrixByItsName) {
+  const std::string sweep =
+      file("sweep.yaml",
+           "presswork: 1\nname: sweep\nstages:\n"
+           "  first: {uses: test/echo}\n"
+           "  cells: {uses: test/echo, matrix: {n: [1, 2]}, inputs: {model: first.text},\n"
+           "          with: {value: \"${{ matrix.n }}\"}}\n");
+  ASSERT_EQ(presswork({"run", sweep}).code, 0);
+  const Finished dry = presswork({"retry", "r1", "--from", "cells", "--dry-run", "--json"});
+  EXPECT_EQ(dry.json()["superseded"], (base::Json{"cells[n=1]", "cells[n=2]"})) << dry.err;
+  const Finished back = presswork({"rollback", "r1", "--to", "cells"});
+  EXPECT_EQ(back.code, 0) << back.err;
+  EXPECT_NE(back.out.find("nothing of r1 follows cells (2 cells)"), std::string::npos) << back.out;
+}
+
+// The first takes the loop's row; the second still has to find what stands on what the loop needed.
+TEST_F(Rollback, OfALoopCanBeRepeatedFurtherBack) {
+  const std::string loop =
+      file("loop.yaml",
+           "presswork: 1\nname: loop\nstages:\n"
+           "  first: {uses: test/echo}\n"
+           "  tune:\n    loop:\n      max: 3\n"
+           "      state: {n: {type: integer, initial: 1}, m: {type: artifact, initial: first.text}}\n"
+           "      body: {q: {uses: test/echo, inputs: {model: state.m}, with: {value: \"${{ state.n }}\"}}}\n"
+           "      decide: [{when: \"state.n >= 3\", then: break},\n"
+           "               {default: continue, set: {n: \"${{ state.n + 1 }}\", m: q.text}}]\n");
+  ASSERT_EQ(presswork({"run", loop}).code, 0);
+  const base::Json before = presswork({"checkpoints", "--json"}).json()["checkpoints"];
+  ASSERT_EQ(before.size(), 4u);
+  EXPECT_EQ(presswork({"rollback", "r1", "--to", "q@2", "--json"}).json()["superseded"],
+            (base::Json{"tune", "tune[2]", "tune[3]/q", "tune[3]"}));
+  EXPECT_EQ(presswork({"rollback", "r1", "--to", "first", "--json"}).json()["superseded"],
+            (base::Json{"tune[1]/q", "tune[1]", "tune[2]/q", "tune[2]"}));
+  ASSERT_EQ(presswork({"resume"}).code, 0);
+  const base::Json after = presswork({"checkpoints", "--json"}).json()["checkpoints"];
+  ASSERT_EQ(after.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(after[i]["outputs"], before[i]["outputs"]);
+}
+
 TEST_F(Rollback, RefusesAStageThatCameToNothing) {
   const std::string failing = file("failing.yaml",
                                    "presswork: 1\nname: f\nstages:\n"
