@@ -8,6 +8,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/kept.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/report/summary.h"
 #include "orchestrator/report/table.h"
 #include "orchestrator/report/text.h"
 
@@ -66,17 +67,28 @@ std::string outputs_text(Session& session, const store::CheckpointRow& checkpoin
   return report::one_line(text);
 }
 
+std::string headlines(Session& session, const store::CheckpointRow& checkpoint) {
+  return report::headlines_text(
+      report::headlines_of(checkpoint.uses, checkpoint.metrics, session.catalogue()));
+}
+
 int checkpoints(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   std::vector<Kept> all = kept_checkpoints(session.ledger(), run.id);
+  const std::vector<std::string> lost = lost_results(session.ledger(), run.id);
   if (!options.all) std::erase_if(all, [](const Kept& kept) { return kept.superseded; });
   if (session.options().json) {
     base::Json list = base::Json::array();
     for (const Kept& kept : all) list.push_back(to_json(session, kept));
-    session.output().json({{"run", run.id}, {"checkpoints", list}});
+    session.output().json({{"run", run.id}, {"checkpoints", list}, {"lost", lost}});
     return kOk;
   }
-  if (all.empty()) {
+  for (const std::string& instance : lost) {
+    session.screen().print("the result of " + instance +
+                           " was damaged and has been discarded; `presswork retry " + run.id + " --from " +
+                           instance + "` makes it anew");
+  }
+  if (all.empty() && lost.empty()) {
     session.screen().print(run.id + " has no checkpoints");
     return kOk;
   }
@@ -86,14 +98,13 @@ int checkpoints(Session& session, const Options& options) {
                        {style.bold("STAGE")},
                        {style.bold("STATE")},
                        {style.bold("MADE (UTC)")},
-                       {style.bold("METRICS")},
+                       {style.bold("RESULT")},
                        {style.bold("OUTPUTS")}});
   for (const Kept& kept : all) {
     std::string made = kept.checkpoint.created.substr(0, 19);
     std::replace(made.begin(), made.end(), 'T', ' ');
     table.add({kept.instance, options.all ? std::to_string(kept.generation) : "", kept.checkpoint.uses,
-               style.state(kept.state), made,
-               kept.checkpoint.metrics.empty() ? "" : metrics_digest(kept.checkpoint).substr(0, 12),
+               style.state(kept.state), made, headlines(session, kept.checkpoint),
                outputs_text(session, kept.checkpoint)});
   }
   session.output().text(table.text());
@@ -105,10 +116,11 @@ int checkpoints(Session& session, const Options& options) {
 Verb checkpoints_verb() {
   return {
       "checkpoints", "List what a run can be taken back to",
-      "Lists the checkpoints of RUN, or of the latest run: each finished stage with the time when its result "
-      "was made, the outputs with their sizes, and a digest of its metrics (equal metrics have equal "
-      "digests). `presswork rollback` takes the run back to one of them, `presswork export` copies an output "
-      "out of the store. --all also lists those that a rollback or retry superseded.",
+      "Lists the checkpoints of RUN, or of the latest run: each finished stage with the time when its "
+      "result was made, what it measured, and its outputs with their sizes; --json also gives all metrics, "
+      "and a digest of them that is equal for equal metrics. `presswork rollback` takes the run back to one "
+      "of them, `presswork export` copies an output out of the store. --all also lists those that a "
+      "rollback or retry superseded.",
       "  presswork checkpoints r3\n"
       "  presswork checkpoints r3 --all --json",
       [](CLI::App& app) -> std::function<int(Session&)> {

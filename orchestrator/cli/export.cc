@@ -33,9 +33,10 @@ const Kept& choose(const std::vector<Kept>& all, const std::string& instance, co
     if (options.generation == 0 ? later : kept.generation == options.generation) chosen = &kept;
   }
   if (chosen != nullptr) return *chosen;
-  throw Error(ErrorCode::not_found,
-              instance + " has no generation " + std::to_string(options.generation) + " with a result",
-              "it has " + known + "; `presswork checkpoints --all` lists them");
+  throw Error(
+      ErrorCode::not_found,
+      instance + " has no generation " + std::to_string(options.generation) + " with a result",
+      known.empty() ? "it has none" : "it has " + known + "; `presswork checkpoints --all` lists them");
 }
 
 const store::OutputRow& find_output(const Kept& kept, const std::string& name) {
@@ -47,16 +48,27 @@ const store::OutputRow& find_output(const Kept& kept, const std::string& name) {
               known.empty() ? "it has none" : "it has " + known);
 }
 
+[[noreturn]] void refuse_lost(const std::string& run, const std::string& instance) {
+  throw Error(ErrorCode::not_found,
+              "the result of " + instance + " in " + run + " was damaged and has been discarded",
+              "`presswork retry " + run + " --from " + quoted(instance) +
+                  "` makes it anew, or a new run of the workflow");
+}
+
 int export_output(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   const std::vector<Kept> all = kept_checkpoints(session.ledger(), run.id);
-  std::vector<std::string> ids;
+  const std::vector<std::string> lost = lost_results(session.ledger(), run.id);
+  std::vector<std::string> ids = lost;
   for (const Kept& kept : all) {
     if (std::find(ids.begin(), ids.end(), kept.instance) == ids.end()) ids.push_back(kept.instance);
   }
   const std::string instance = engine::find_instance(options.stage, ids, run.id);
+  const bool is_lost = std::find(lost.begin(), lost.end(), instance) != lost.end();
+  if (is_lost && options.generation == 0) refuse_lost(run.id, instance);
   const Kept& kept = choose(all, instance, options);
   const store::OutputRow& output = find_output(kept, options.output);
+  if (!session.artifacts().contains(output.digest)) refuse_lost(run.id, instance);
   const fs::path destination = fs::absolute(options.destination).lexically_normal();
   session.artifacts().export_to(output.digest, destination, {},
                                 options.hard_link ? store::Export::hard_link : store::Export::copy);

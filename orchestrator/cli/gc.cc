@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <regex>
 
@@ -20,15 +21,28 @@ using base::Error;
 using base::ErrorCode;
 
 struct Options {
-  int keep_last = -1;  // -1: not given
-  std::string before;
+  std::optional<std::size_t> keep_last;
+  std::optional<std::string> before;  // "" is a mistake, and no rule left out: a variable may be unset
   bool failed = false, interrupted = false, dry_run = false, forget_missing = false;
 };
 
+int number(const std::ssub_match& digits) { return digits.matched ? std::stoi(digits.str()) : 0; }
+
+// A 31st of June would stand for another day than its writer meant, or, compared as text, for all days.
+bool exists(const std::smatch& date) {
+  using namespace std::chrono;
+  const year_month_day day(year(number(date[1])), month(static_cast<unsigned>(number(date[2]))),
+                           std::chrono::day(static_cast<unsigned>(number(date[3]))));
+  return day.ok() && number(date[4]) < 24 && number(date[5]) < 60 && number(date[6]) < 60;
+}
+
 // "2026-01-31", a time of day with it, or an age like "30d", as the ledger writes times.
 std::string point_in_time(const std::string& text, base::Clock& clock) {
-  static const std::regex date(R"(\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z?)?)");
-  if (std::regex_match(text, date)) return text.back() == 'Z' ? text.substr(0, text.size() - 1) : text;
+  static const std::regex form(R"((\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,3})?)?Z?)?)");
+  std::smatch date;
+  if (std::regex_match(text, date, form) && exists(date)) {
+    return text.back() == 'Z' ? text.substr(0, text.size() - 1) : text;
+  }
   if (const auto age = base::parse_duration(text)) return base::to_utc_string(clock.now() - *age);
   throw Error(ErrorCode::usage,
               "--before needs a date like 2026-01-31 or an age like 30d, not \"" + text + "\"");
@@ -103,8 +117,8 @@ void print(Session& session, const Options& options, const store::Forgettable& w
 int gc(Session& session, const Options& options) {
   session.need_workspace();
   store::Retention retention;
-  if (options.keep_last >= 0) retention.keep_last = static_cast<std::size_t>(options.keep_last);
-  if (!options.before.empty()) retention.before = point_in_time(options.before, session.clock());
+  retention.keep_last = options.keep_last;
+  if (options.before) retention.before = point_in_time(*options.before, session.clock());
   retention.failed = options.failed;
   retention.interrupted = options.interrupted;
 
@@ -133,8 +147,7 @@ Verb gc_verb() {
       "results that no other run has; then it removes every file from the store that no run of any "
       "workspace sharing it needs. Failed and interrupted runs can be resumed, and are kept unless --failed "
       "and --interrupted are given. It refuses while a run uses the store, or when a workspace that shares "
-      "it "
-      "is not there, and may be stopped at any moment: the next one goes on.",
+      "it is not there, and may be stopped at any moment: the next one goes on.",
       "  presswork gc --dry-run --keep-last 3\n"
       "  presswork gc --before 30d",
       [](CLI::App& app) -> std::function<int(Session&)> {

@@ -18,4 +18,13 @@ std::vector<Kept> kept_checkpoints(store::Ledger& ledger, const std::string& run
   return kept;
 }
 
+std::vector<std::string> lost_results(store::Ledger& ledger, const std::string& run) {
+  std::vector<std::string> lost;
+  for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
+    const bool finished = instance.state == "succeeded" || instance.state == "cached";
+    if (finished && !checkpoint && !instance.uses.empty()) lost.push_back(instance.id);
+  }
+  return lost;
+}
+
 }  // namespace presswork::cli

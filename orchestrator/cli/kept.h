@@ -18,4 +18,7 @@ struct Kept {
 // The run's own in the order of its instances, then the superseded ones, oldest first.
 std::vector<Kept> kept_checkpoints(store::Ledger& ledger, const std::string& run);
 
+// Finished stages of the run whose result was discarded since, because it was damaged.
+std::vector<std::string> lost_results(store::Ledger& ledger, const std::string& run);
+
 }  // namespace presswork::cli

@@ -71,9 +71,8 @@ int resume(Session& session, const Options& options) {
 Verb resume_verb() {
   return {"resume", "Go on with a run that was interrupted or failed",
           "Goes on with RUN, or with the latest run that has not succeeded. Finished stages are kept, "
-          "decisions that "
-          "were made are kept, the rest is run. The workflow is the one of the run, even if its file has "
-          "changed.",
+          "decisions that were made are kept, the rest is run. The workflow is the one of the run, even if "
+          "its file has changed.",
           "  presswork resume r3", [](CLI::App& app) -> std::function<int(Session&)> {
             auto options = std::make_shared<Options>();
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");

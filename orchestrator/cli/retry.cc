@@ -20,7 +20,7 @@ int retry(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   const TakeBackRequest request{run.id, options.from, engine::TakeBack::from_it, !options.no_undo};
   if (options.dry_run) {
-    print_plan(session, plan_take_back(session, request));
+    print_plan(session, request, plan_take_back(session, request));
     return kOk;
   }
   const engine::Plan plan = engine::restore_plan(run.plan, session.catalogue());

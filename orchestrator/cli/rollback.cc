@@ -21,7 +21,7 @@ void print_result(Session& session, const TakenBack& taken) {
   const std::string resume = "presswork resume " + taken.plan.run + session.same_arguments();
   if (session.options().json) {
     session.output().json({{"run", taken.plan.run},
-                           {"stage", taken.plan.instance},
+                           {"stages", taken.plan.targets},
                            {"dry_run", false},
                            {"superseded", taken.plan.ids},
                            {"undone", undone}});
@@ -29,11 +29,11 @@ void print_result(Session& session, const TakenBack& taken) {
   }
   Output& output = session.output();
   if (taken.plan.ids.empty() && undone.empty()) {
-    output.line("nothing of " + taken.plan.run + " follows " + taken.plan.instance + ": nothing changed");
+    output.line("nothing of " + taken.plan.run + " follows " + named(taken.plan) + ": nothing changed");
     return;
   }
   if (!taken.plan.ids.empty()) {
-    output.line(taken.plan.run + " is back at " + taken.plan.instance + "; superseded:");
+    output.line(taken.plan.run + " is back at " + named(taken.plan) + "; superseded:");
     for (const std::string& id : taken.plan.ids) output.line("  " + id);
   }
   for (const std::string& id : undone) output.line("undone by its stage: " + id);
@@ -44,7 +44,7 @@ int rollback(Session& session, const Options& options) {
   const store::RunRow run = session.find_run(options.run);
   const TakeBackRequest request{run.id, options.to, engine::TakeBack::what_follows, !options.no_undo};
   if (options.dry_run) {
-    print_plan(session, plan_take_back(session, request));
+    print_plan(session, request, plan_take_back(session, request));
     return kOk;
   }
   TakenBack taken;
@@ -62,12 +62,11 @@ Verb rollback_verb() {
   return {
       "rollback", "Take a run back to one of its stages",
       "Takes RUN back to the time when STAGE had just ended: everything that was built on it is superseded, "
-      "and "
-      "`presswork resume` does it again from there. STAGE is an id as `presswork checkpoints` shows it, like "
-      "tune[2]/quantize, or quantize@2: the instance of that name in iteration 2 of its loop. Stages that "
-      "declare a rollback of their own have it called, the newest first. Nothing is deleted: what was "
-      "superseded is still listed by `presswork status --all` and can be exported. A rollback that was "
-      "interrupted is completed by repeating the command.",
+      "and `presswork resume` does it again from there. STAGE is an id as `presswork checkpoints` shows it, "
+      "like tune[2]/quantize, or quantize@2: the instance of that name in iteration 2 of its loop; the name "
+      "of a matrix stands for all of its cells. Stages that declare a rollback of their own have it called, "
+      "the newest first. Nothing is deleted: what was superseded is still listed by `presswork status "
+      "--all` and can be exported. A rollback that was interrupted is completed by repeating the command.",
       "  presswork rollback r3 --to quantize\n"
       "  presswork rollback r3 --to quantize@2 --dry-run",
       [](CLI::App& app) -> std::function<int(Session&)> {

@@ -169,9 +169,6 @@ engine::Limits Session::limits(const LimitOptions& options) {
   return limits;
 }
 
-namespace {
-
-// As a shell wants it.
 std::string quoted(const std::string& word) {
   const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,=@%";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
@@ -179,8 +176,6 @@ std::string quoted(const std::string& word) {
   for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
 }
-
-}  // namespace
 
 std::string Session::same_arguments() const {
   std::string arguments;

@@ -21,6 +21,8 @@ namespace presswork::cli {
 
 namespace fs = std::filesystem;
 
+std::string quoted(const std::string& word);  // as a shell wants it
+
 class Session {
  public:
   Session(const CommonOptions& options, Output& output, report::Screen& screen);

@@ -14,6 +14,11 @@ using base::Error;
 using base::ErrorCode;
 
 void refuse_unfinished(const engine::History& history, const std::string& run, const std::string& id) {
+  const std::vector<std::string> present = history.ids();
+  if (std::find(present.begin(), present.end(), id) == present.end()) {
+    throw Error(ErrorCode::invalid_input, id + " of " + run + " has been taken back itself",
+                "go on with `presswork resume " + run + "`, or name a stage before it");
+  }
   for (const store::InstanceRow& row : history.instances) {
     if (row.id != id || row.state == "succeeded" || row.state == "cached") continue;
     throw Error(ErrorCode::invalid_input,
@@ -25,6 +30,12 @@ void refuse_unfinished(const engine::History& history, const std::string& run, c
 
 }  // namespace
 
+std::string named(const engine::TakeBackPlan& plan) {
+  const std::size_t count = plan.targets.size();
+  if (count == 1) return plan.targets.front();
+  return std::string(engine::without_cell(plan.targets.front())) + " (" + std::to_string(count) + " cells)";
+}
+
 engine::TakeBackPlan plan_take_back(Session& session, const TakeBackRequest& request) {
   const engine::History history = engine::read_history(session.ledger(), request.run);
   const std::vector<std::string> present = history.ids();
@@ -32,31 +43,28 @@ engine::TakeBackPlan plan_take_back(Session& session, const TakeBackRequest& req
   for (const auto& [id, mark] : session.ledger().superseded(request.run)) {
     if (std::find(present.begin(), present.end(), id) == present.end()) all.push_back(id);
   }
-  const std::string id = engine::find_instance(request.spelling, all, request.run);
-  if (std::find(present.begin(), present.end(), id) == present.end()) {
-    if (request.how == engine::TakeBack::what_follows) {
-      throw Error(ErrorCode::invalid_input, id + " of " + request.run + " has been taken back itself",
-                  "go on with `presswork resume " + request.run + "`, or name a stage before it");
-    }
-    return {request.run, id, {}, {}, {}};
+  const std::vector<std::string> targets = engine::find_instances(request.spelling, all, request.run);
+  if (request.how == engine::TakeBack::what_follows) {
+    for (const std::string& id : targets) refuse_unfinished(history, request.run, id);
   }
-  if (request.how == engine::TakeBack::what_follows) refuse_unfinished(history, request.run, id);
-  return engine::plan_take_back(session.ledger(), session.catalogue(), request.run, id, request.how,
+  return engine::plan_take_back(session.ledger(), session.catalogue(), request.run, targets, request.how,
                                 request.undo);
 }
 
-void print_plan(Session& session, const engine::TakeBackPlan& plan) {
+void print_plan(Session& session, const TakeBackRequest& request, const engine::TakeBackPlan& plan) {
   if (session.options().json) {
     session.output().json({{"run", plan.run},
-                           {"stage", plan.instance},
+                           {"stages", plan.targets},
                            {"dry_run", true},
                            {"superseded", plan.ids},
                            {"undone", plan.undo}});
     return;
   }
   if (plan.ids.empty()) {
-    session.output().line("nothing would be superseded: nothing of " + plan.run + " follows " +
-                          plan.instance);
+    const std::string why = request.how == engine::TakeBack::from_it
+                                ? named(plan) + " of " + plan.run + " has been taken back already"
+                                : "nothing of " + plan.run + " follows " + named(plan);
+    session.output().line("nothing would be superseded: " + why);
     return;
   }
   session.output().line("would be superseded of " + plan.run + ":");
@@ -71,7 +79,7 @@ TakenBack take_back(Session& session, const TakeBackRequest& request,
   TakenBack taken{plan_take_back(session, request), {}};
   const std::string reason =
       (request.how == engine::TakeBack::what_follows ? "rolled back to " : "retried from ") +
-      taken.plan.instance;
+      named(taken.plan);
   if (!taken.plan.ids.empty()) engine::take_back(taken.plan, reason, surroundings);
   if (request.undo) {
     taken.undone = engine::undo_pending(request.run, session.catalogue(), surroundings);

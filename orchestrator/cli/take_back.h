@@ -20,8 +20,11 @@ struct TakeBackRequest {
 // back to. A stage that has been taken back already gives a plan in which nothing goes.
 engine::TakeBackPlan plan_take_back(Session& session, const TakeBackRequest& request);
 
+// What it is taken back to, in words: "tune[2]/quantize", "sweep (4 cells)".
+std::string named(const engine::TakeBackPlan& plan);
+
 // Prints it as the result of a dry run.
-void print_plan(Session& session, const engine::TakeBackPlan& plan);
+void print_plan(Session& session, const TakeBackRequest& request, const engine::TakeBackPlan& plan);
 
 // The caller holds the lock and has cleaned up. Also finishes what an earlier one left undone.
 struct TakenBack {

@@ -233,11 +233,10 @@ Verb verify_verb() {
   return {
       "verify", "Read all results again and compare them with their digests",
       "Hashes every file that the store holds, or those of RUN, also input files outside of it, and checks "
-      "the "
-      "ledger. Names each damaged file, and the stages and runs whose results have it. With --repair, trees "
-      "are made anew from sound files, and results that are lost are forgotten, so that the next run of the "
-      "workflow makes them again; this needs that no run uses the store. Exit code 1 when damage was found "
-      "and not repaired.",
+      "the ledger. Names each damaged file, and the stages and runs whose results have it. With --repair, "
+      "trees are made anew from sound files, and results that are lost are forgotten, so that the next run "
+      "of the workflow makes them again; this needs that no run uses the store. Exit code 1 when damage was "
+      "found and not repaired.",
       "  presswork verify\n"
       "  presswork verify r3 --repair",
       [](CLI::App& app) -> std::function<int(Session&)> {

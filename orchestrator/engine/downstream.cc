@@ -94,7 +94,7 @@ class Wave {
  public:
   explicit Wave(const Tree& tree) : tree_(tree), taken_(tree.size(), Taken::no) {}
 
-  void start(std::size_t node, bool with_itself) {
+  void run(std::size_t node, bool with_itself) {
     if (node == Tree::none) return;
     if (with_itself) {
       take(node, Taken::whole);
@@ -186,10 +186,10 @@ History read_history(store::Ledger& ledger, const std::string& run) {
   return history;
 }
 
-Downstream downstream(const History& history, const std::string& id, bool with_itself) {
+Downstream downstream(const History& history, const std::vector<std::string>& ids, bool with_itself) {
   const Tree tree(history);
   Wave wave(tree);
-  wave.start(tree.find(id), with_itself);
+  for (const std::string& id : ids) wave.run(tree.find(id), with_itself);
   Downstream result;
   result.steps = wave.steps();
   for (std::string& known : history.ids()) {

@@ -29,9 +29,9 @@ struct Downstream {
   std::size_t steps = 0;  // along needs, and between what stands in each other: what finding it took
 };
 
-// Everything that needs `id`, directly or not. An instance in a loop's body is needed by the decision of its
-// iteration, by the later iterations and by the loop itself; a loop that goes for another reason takes its
-// iterations with it. `with_itself`: `id` goes too.
-Downstream downstream(const History& history, const std::string& id, bool with_itself);
+// Everything that needs one of `ids`, directly or not. An instance in a loop's body is needed by the decision
+// of its iteration, by the later iterations and by the loop itself; a loop that goes for another reason takes
+// its iterations with it. `with_itself`: `ids` go too.
+Downstream downstream(const History& history, const std::vector<std::string>& ids, bool with_itself);
 
 }  // namespace presswork::engine

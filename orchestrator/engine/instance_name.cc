@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <set>
 
 #include "orchestrator/base/error.h"
 
@@ -35,8 +37,6 @@ std::size_t leaf_begin(std::string_view id) {
   }
 }
 
-std::string_view without_cell(std::string_view id) { return id.substr(0, id.find('[', leaf_begin(id))); }
-
 bool is_end_of(std::string_view name, std::string_view id) {
   if (name == id) return true;
   return id.size() > name.size() && id.ends_with(name) && id[id.size() - name.size() - 1] == '/' &&
@@ -64,11 +64,27 @@ Spelling parse(std::string_view text) {
 }
 
 bool means(const Spelling& spelling, const std::string& id) {
-  if (as_iteration(id)) return false;  // by its full id only
   if (!is_end_of(spelling.name, id) && !is_end_of(spelling.name, without_cell(id))) return false;
   if (spelling.iteration == 0) return true;
   const auto loop = enclosing_loop(id);
   return loop && loop->iteration == spelling.iteration;
+}
+
+// "tune[2]" as a whole; a cell may be called "sweep[2]", too, but there is no loop of that name.
+bool is_iteration(const std::string& id, const std::set<std::string_view>& ids) {
+  const auto iteration = as_iteration(id);
+  if (!iteration) return false;
+  const auto inside = ids.lower_bound(id + "/");
+  return ids.contains(iteration->loop) || (inside != ids.end() && inside->starts_with(id + "/"));
+}
+
+// Iterations are meant by their full id only.
+std::vector<std::string> all_meant(const Spelling& spelling, const std::vector<std::string>& ids) {
+  const std::set<std::string_view> known(ids.begin(), ids.end());
+  std::vector<std::string> meant;
+  std::copy_if(ids.begin(), ids.end(), std::back_inserter(meant),
+               [&](const std::string& id) { return means(spelling, id) && !is_iteration(id, known); });
+  return meant;
 }
 
 }  // namespace
@@ -90,17 +106,16 @@ std::string iteration_id(std::string_view loop, int iteration) {
   return std::string(loop) + "[" + std::to_string(iteration) + "]";
 }
 
+std::string_view without_cell(std::string_view id) { return id.substr(0, id.find('[', leaf_begin(id))); }
+
 std::string_view leaf(std::string_view id) { return id.substr(leaf_begin(id)); }
 
 std::string find_instance(const std::string& text, const std::vector<std::string>& ids,
                           const std::string& run) {
   if (std::find(ids.begin(), ids.end(), text) != ids.end()) return text;
   const Spelling spelling = parse(text);
-  std::vector<std::string> meant, of_that_name;
-  for (const std::string& id : ids) {
-    if (means(spelling, id)) meant.push_back(id);
-    if (means({spelling.name}, id)) of_that_name.push_back(id);
-  }
+  const std::vector<std::string> meant = all_meant(spelling, ids);
+  const std::vector<std::string> of_that_name = all_meant({spelling.name}, ids);
   if (meant.size() == 1) return meant.front();
   if (meant.size() > 1) {
     throw Error(ErrorCode::not_found,
@@ -116,6 +131,17 @@ std::string find_instance(const std::string& text, const std::vector<std::string
   throw Error(ErrorCode::not_found, run + " has no instance " + text,
               near.empty() ? "it has " + (ids.empty() ? std::string("none") : listed(ids))
                            : "did you mean " + near + "?");
+}
+
+std::vector<std::string> find_instances(const std::string& text, const std::vector<std::string>& ids,
+                                        const std::string& run) {
+  if (std::find(ids.begin(), ids.end(), text) != ids.end()) return {text};
+  std::vector<std::string> meant = all_meant(parse(text), ids);
+  const bool cells = std::all_of(meant.begin(), meant.end(), [&](const std::string& id) {
+    return id != without_cell(id) && without_cell(id) == without_cell(meant.front());
+  });
+  if (cells && !meant.empty()) return meant;
+  return {find_instance(text, ids, run)};
 }
 
 }  // namespace presswork::engine

@@ -36,4 +36,11 @@ std::string_view leaf(std::string_view id);
 std::string find_instance(const std::string& spelling, const std::vector<std::string>& ids,
                           const std::string& run);
 
+// Likewise, where several may be meant: the name of a matrix stands for all of its cells.
+std::vector<std::string> find_instances(const std::string& spelling, const std::vector<std::string>& ids,
+                                        const std::string& run);
+
+// The id without the values of its cell: "tune[2]/quantize".
+std::string_view without_cell(std::string_view id);
+
 }  // namespace presswork::engine

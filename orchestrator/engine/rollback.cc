@@ -135,10 +135,11 @@ void call_rollback(const store::SupersededRow& row, const plugins::StageDescript
 }  // namespace
 
 TakeBackPlan plan_take_back(store::Ledger& ledger, const plugins::Catalogue& catalogue,
-                            const std::string& run, const std::string& instance, TakeBack how, bool undo) {
+                            const std::string& run, const std::vector<std::string>& targets, TakeBack how,
+                            bool undo) {
   const History history = read_history(ledger, run);
-  Downstream gone = downstream(history, instance, how == TakeBack::from_it);
-  TakeBackPlan plan{run, instance, std::move(gone.ids), std::move(gone.begun_again), {}};
+  Downstream gone = downstream(history, targets, how == TakeBack::from_it);
+  TakeBackPlan plan{run, targets, std::move(gone.ids), std::move(gone.begun_again), {}};
   if (!undo) return plan;
   const std::set<std::string> ids(plan.ids.begin(), plan.ids.end());
   for (const store::InstanceRow& row : history.instances) {

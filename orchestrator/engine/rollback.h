@@ -15,17 +15,19 @@ enum class TakeBack {
 };
 
 struct TakeBackPlan {
-  std::string run, instance;
-  std::vector<std::string> ids;  // instances, decisions and iterations ("tune[2]") to go, oldest first
+  std::string run;
+  std::vector<std::string> targets;  // what it is taken back to, or from
+  std::vector<std::string> ids;      // instances, decisions and iterations ("tune[2]") to go, oldest first
   std::vector<store::IterationRow> begun_again;  // see Downstream
   std::vector<std::string> undo;  // instances that ran and whose stage has a rollback of its own; of `ids`
 };
 
-// `instance` as the ledger has it (see find_instance()). Throws Error{not_found} when the stage of something
-// that ran is not in the catalogue, so that nobody knows whether it has a rollback; `undo`: false ignores
-// them all.
+// `targets` as the ledger has them (see find_instances()). Throws Error{not_found} when the stage of
+// something that ran is not in the catalogue, so that nobody knows whether it has a rollback; `undo`: false
+// ignores them all.
 TakeBackPlan plan_take_back(store::Ledger& ledger, const plugins::Catalogue& catalogue,
-                            const std::string& run, const std::string& instance, TakeBack how, bool undo);
+                            const std::string& run, const std::vector<std::string>& targets, TakeBack how,
+                            bool undo);
 
 // Supersedes it all in one transaction, and notes which rollbacks of stages are to be called. The run is
 // interrupted then, and can be resumed. The caller holds the workspace lock.

@@ -44,17 +44,10 @@ void add_checkpoint(NodeSummary& node, const store::CheckpointRow& checkpoint,
   node.seconds = checkpoint.seconds;
   node.metrics = checkpoint.metrics.is_object() ? checkpoint.metrics : Json::object();
   for (const auto& [name, row] : checkpoint.outputs) node.outputs[name] = {row.type, row.digest, {}, 0};
-  const plugins::StageDescription* stage = catalogue.find(node.uses);
-  if (stage == nullptr || !stage->document.is_object()) return;
-  for (const auto& [name, metric] : stage->metrics) {
-    const Json& declared = stage->document.value("metrics", Json::object()).value(name, Json::object());
-    const auto it = node.metrics.find(name);
-    if (it == node.metrics.end() || !declared.is_object()) continue;
-    const auto headline = declared.find("headline");
-    if (headline != declared.end() && *headline == Json(true))
-      node.headlines.push_back({name, metric.unit, *it});
-  }
+  node.headlines = headlines_of(node.uses, node.metrics, catalogue);
 }
+
+bool is_finished(const std::string& state) { return state == "succeeded" || state == "cached"; }
 
 // What of a stage can be compared: its headlines, or all its numbers where no stage of the run has any.
 std::vector<Metric> comparable(const NodeSummary& node, bool headlines_only) {
@@ -150,6 +143,21 @@ std::vector<Failure> failures_of(const std::vector<NodeSummary>& nodes, const st
 
 }  // namespace
 
+std::vector<Metric> headlines_of(const std::string& uses, const Json& metrics,
+                                 const plugins::Catalogue& catalogue) {
+  std::vector<Metric> headlines;
+  const plugins::StageDescription* stage = catalogue.find(uses);
+  if (stage == nullptr || !stage->document.is_object()) return headlines;
+  for (const auto& [name, metric] : stage->metrics) {
+    const Json& declared = stage->document.value("metrics", Json::object()).value(name, Json::object());
+    const auto it = metrics.find(name);
+    if (it == metrics.end() || !declared.is_object()) continue;
+    const auto headline = declared.find("headline");
+    if (headline != declared.end() && *headline == Json(true)) headlines.push_back({name, metric.unit, *it});
+  }
+  return headlines;
+}
+
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
                   const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan,
                   bool all_outputs) {
@@ -169,6 +177,9 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
     node.attempts = instance.attempts;
     node.kind = instance.kind;
     if (checkpoint) add_checkpoint(node, *checkpoint, catalogue);
+    if (!checkpoint && is_finished(node.state) && !node.uses.empty()) {
+      node.cause = "its result was damaged and has been discarded";
+    }
     summary.nodes.push_back(std::move(node));
   }
   if (plan != nullptr) summary.nodes = in_order_of(*plan, std::move(summary.nodes));

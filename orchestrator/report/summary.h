@@ -68,6 +68,11 @@ struct Summary {
   std::filesystem::path report;  // filled in by the caller
 };
 
+// The metrics of a stage that its description marks as headlines.
+std::vector<Metric> headlines_of(const std::string& uses, const base::Json& metrics,
+                                 const plugins::Catalogue& catalogue);
+std::string headlines_text(const std::vector<Metric>& headlines);  // "perplexity 38.1, size 2.45 MiB"
+
 // Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines. With
 // a plan the nodes stand in its order, and those that the run has not come to are pending; without one they
 // stand in the order in which the run came to them. That order decides which measurement is the first and

@@ -27,9 +27,8 @@ std::string counted(std::size_t count) { return format_integer(static_cast<long 
 std::string result_of(const NodeSummary& node) {
   if (!node.cause.empty()) return one_line(node.cause);
   std::string text = one_line(node.branch);
-  if (!node.result.empty()) text += (text.empty() ? "" : ", ") + node.result;
-  for (const Metric& metric : node.headlines) {
-    text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
+  for (const std::string& part : {node.result, headlines_text(node.headlines)}) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
   }
   return text;
 }
@@ -126,6 +125,14 @@ void add_row(Table& table, const Row& row, const Style& style) {
 }
 
 }  // namespace
+
+std::string headlines_text(const std::vector<Metric>& headlines) {
+  std::string text;
+  for (const Metric& metric : headlines) {
+    text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
+  }
+  return text;
+}
 
 std::string duration(double seconds) {
   return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));

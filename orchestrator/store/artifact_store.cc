@@ -111,6 +111,7 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
       make_room(object, objects);
       const bool made = store_object(file, entry, progress);
       artifact.remade = artifact.remade || made;
+      remember_sound(entry);
       if (!made && known_durable(object)) continue;
       objects.entries.push_back(object);
       objects.folders.insert(object.parent_path());
@@ -222,12 +223,12 @@ void ArtifactStore::make_room(const fs::path& path, Unsynced& unsynced) {
 
 void ArtifactStore::settle(const Unsynced& unsynced) {
   for (const fs::path& folder : unsynced.folders) file_system_.sync(folder);
-  const std::lock_guard lock(durable_mutex_);
+  const std::lock_guard lock(mutex_);
   durable_.insert(unsynced.entries.begin(), unsynced.entries.end());
 }
 
 bool ArtifactStore::known_durable(const fs::path& path) {
-  const std::lock_guard lock(durable_mutex_);
+  const std::lock_guard lock(mutex_);
   return durable_.count(path) > 0;
 }
 

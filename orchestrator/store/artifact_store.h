@@ -136,6 +136,10 @@ class ArtifactStore {
   std::vector<Damage> verify(const std::string& digest, bool rehash, const ByteProgress& progress = {},
                              KnownObjects* known = nullptr) const;
 
+  // For who is about to read it: every byte is hashed, but of what this process has hashed or published
+  // before only what stat says has changed since. Files outside the store are looked at, not hashed.
+  std::vector<Damage> verify_before_use(const std::string& digest, const ByteProgress& progress = {});
+
   std::vector<std::string> artifacts() const;  // the digests of all, sorted
 
   // Makes `destination` (must not exist) a copy of the artifact, checked against its digests: it appears
@@ -182,6 +186,8 @@ class ArtifactStore {
   void make_room(const fs::path& path, Unsynced& unsynced);
   void settle(const Unsynced& unsynced);
   bool known_durable(const fs::path& path);
+  void remember_sound(const FileEntry& entry);
+  bool known_sound(const FileEntry& entry);
 
   Manifest measure(const fs::path& root, const std::vector<FoundFile>& found, bool directory,
                    DigestMemo& memo, bool rehash, const ByteProgress& progress);
@@ -203,8 +209,9 @@ class ArtifactStore {
   base::FileSystem& file_system_;
   fs::path root_;
   std::unique_ptr<Staging> staging_;
-  std::mutex durable_mutex_;
-  std::set<fs::path> durable_;  // what this process knows to survive a power cut
+  std::mutex mutex_;                               // over what follows
+  std::set<fs::path> durable_;                     // what this process knows to survive a power cut
+  std::map<std::string, base::FileStatus> sound_;  // objects that it has hashed, as stat showed them
 };
 
 }  // namespace presswork::store

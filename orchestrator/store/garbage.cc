@@ -56,7 +56,7 @@ void ArtifactStore::remove_artifacts(const std::vector<std::string>& digests) {
   for (const std::string& name : file_system_.list(root_ / "trees")) {
     if (is_digest(name) && !contains(name)) discard_tree(name);
   }
-  const std::lock_guard lock(durable_mutex_);
+  const std::lock_guard lock(mutex_);
   for (const std::string& digest : digests) {
     durable_.erase(manifest_path(digest));
     durable_.erase(reference_path(digest));
@@ -85,7 +85,7 @@ Garbage ArtifactStore::collect(const std::set<std::string>& keep, bool dry_run) 
     if (status && (dry_run || status->links == 1)) garbage.bytes += status->size;
     if (dry_run) continue;
     file_system_.remove_all(object_path(sha256));
-    const std::lock_guard lock(durable_mutex_);
+    const std::lock_guard lock(mutex_);
     durable_.erase(object_path(sha256));
   }
   return garbage;

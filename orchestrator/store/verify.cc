@@ -112,6 +112,40 @@ std::vector<Damage> ArtifactStore::verify_places(const std::string& digest, cons
   return damage;
 }
 
+std::vector<Damage> ArtifactStore::verify_before_use(const std::string& digest,
+                                                     const ByteProgress& progress) {
+  std::vector<Damage> damage = verify(digest, false);
+  if (!damage.empty()) return damage;
+  const Manifest contents = manifest(digest);
+  KnownObjects known;
+  for (const FileEntry& entry : contents.files) {
+    if (!object_intact(entry)) return {};  // it lies outside the store, as it did
+    if (known_sound(entry)) known.emplace(entry.sha256, "");
+  }
+  damage = verify_objects(contents, true, progress, known);
+  for (const FileEntry& entry : contents.files) {
+    if (known[entry.sha256].empty()) remember_sound(entry);
+  }
+  const std::vector<Damage> of_tree = verify_tree(contents, digest, true, progress);
+  damage.insert(damage.end(), of_tree.begin(), of_tree.end());
+  return damage;
+}
+
+// Right after it was hashed.
+void ArtifactStore::remember_sound(const FileEntry& entry) {
+  const auto status = file_system_.status(object_path(entry.sha256));
+  const std::lock_guard lock(mutex_);
+  if (status) sound_[entry.sha256] = *status;
+}
+
+bool ArtifactStore::known_sound(const FileEntry& entry) {
+  const auto status = file_system_.status(object_path(entry.sha256));
+  const std::lock_guard lock(mutex_);
+  const auto found = sound_.find(entry.sha256);
+  return status && found != sound_.end() && status->inode == found->second.inode &&
+         status->size == found->second.size && status->mtime_ns == found->second.mtime_ns;
+}
+
 void ArtifactStore::discard(const std::string& digest) {
   Manifest contents;
   try {
@@ -130,10 +164,10 @@ void ArtifactStore::discard(const std::string& digest) {
   for (const FileEntry& entry : contents.files) {
     const fs::path object = object_path(entry.sha256);
     if (!file_problem(file_system_, object, entry, true, {}).empty()) file_system_.remove_all(object);
-    const std::lock_guard lock(durable_mutex_);
+    const std::lock_guard lock(mutex_);
     durable_.erase(object);
   }
-  const std::lock_guard lock(durable_mutex_);
+  const std::lock_guard lock(mutex_);
   durable_.erase(manifest_path(digest));
 }
 

@@ -26,6 +26,8 @@ struct Finished {
   int code = 0;
   std::string out, err;
   base::Json json() const { return base::Json::parse(out); }
+  // By value, so that a loop over it may begin with the command that gives it.
+  base::Json list(const char* key) const { return json().at(key); }
 };
 
 class Command : public ::testing::Test {

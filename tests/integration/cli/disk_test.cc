@@ -79,7 +79,7 @@ TEST_F(Disk, ThatIsFullLosesNothingAndAResumeComesToTheSame) {
     EXPECT_EQ(again.code, 0) << again.out << again.err;
     EXPECT_EQ(in_it({"verify"}).code, 0);
     std::vector<std::string> digests;
-    for (const auto& row : in_it({"checkpoints", "--json"}).json()["checkpoints"]) {
+    for (const auto& row : in_it({"checkpoints", "--json"}).list("checkpoints")) {
       digests.push_back(row["outputs"]["text"]["digest"]);
     }
     EXPECT_EQ(digests.size(), 3u);
@@ -105,7 +105,7 @@ TEST_F(Disk, ThatMayOnlyBeReadStillGivesResultsAndRefusesRuns) {
   const Finished refused = presswork({"run", other});
   EXPECT_EQ(refused.code, 1);
   EXPECT_NE((refused.out + refused.err).find("Read-only file system"), std::string::npos) << refused.err;
-  for (const auto& run : presswork({"runs", "--json"}).json()["runs"]) EXPECT_NE(run["state"], "running");
+  for (const auto& run : presswork({"runs", "--json"}).list("runs")) EXPECT_NE(run["state"], "running");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class Rollback : public Command {
   std::string at(const std::string& name) const { return (folder.path() / name).string(); }
   std::map<std::string, std::string> states(const std::string& run) const {
     std::map<std::string, std::string> states;
-    for (const auto& stage : presswork({"status", run, "--json"}).json()["stages"]) {
+    for (const auto& stage : presswork({"status", run, "--json"}).list("stages")) {
       states[stage["id"]] = stage["state"];
     }
     return states;
@@ -62,7 +62,7 @@ TEST_F(Rollback, TakesARunBackAndAResumeGoesOnFromThere) {
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   const Finished checkpoints = presswork({"checkpoints", "r1", "--all", "--json"});
   std::map<std::string, std::size_t> generations;
-  for (const auto& row : checkpoints.json()["checkpoints"]) ++generations[row["instance"]];
+  for (const auto& row : checkpoints.list("checkpoints")) ++generations[row["instance"]];
   EXPECT_EQ(generations,
             (std::map<std::string, std::size_t>{{"first", 1}, {"second", 2}, {"third", 2}, {"beside", 1}}));
   EXPECT_NE(presswork({"status", "r1", "--all"}).out.find("superseded second (generation 1)"),
@@ -73,7 +73,7 @@ TEST_F(Rollback, RetryDoesTheStageAndWhatFollowsAnewAtOnce) {
   ASSERT_EQ(presswork({"run", chain()}).code, 0);
   const Finished retried = presswork({"retry", "r1", "--from", "second", "--json"});
   EXPECT_EQ(retried.code, 0) << retried.err;
-  for (const auto& row : presswork({"checkpoints", "r1", "--json"}).json()["checkpoints"]) {
+  for (const auto& row : presswork({"checkpoints", "r1", "--json"}).list("checkpoints")) {
     const bool anew = row["instance"] == "second" || row["instance"] == "third";
     EXPECT_EQ(row["generation"], anew ? 2 : 1) << row;
   }
@@ -86,6 +86,45 @@ TEST_F(Rollback, NamesTheStagesThatThereAreWhenItIsGivenAnother) {
   EXPECT_NE(wrong.err.find("did you mean second?"), std::string::npos) << wrong.err;
   EXPECT_EQ(presswork({"rollback", "r7", "--to", "first"}).code, 2);
   EXPECT_EQ(presswork({"rollback", "r1"}).code, 2);
+}
+
+TEST_F(Rollback, TakesAMatrixByItsName) {
+  const std::string sweep =
+      file("sweep.yaml",
+           "presswork: 1\nname: sweep\nstages:\n"
+           "  first: {uses: test/echo}\n"
+           "  cells: {uses: test/echo, matrix: {n: [1, 2]}, inputs: {model: first.text},\n"
+           "          with: {value: \"${{ matrix.n }}\"}}\n");
+  ASSERT_EQ(presswork({"run", sweep}).code, 0);
+  const Finished dry = presswork({"retry", "r1", "--from", "cells", "--dry-run", "--json"});
+  EXPECT_EQ(dry.json()["superseded"], (base::Json{"cells[n=1]", "cells[n=2]"})) << dry.err;
+  const Finished back = presswork({"rollback", "r1", "--to", "cells"});
+  EXPECT_EQ(back.code, 0) << back.err;
+  EXPECT_NE(back.out.find("nothing of r1 follows cells (2 cells)"), std::string::npos) << back.out;
+}
+
+// The first takes the loop's row; the second still has to find what stands on what the loop needed.
+TEST_F(Rollback, OfALoopCanBeRepeatedFurtherBack) {
+  const std::string loop =
+      file("loop.yaml",
+           "presswork: 1\nname: loop\nstages:\n"
+           "  first: {uses: test/echo}\n"
+           "  tune:\n    loop:\n      max: 3\n"
+           "      state: {n: {type: integer, initial: 1}, m: {type: artifact, initial: first.text}}\n"
+           "      body: {q: {uses: test/echo, inputs: {model: state.m}, with: {value: \"${{ state.n }}\"}}}\n"
+           "      decide: [{when: \"state.n >= 3\", then: break},\n"
+           "               {default: continue, set: {n: \"${{ state.n + 1 }}\", m: q.text}}]\n");
+  ASSERT_EQ(presswork({"run", loop}).code, 0);
+  const base::Json before = presswork({"checkpoints", "--json"}).json()["checkpoints"];
+  ASSERT_EQ(before.size(), 4u);
+  EXPECT_EQ(presswork({"rollback", "r1", "--to", "q@2", "--json"}).json()["superseded"],
+            (base::Json{"tune", "tune[2]", "tune[3]/q", "tune[3]"}));
+  EXPECT_EQ(presswork({"rollback", "r1", "--to", "first", "--json"}).json()["superseded"],
+            (base::Json{"tune[1]/q", "tune[1]", "tune[2]/q", "tune[2]"}));
+  ASSERT_EQ(presswork({"resume"}).code, 0);
+  const base::Json after = presswork({"checkpoints", "--json"}).json()["checkpoints"];
+  ASSERT_EQ(after.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(after[i]["outputs"], before[i]["outputs"]);
 }
 
 TEST_F(Rollback, RefusesAStageThatCameToNothing) {

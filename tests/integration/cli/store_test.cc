@@ -1,5 +1,6 @@
 // verify, gc and shared stores, from outside.
 #include <map>
+#include <thread>
 
 #include "command.h"
 
@@ -20,7 +21,7 @@ class StoreCare : public Command {
 
   // The object that an instance's output consists of.
   fs::path object_of(const std::string& run, const std::string& instance) const {
-    for (const auto& row : presswork({"checkpoints", run, "--json"}).json()["checkpoints"]) {
+    for (const auto& row : presswork({"checkpoints", run, "--json"}).list("checkpoints")) {
       if (row["instance"] != instance) continue;
       const std::string digest = row["outputs"]["text"]["digest"];
       const base::Json manifest = base::Json::parse(
@@ -74,7 +75,7 @@ TEST_F(StoreCare, DoctorFindsAFlippedBitAndItsAdviceMendsIt) {
   ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
   const auto finding = [&] {
     base::Json found;
-    for (const base::Json& check : presswork({"doctor", "--json"}).json()["checks"]) {
+    for (const base::Json& check : presswork({"doctor", "--json"}).list("checks")) {
       if (check["subject"] == "store") found = check;
     }
     return found;
@@ -101,8 +102,13 @@ TEST_F(StoreCare, RepairForgetsWhatIsLostAndTheNextRunMakesItAnew) {
   EXPECT_NE(repaired.out.find("run the workflow again"), std::string::npos) << repaired.out;
   EXPECT_FALSE(fs::exists(object));
   EXPECT_EQ(presswork({"verify"}).code, 0);
+  const Finished gone = presswork({"export", "r1", "second", "text", "out.txt"});
+  EXPECT_EQ(gone.code, 2);
+  EXPECT_NE(gone.err.find("retry r1 --from second"), std::string::npos) << gone.err;
+  EXPECT_EQ(presswork({"checkpoints", "--json"}).json()["lost"], base::Json{"second"});
+  EXPECT_NE(presswork({"status"}).out.find("has been discarded"), std::string::npos);
   std::map<std::string, std::string> states;
-  for (const auto& stage : presswork({"run", flow("a", 1), "--json"}).json()["stages"]) {
+  for (const auto& stage : presswork({"run", flow("a", 1), "--json"}).list("stages")) {
     states[stage["id"]] = stage["state"];
   }
   EXPECT_EQ(states, (std::map<std::string, std::string>{{"first", "cached"}, {"second", "succeeded"}}));
@@ -153,10 +159,10 @@ TEST_F(StoreCare, GcForgetsOldRunsAndFreesWhatOnlyTheyHad) {
   EXPECT_EQ(presswork({"runs", "--json"}).json()["runs"].size(), 2u);
   EXPECT_FALSE(fs::exists(workspace() / "runs/r1"));
   EXPECT_EQ(presswork({"verify"}).code, 0);
-  for (const auto& stage : presswork({"run", flow("a", 3), "--json"}).json()["stages"]) {
+  for (const auto& stage : presswork({"run", flow("a", 3), "--json"}).list("stages")) {
     EXPECT_EQ(stage["state"], "cached") << stage;
   }
-  for (const auto& stage : presswork({"run", flow("a", 1), "--json"}).json()["stages"]) {
+  for (const auto& stage : presswork({"run", flow("a", 1), "--json"}).list("stages")) {
     EXPECT_EQ(stage["state"], "succeeded") << stage;
   }
 }
@@ -164,8 +170,10 @@ TEST_F(StoreCare, GcForgetsOldRunsAndFreesWhatOnlyTheyHad) {
 TEST_F(StoreCare, GcForgetsByAgeAndRefusesWhatIsNoTime) {
   ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
   EXPECT_EQ(presswork({"gc", "--before", "1d", "--json"}).json()["runs"].size(), 0u);
+  for (const char* no_time : {"yesterday", "2026-02-30", "2026-13-01", "2026-01-31T24:00", "26-01-31", ""}) {
+    EXPECT_EQ(presswork({"gc", "--before", no_time}).code, 2) << no_time;
+  }
   EXPECT_EQ(presswork({"gc", "--before", "2999-01-01", "--json"}).json()["runs"].size(), 1u);
-  EXPECT_EQ(presswork({"gc", "--before", "yesterday"}).code, 2);
 }
 
 TEST_F(StoreCare, GcKeepsARunThatCanBeResumed) {
@@ -177,7 +185,7 @@ TEST_F(StoreCare, GcKeepsARunThatCanBeResumed) {
   EXPECT_EQ(presswork({"run", failing}).code, 1);
   EXPECT_EQ(presswork({"gc", "--keep-last", "0", "--json"}).json()["runs"].size(), 0u);
   std::map<std::string, std::string> states;
-  for (const auto& stage : presswork({"resume", "r1", "--json"}).json()["stages"]) {
+  for (const auto& stage : presswork({"resume", "r1", "--json"}).list("stages")) {
     states[stage["id"]] = stage["state"];
   }
   EXPECT_EQ(states["good"], "succeeded");
@@ -238,6 +246,47 @@ TEST_F(SharedStoreCare, GcWaitsForNobodyAndHarmsNoRunOfTheOtherWorkspace) {
   EXPECT_EQ(presswork({"runs", "--json"}).json()["runs"].size(), 1u) << "nothing was forgotten";
   ::kill(pid, SIGTERM);
   EXPECT_EQ(wait_for(pid), 143);
+}
+
+TEST_F(SharedStoreCare, RepairForgetsInBothWorkspacesWhatBothHad) {
+  ASSERT_EQ(presswork({"run", flow("a", 1), "--store", shared()}).code, 0);
+  ASSERT_EQ(other({"run", flow("a", 1), "--store", shared()}).code, 0);
+  flip_bit(object_of("r1", "second"));
+  const Finished damaged = presswork({"verify"});
+  EXPECT_NE(damaged.out.find("workspace " + (folder.path() / "other").string()), std::string::npos)
+      << damaged.out;
+  EXPECT_EQ(presswork({"verify", "--repair"}).code, 0);
+  const Finished verified = other({"verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out;
+  EXPECT_EQ(other({"checkpoints", "--json"}).json()["lost"], base::Json{"second"});
+  EXPECT_EQ(other({"run", flow("a", 1)}).code, 0);
+  EXPECT_EQ(other({"checkpoints", "r1", "--json"}).json()["checkpoints"].size(), 2u) << "it is known again";
+}
+
+// However they fall together: gc waits for nobody, a run that meets it ends with 4, and nothing is harmed.
+TEST_F(SharedStoreCare, GcAndRunsAtOnceHarmNothing) {
+  ASSERT_EQ(presswork({"run", flow("a", 1), "--store", shared()}).code, 0);
+  const std::string busy = (folder.path() / "other").string();
+  std::vector<std::string> flows;
+  for (int i = 0; i < 6; ++i) flows.push_back(flow("b", i));
+  std::thread runs([&] {
+    for (const std::string& each : flows) {
+      const pid_t pid = spawn(
+          {kPresswork, "run", each, "--store", shared(), "--workspace", busy, "--plugin-path", kTestPlugins},
+          folder.path() / "runs.log");
+      const int code = wait_for(pid);
+      EXPECT_TRUE(code == 0 || code == 4) << code << slurp(folder.path() / "runs.log");
+    }
+  });
+  for (int i = 0; i < 12; ++i) {
+    const Finished collected = presswork({"gc", "--keep-last", "1"});
+    EXPECT_TRUE(collected.code == 0 || collected.code == 4) << collected.code << collected.err;
+  }
+  runs.join();
+  EXPECT_EQ(presswork({"verify"}).code, 0);
+  const Finished verified = other({"verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+  for (const auto& run : other({"runs", "--json"}).list("runs")) EXPECT_EQ(run["state"], "succeeded");
 }
 
 TEST_F(SharedStoreCare, GcRemovesNothingWhenAnotherLedgerCannotBeRead) {

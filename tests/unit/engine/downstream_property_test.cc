@@ -185,7 +185,7 @@ TEST(DownstreamProperty, IsWhatWouldComeToSomethingElse) {
         expected.push_back(other);
         if (was.first == is.first) begun_again.push_back(other);
       }
-      const Downstream gone = downstream(history, id, with_itself);
+      const Downstream gone = downstream(history, {id}, with_itself);
       ASSERT_EQ(gone.ids, expected);
       std::vector<std::string> again;
       for (const auto& row : gone.begun_again)

@@ -45,11 +45,11 @@ class DownstreamTest : public ::testing::Test {
     stage("report", {"tune"});
     stage("other", {"load"});
   }
-  std::vector<std::string> after(const std::string& id) { return downstream(history, id, false).ids; }
-  std::vector<std::string> from(const std::string& id) { return downstream(history, id, true).ids; }
+  std::vector<std::string> after(const std::string& id) { return downstream(history, {id}, false).ids; }
+  std::vector<std::string> from(const std::string& id) { return downstream(history, {id}, true).ids; }
   std::vector<int> begun_again(const std::string& id) {
     std::vector<int> numbers;
-    for (const auto& row : downstream(history, id, false).begun_again) {
+    for (const auto& row : downstream(history, {id}, false).begun_again) {
       EXPECT_EQ(row.outcome, "");
       numbers.push_back(row.number);
     }
@@ -100,7 +100,7 @@ TEST_F(DownstreamTest, OfALoopIsWhatNeedsItAndNothingOfItsBody) {
 
 TEST_F(DownstreamTest, OfAStageBeforeALoopIsTheWholeLoop) {
   loop();
-  const auto all = downstream(history, "load", false);
+  const auto all = downstream(history, {"load"}, false);
   EXPECT_EQ(all.ids.size(), history.ids().size() - 1);
   EXPECT_THAT(all.begun_again, IsEmpty());
 }
@@ -175,6 +175,16 @@ TEST_F(DownstreamTest, OfWhatALoopNeededThatWasTakenBackIsWhatIsLeftOfIt) {
   EXPECT_THAT(after("load"), ElementsAre("tune[1]/quantize", "tune[1]"));
 }
 
+TEST_F(DownstreamTest, OfSeveralIsWhatNeedsAnyOfThem) {
+  stage("sweep[bits=4]");
+  stage("sweep[bits=8]");
+  stage("four", {"sweep[bits=4]"});
+  stage("eight", {"sweep[bits=8]"});
+  EXPECT_THAT(downstream(history, {"sweep[bits=4]", "sweep[bits=8]"}, false).ids,
+              ElementsAre("four", "eight"));
+  EXPECT_EQ(downstream(history, {"sweep[bits=4]", "sweep[bits=8]"}, true).ids.size(), 4u);
+}
+
 TEST_F(DownstreamTest, OfAHundredThousandInstancesIsFoundWithoutLookingAtAllPairs) {
   stage("load");
   for (int i = 1; i <= 1000; ++i) {
@@ -182,10 +192,10 @@ TEST_F(DownstreamTest, OfAHundredThousandInstancesIsFoundWithoutLookingAtAllPair
       stage("tune[" + std::to_string(i) + "]/x[k=" + std::to_string(k) + "]", {"load"});
     }
   }
-  const Downstream of_load = downstream(history, "load", false);
+  const Downstream of_load = downstream(history, {"load"}, false);
   EXPECT_EQ(of_load.ids.size(), 100'000u);
   EXPECT_LT(of_load.steps, 500'000u);
-  const Downstream of_first = downstream(history, "tune[1]/x[k=0]", false);
+  const Downstream of_first = downstream(history, {"tune[1]/x[k=0]"}, false);
   EXPECT_EQ(of_first.ids.size(), 99'900u);
   EXPECT_LT(of_first.steps, 500'000u);
 }

@@ -70,6 +70,19 @@ TEST(InstanceName, ThatCouldBeSeveralListsThem) {
   EXPECT_EQ(find_instance("outer[2]/inner[2]/x", kIds, "r1"), "outer[2]/inner[2]/x");
 }
 
+TEST(InstanceName, OfAMatrixStandsForAllItsCellsWhereSeveralMayBeMeant) {
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(find_instances("sweep", kIds, "r1"), (Ids{"sweep[bits=4,path=/a/b]", "sweep[bits=8,path=/a/b]"}));
+  EXPECT_EQ(find_instances("only@2", kIds, "r1"), (Ids{"tune[2]/only[bits=2]"}));
+  EXPECT_EQ(find_instances("tune", kIds, "r1"), (Ids{"tune"}));
+  EXPECT_THROW(find_instances("quantize", kIds, "r1"), base::Error) << "of several iterations";
+}
+
+TEST(InstanceName, OfNumberedCellsIsNotTakenForAnIteration) {
+  const std::vector<std::string> ids = {"sweep[0]", "sweep[1]", "sweep[2]"};
+  EXPECT_EQ(find_instances("sweep", ids, "r1"), ids);
+}
+
 TEST(InstanceName, ThatIsUnknownSuggestsWhatThereIs) {
   EXPECT_THAT(error_for("quantize@7").hint, HasSubstr("tune[1]/quantize, tune[2]/quantize"));
   EXPECT_THAT(error_for("laod").hint, HasSubstr("load"));

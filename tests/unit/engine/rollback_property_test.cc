@@ -121,7 +121,7 @@ class RollbackProperty : public EngineTest {
       const auto rows = ledger->instances("r1");
       const store::InstanceRow& row = rows[random() % rows.size()];
       const TakeBack how = random() % 2 == 0 ? TakeBack::from_it : TakeBack::what_follows;
-      const auto plan = engine::plan_take_back(*ledger, *catalogue, "r1", row.id, how, true);
+      const auto plan = engine::plan_take_back(*ledger, *catalogue, "r1", {row.id}, how, true);
       gone.merge(stages_in(plan.ids));
       if (!plan.ids.empty()) engine::take_back(plan, "taken back", surroundings());
       if (ledger->instances("r1").empty()) break;

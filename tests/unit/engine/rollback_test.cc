@@ -26,7 +26,7 @@ class RollbackTest : public EngineTest {
 
   engine::TakeBackPlan planned(const std::string& instance, TakeBack how = TakeBack::what_follows,
                                bool undo = true) {
-    return engine::plan_take_back(*ledger, *catalogue, "r1", instance, how, undo);
+    return engine::plan_take_back(*ledger, *catalogue, "r1", {instance}, how, undo);
   }
   void take_back(const engine::TakeBackPlan& plan) { engine::take_back(plan, "rolled back", surroundings()); }
   std::map<std::string, std::string> states() {
@@ -128,7 +128,7 @@ TEST_F(RollbackTest, DoesNotUndoWhatWasTakenFromTheCache) {
   run(chain);
   run(chain);
   EXPECT_TRUE(
-      engine::plan_take_back(*ledger, *catalogue, "r2", "load", TakeBack::what_follows, true).undo.empty());
+      engine::plan_take_back(*ledger, *catalogue, "r2", {"load"}, TakeBack::what_follows, true).undo.empty());
 }
 
 TEST_F(RollbackTest, RefusesToGuessWhetherAStageThatIsGoneHasEffects) {

@@ -46,6 +46,45 @@ TEST_F(Verify, FindsAFlippedBitByRehashing) {
   EXPECT_NE(damage[0].problem.find("has other contents: sha256 "), std::string::npos);
 }
 
+TEST_F(Verify, BeforeUseHashesEachObjectOnceUntilItChanges) {
+  const std::string digest = publish();
+  std::uint64_t bytes = 0;
+  const ByteProgress count = [&](std::uint64_t more) { bytes += more; };
+  EXPECT_TRUE(store_.verify_before_use(digest, count).empty());
+  EXPECT_EQ(bytes, 0u) << "it was hashed when it was published";
+
+  ArtifactStore later(base::real_file_system(), dir_.path() / "store");
+  EXPECT_TRUE(later.verify_before_use(digest, count).empty());
+  EXPECT_TRUE(later.verify_before_use(digest, count).empty());
+  EXPECT_EQ(bytes, 18u) << "once in a process";
+
+  flip_bit(object(digest, 0));
+  EXPECT_EQ(store_.verify_before_use(digest).size(), 1u);
+  EXPECT_EQ(later.verify_before_use(digest).size(), 1u);
+}
+
+TEST_F(Verify, BeforeUseFindsABitThatRottedBehindItsTimeStamp) {
+  const std::string digest = publish();
+  const fs::path file = object(digest, 0);
+  const auto stamp = fs::last_write_time(file);
+  flip_bit(file);
+  fs::last_write_time(file, stamp);
+  ArtifactStore later(base::real_file_system(), dir_.path() / "store");
+  EXPECT_EQ(later.verify_before_use(digest).size(), 1u);
+}
+
+TEST_F(Verify, BeforeUseOnlyLooksAtWhatLiesOutside) {
+  MapMemo memo;
+  write_file(dir_.path() / "weights", "abcdef");
+  const std::string digest = store_.reference(dir_.path() / "weights", memo, false).digest;
+  std::uint64_t bytes = 0;
+  EXPECT_TRUE(store_.verify_before_use(digest, [&](std::uint64_t more) { bytes += more; }).empty());
+  EXPECT_EQ(bytes, 0u);
+  write_file(dir_.path() / "weights", "other weights");
+  EXPECT_EQ(store_.verify_before_use(digest).size(), 1u);
+  EXPECT_EQ(store_.verify_before_use(std::string(64, '0')).at(0).problem, "missing");
+}
+
 TEST_F(Verify, FindsWhatIsMissingAndWhatHasAnotherSize) {
   const std::string digest = publish();
   fs::remove(object(digest, 0));
