@@ -1,6 +1,7 @@
 #include "orchestrator/base/json_schema.h"
 
-#include <memory>
+#include <algorithm>
+#include <list>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -21,6 +22,30 @@ void compile(const Json& source, valijson::Schema& schema) {
   parser.populateSchema(Adapter(source), schema);
 }
 
+// The schemas last used by this thread, compiled: a thousand stages are of a few kinds. Found by their text,
+// because 1 and 1.0 are equal as JSON but not of one type.
+const valijson::Schema& compiled(const Json& source) {
+  constexpr std::size_t most_kept = 16;
+  struct Kept {
+    std::string text;
+    valijson::Schema schema;
+  };
+  static thread_local std::list<Kept> kept;
+  const std::string text = source.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto found =
+      std::find_if(kept.begin(), kept.end(), [&](const Kept& one) { return one.text == text; });
+  if (found != kept.end()) {
+    kept.splice(kept.begin(), kept, found);
+    return kept.front().schema;
+  }
+  std::list<Kept> made(1);
+  compile(source, made.front().schema);
+  made.front().text = text;
+  if (kept.size() == most_kept) kept.pop_back();
+  kept.splice(kept.begin(), made);
+  return kept.front().schema;
+}
+
 // "<root>", "[stages]", "[0]" → "/stages/0".
 std::string pointer_of(const std::vector<std::string>& context) {
   std::string pointer;
@@ -31,30 +56,19 @@ std::string pointer_of(const std::vector<std::string>& context) {
   return pointer;
 }
 
-// The last schema is kept compiled: a matrix checks thousands of values against the same one.
-const valijson::Schema& compiled_form(const Json& schema) {
-  thread_local Json source;
-  thread_local std::unique_ptr<valijson::Schema> compiled;
-  if (compiled && source == schema) return *compiled;
-  auto fresh = std::make_unique<valijson::Schema>();
-  try {
-    compile(schema, *fresh);
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::internal, std::string("the JSON Schema cannot be used: ") + error.what());
-  }
-  source = schema;
-  compiled = std::move(fresh);
-  return *compiled;
-}
-
 }  // namespace
 
 // valijson judges; explain() finds the words. Where it knows none, valijson's own have to do.
 std::vector<SchemaError> validate(const Json& schema, const Json& value) {
-  const valijson::Schema& compiled = compiled_form(schema);
+  const valijson::Schema* judge = nullptr;
+  try {
+    judge = &compiled(schema);
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::internal, std::string("the JSON Schema cannot be used: ") + error.what());
+  }
   valijson::Validator validator(valijson::Validator::kStrongTypes);
   valijson::ValidationResults results;
-  if (validator.validate(compiled, Adapter(value), &results)) return {};
+  if (validator.validate(*judge, Adapter(value), &results)) return {};
   std::vector<SchemaError> errors = explain(schema, value);
   if (!errors.empty()) return errors;
   valijson::ValidationResults::Error last;
@@ -69,8 +83,8 @@ std::vector<SchemaError> validate(const Json& schema, const Json& value) {
 
 std::string schema_defect(const Json& schema) {
   try {
-    valijson::Schema compiled;
-    compile(schema, compiled);
+    valijson::Schema none;
+    compile(schema, none);
     return "";
   } catch (const std::exception& error) {
     return error.what();

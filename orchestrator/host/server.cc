@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +113,15 @@ bool no_shared_memory() {
   return true;
 }
 
+// Copies would not have it.
+bool no_timer() {
+  for (const auto which : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
+    itimerval timer{};
+    if (::getitimer(which, &timer) != 0 || timerisset(&timer.it_value)) return false;
+  }
+  return true;
+}
+
 // "" when copies of this process are as good as fresh ones.
 std::string unfit(int control, int null, const char* attempt, const void* thread_id) {
   if (thread_id == nullptr) return "the kernel does not tell where the thread id is kept";
@@ -120,6 +130,7 @@ std::string unfit(int control, int null, const char* attempt, const void* thread
   if (!no_children()) return "the plugin has started a process";
   if (!only_these_descriptors(control, null)) return "the plugin has opened a descriptor";
   if (!no_shared_memory()) return "the plugin has made shared memory";
+  if (!no_timer()) return "the plugin has set a timer";
   return {};
 }
 

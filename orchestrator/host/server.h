@@ -6,10 +6,10 @@
 // socket, log and environment; it makes one call and ends. What a stage does to its memory stays in its copy.
 //
 // A copy is only as good as a fresh process when nothing but memory was made by loading. So a server serves
-// only while it has one thread, no children, no descriptors beyond its own and no writable shared mapping;
-// otherwise it says "unfit" and ends, and every attempt starts a process of its own. What copies share with
-// each other, and fresh hosts do not: the layout of the address space (ASLR is drawn once a server), and what
-// constructors computed (a seed drawn there is the same in every copy).
+// only while it has one thread, no children, no descriptors beyond its own, no writable shared mapping and no
+// timer; otherwise it says "unfit" and ends, and every attempt starts a process of its own. What copies share
+// with each other, and fresh hosts do not: the layout of the address space (ASLR is drawn once a server), and
+// what constructors computed (a seed drawn there is the same in every copy).
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// test/at-load tells what its process is like, and how it came to be. AT_LOAD, 0 to 5, is what a constructor
+// test/at-load tells what its process is like, and how it came to be. AT_LOAD, 0 to 6, is what a constructor
 // of this library does when it is loaded: nothing, or something that a copy of the process would not do
 // justice.
 #include <fcntl.h>
@@ -27,6 +27,7 @@ struct Loader {
     if (AT_LOAD == 2) descriptor = ::open("/dev/null", O_RDONLY);
     if (AT_LOAD == 3) start_child();
     if (AT_LOAD == 4) ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (AT_LOAD == 6) ::alarm(3600);
     if (AT_LOAD == 5 && is_server()) ::_exit(3);
   }
 

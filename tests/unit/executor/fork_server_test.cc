@@ -83,7 +83,7 @@ TEST_P(ForkServerTest, each_number_of_threads_has_a_server_that_was_loaded_with_
 }
 
 TEST_P(ForkServerTest, a_plugin_that_made_more_than_memory_when_it_was_loaded_is_not_copied) {
-  for (const std::string kind : {"thread", "descriptor", "child", "shared_memory", "exit"}) {
+  for (const std::string kind : {"thread", "descriptor", "child", "shared_memory", "exit", "timer"}) {
     SCOPED_TRACE(kind);
     auto first = told(at_load(kind)), second = told(at_load(kind));
     EXPECT_EQ(first["copied"], false);
