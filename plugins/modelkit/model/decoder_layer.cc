@@ -101,7 +101,7 @@ void DecoderLayer::forward(const Matrix& states, std::size_t tokens, const RopeT
   const ModelConfig& m = loader_.config();
   const std::size_t sequences = states.rows / tokens;
   const std::size_t sequence_bytes = tokens * Scratch::floats_per_row(m) * sizeof(float);
-  const std::size_t together = std::clamp<std::size_t>(kScratchBytes / sequence_bytes, 1, sequences);
+  const std::size_t together = scratch_bytes(m, states.rows, tokens) / sequence_bytes;
   const Scratch scratch(loader_.compute(), m, together * tokens);
   for (std::size_t first = 0; first < sequences; first += together) {
     const Matrix block = states.row_range(first * tokens, std::min(together, sequences - first) * tokens);
