@@ -48,7 +48,8 @@ report::Drawing drawing_of(Session& session, const Options& options) {
   report::Drawing drawing;
   try {
     drawing = report::drawing_of(
-        workflow::parse(report::text_of(run.run.plan, "text"), report::text_of(run.run.plan, "file")));
+        workflow::parse(report::text_of(run.run.plan, "text"), report::text_of(run.run.plan, "file")),
+        report::value_of(run.run.plan, "params"));
   } catch (const base::Error&) {
     return report::drawing_of(run);  // of another version: its instances tell enough
   }

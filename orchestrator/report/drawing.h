@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/base/json.h"
 #include "orchestrator/store/ledger.h"
 #include "orchestrator/workflow/workflow.h"
 
@@ -20,7 +21,7 @@ struct DrawnNode {
 
   std::string id;     // unique: "tune/quantize", or of an instance "tune[2]/quantize[bits=4]"
   std::string label;  // what is written; the last part of the id
-  std::string uses;
+  std::string uses;   // of a selection: how it chooses
   Shape shape = Shape::stage;
   std::size_t parent = kNoNode;  // the loop whose body it is part of; a loop is a frame around its body
   bool stacked = false;          // one box for many instances
@@ -56,8 +57,9 @@ struct Drawing {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
-// Nodes have the ids that instances have less their brackets: "tune/quantize".
-Drawing drawing_of(const workflow::Workflow& workflow);
+// Nodes have the ids that instances have less their brackets: "tune/quantize". Parameters that `params` has
+// no value for have their default.
+Drawing drawing_of(const workflow::Workflow& workflow, const base::Json& params = {});
 
 struct RunToDraw {
   store::RunRow run;

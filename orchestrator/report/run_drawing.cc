@@ -41,6 +41,19 @@ class Run {
   explicit Run(const RunToDraw& run) : run_(run) {
     for (const store::DecisionRow& row : run.decisions) decisions_[row.id] = &row;
     for (const store::AttemptRow& row : run.attempts) attempts_[row.instance] = &row;
+    for (const InstanceRow& row : run.instances) {
+      for (std::size_t at = 0; (at = row.id.find("]/", at + 1)) != std::string::npos;) {
+        const std::string iteration = row.id.substr(0, at + 1);
+        iterations_[node_of(iteration)].insert(iteration);
+      }
+    }
+  }
+
+  // Of a loop, as a node: "2 iterations".
+  std::string iterations(const std::string& node) const {
+    const auto it = iterations_.find(node);
+    if (it == iterations_.end()) return {};
+    return std::to_string(it->second.size()) + (it->second.size() == 1 ? " iteration" : " iterations");
   }
 
   const std::string& branch(const std::string& instance) const {
@@ -55,10 +68,8 @@ class Run {
     };
     add("state", row.state);
     if (const double seconds = seconds_of(row, run_); seconds > 0) add("time", duration(seconds));
-    add("branch", branch(row.id));
-    if (const auto it = decisions_.find(row.id); it != decisions_.end() && it->second->inputs.is_object()) {
-      for (const auto& [name, value] : it->second->inputs.items()) add(name.c_str(), one_line(value.dump()));
-    }
+    add(row.kind == "select" ? "chosen" : "branch", branch(row.id));
+    add_values(node, decision_inputs(row));
     if (row.attempts > 1) add("attempts", std::to_string(row.attempts));
     add("why", row.cause);
     const auto it = attempts_.find(row.id);
@@ -66,17 +77,30 @@ class Run {
       add("hint", it->second->hint);
       add("log", it->second->log);
     }
-    if (row.with.is_object() && !row.with.empty()) {
-      for (const auto& [name, value] : row.with.items())
-        add(name.c_str(),
-            truncate(one_line(value.dump(-1, ' ', false, base::Json::error_handler_t::replace)), 80));
-    }
+    const bool control = row.kind == "loop" || row.kind == "select";
+    add_values(node, control ? value_of(row.with, "metrics") : row.with);
     add("key", row.key.substr(0, 12));
   }
 
   const RunToDraw& run_;
 
  private:
+  static void add_values(DrawnNode& node, const base::Json& values) {
+    if (!values.is_object()) return;
+    for (const auto& [name, value] : values.items()) {
+      const std::string text = value.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+      node.details.emplace_back(name, truncate(one_line(text), 80));
+    }
+  }
+
+  // A decision's values; of a selection, those that it chose from.
+  base::Json decision_inputs(const InstanceRow& row) const {
+    const auto it = decisions_.find(row.id);
+    if (it == decisions_.end()) return nullptr;
+    return row.kind == "select" ? value_of(it->second->inputs, "candidates") : it->second->inputs;
+  }
+
+  std::map<std::string, std::set<std::string>> iterations_;  // by loop, as a node
   std::map<std::string, const store::DecisionRow*> decisions_;
   std::map<std::string, const store::AttemptRow*> attempts_;  // the last of each instance
 };
@@ -91,6 +115,36 @@ std::string tally(const std::vector<const InstanceRow*>& rows) {
   return text;
 }
 
+std::string cell_of(const std::string& id) {
+  const std::size_t open = id.rfind('[');
+  return open == std::string::npos || !id.ends_with(']') ? id : id.substr(open + 1, id.size() - open - 2);
+}
+
+// "2 of 12 failed" or "5 of 12 done" while that says more than the time.
+std::string progress_of(const std::vector<const InstanceRow*>& rows, std::size_t all) {
+  std::map<std::string, std::size_t> counts;
+  for (const InstanceRow* row : rows) ++counts[row->state];
+  const std::size_t failed = counts["failed"] + counts["timed_out"], open = counts["running"];
+  if (failed > 0) return std::to_string(failed) + " of " + std::to_string(all) + " failed";
+  if (open == 0) return {};
+  const std::size_t done = counts["succeeded"] + counts["cached"];
+  return std::to_string(done) + " of " + std::to_string(all) + " done";
+}
+
+// What stands beside the label: what was chosen, how far it is, how long it took.
+std::string note_of(const DrawnNode& node, const std::vector<const InstanceRow*>& rows, const Run& run) {
+  const std::string time = node.seconds > 0 ? duration(node.seconds) : "";
+  if (node.shape == DrawnNode::Shape::loop) {
+    const std::string iterations = run.iterations(node.id);
+    return iterations + (iterations.empty() || time.empty() ? "" : ", ") + time;
+  }
+  const std::string& branch = run.branch(rows.back()->id);
+  if (!branch.empty()) return node.shape == DrawnNode::Shape::select ? cell_of(branch) : branch;
+  const std::string progress =
+      rows.size() > 1 ? progress_of(rows, std::max(node.count, rows.size())) : std::string();
+  return progress.empty() ? time : progress;
+}
+
 void show(DrawnNode& node, const std::vector<const InstanceRow*>& rows, const Run& run) {
   node.state = rows.front()->state;
   double longest = 0, sum = 0;
@@ -100,12 +154,11 @@ void show(DrawnNode& node, const std::vector<const InstanceRow*>& rows, const Ru
     sum += seconds_of(*row, run.run_);
   }
   if (node.uses.empty()) node.uses = rows.front()->uses;
-  const std::string& branch = run.branch(rows.back()->id);
   // Cells run side by side, iterations one after the other.
   node.seconds = node.parent == kNoNode ? longest : sum;
-  node.note = !branch.empty() ? branch : node.seconds > 0 ? duration(node.seconds) : "";
+  node.note = note_of(node, rows, run);
   if (rows.size() == 1) return run.describe(node, *rows.front());
-  node.count = rows.size();
+  node.count = std::max(node.count, rows.size());
   node.details.emplace_back("instances", tally(rows));
   if (sum > 0) node.details.emplace_back("time in all", duration(sum));
   for (const InstanceRow* row : rows) {
@@ -231,6 +284,7 @@ Drawing drawing_of(const RunToDraw& run) {
     node.label = last_part(id);
     node.shape = DrawnNode::Shape::loop;
     node.parent = loop == id ? kNoNode : frame(loop);
+    node.note = index.branch(id);  // the way that the loop went then
     return drawing.add(std::move(node));
   };
   for (const InstanceRow& row : run.instances) {
@@ -249,7 +303,7 @@ Drawing drawing_of(const RunToDraw& run) {
   for (const InstanceRow& row : run.instances) {
     for (const std::string& need : needs_of(row)) {
       const std::size_t from = drawing.find(need);
-      if (from == kNoNode) continue;
+      if (from == kNoNode || row.id.starts_with(need + "[")) continue;  // the loop that it is in
       const std::string label = label_of(row, need);
       const bool branch = label.empty() && drawing.nodes[from].shape == DrawnNode::Shape::decision;
       drawing.edges.push_back({from, drawing.find(row.id), branch || !label.empty(), label});

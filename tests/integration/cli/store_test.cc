@@ -214,7 +214,11 @@ TEST_F(SharedStoreCare, GcKeepsWhatTheOtherWorkspaceNeeds) {
   const Finished verified = other({"verify"});
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
   fs::remove_all(folder.path() / "other");
-  EXPECT_EQ(presswork({"gc", "--json"}).json()["artifacts"], 2) << "its folder is gone, and so is its claim";
+  const Finished refused = presswork({"gc"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("--forget-missing"), std::string::npos) << refused.err;
+  EXPECT_EQ(count(fs::path(shared()) / "objects"), 2u) << "its disk may not be mounted";
+  EXPECT_EQ(presswork({"gc", "--forget-missing", "--json"}).json()["artifacts"], 2);
   EXPECT_EQ(count(fs::path(shared()) / "objects"), 0u);
 }
 
