@@ -38,9 +38,9 @@ struct Change {
   bool from_its_beginning = false;
 };
 
-class Run {
+class RandomRun {
  public:
-  explicit Run(unsigned seed) : random_(seed) { main_ = body("", {}, 0); }
+  explicit RandomRun(unsigned seed) : random_(seed) { main_ = body("", {}, 0); }
 
   // As an engine would have recorded it.
   History record() {
@@ -163,7 +163,7 @@ void take_away(History& history, const Downstream& gone) {
 TEST(DownstreamProperty, IsWhatWouldComeToSomethingElse) {
   std::size_t compared = 0;
   for (unsigned seed = 1; seed <= 400; ++seed) {
-    Run run(seed);
+    RandomRun run(seed);
     const auto before = run.results();
     History history = run.record();
     std::mt19937 random(seed);
