@@ -89,6 +89,20 @@ TEST_F(Disk, ThatIsFullLosesNothingAndAResumeComesToTheSame) {
   EXPECT_GT(failed, 0) << "the disk was never full";
 }
 
+TEST_F(Disk, ThatIsFullIsFreedByGc) {
+  const std::string workspace = (disk() / "workspace").string();
+  const auto in_it = [&](std::vector<std::string> words) {
+    words.insert(words.begin(),
+                 {"/bin/sh", "-c", "exec \"$@\" >\"$0\" 2>&1", (folder.path() / "log").string(), kPresswork});
+    words.insert(words.end(), {"--workspace", workspace, "--plugin-path", kTestPlugins});
+    return run_to_end(words);
+  };
+  ASSERT_EQ(in_it({"run", flow()}), 0) << slurp(folder.path() / "log");
+  fill(0);
+  EXPECT_EQ(in_it({"gc", "--keep-last", "0"}), 0) << slurp(folder.path() / "log");
+  EXPECT_EQ(in_it({"verify"}), 0) << slurp(folder.path() / "log");
+}
+
 TEST_F(Disk, ThatMayOnlyBeReadStillGivesResultsAndRefusesRuns) {
   const std::string store = (disk() / "store").string();
   ASSERT_EQ(presswork({"run", flow(), "--store", store}).code, 0);
