@@ -1,5 +1,6 @@
 #include "orchestrator/base/json_schema.h"
 
+#include <memory>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -30,16 +31,27 @@ std::string pointer_of(const std::vector<std::string>& context) {
   return pointer;
 }
 
+// The last schema is kept compiled: a matrix checks thousands of values against the same one.
+const valijson::Schema& compiled_form(const Json& schema) {
+  thread_local Json source;
+  thread_local std::unique_ptr<valijson::Schema> compiled;
+  if (compiled && source == schema) return *compiled;
+  auto fresh = std::make_unique<valijson::Schema>();
+  try {
+    compile(schema, *fresh);
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::internal, std::string("the JSON Schema cannot be used: ") + error.what());
+  }
+  source = schema;
+  compiled = std::move(fresh);
+  return *compiled;
+}
+
 }  // namespace
 
 // valijson judges; explain() finds the words. Where it knows none, valijson's own have to do.
 std::vector<SchemaError> validate(const Json& schema, const Json& value) {
-  valijson::Schema compiled;
-  try {
-    compile(schema, compiled);
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::internal, std::string("the JSON Schema cannot be used: ") + error.what());
-  }
+  const valijson::Schema& compiled = compiled_form(schema);
   valijson::Validator validator(valijson::Validator::kStrongTypes);
   valijson::ValidationResults results;
   if (validator.validate(compiled, Adapter(value), &results)) return {};

@@ -69,20 +69,6 @@ std::string name_of(long type) {
   }
 }
 
-// Where stages can be held to their memory by the kernel: a control group (v2) that we may divide.
-Check check_control_group() {
-  const std::string self = slurp("/proc/self/cgroup");
-  const auto at = self.find("0::/");
-  if (at == std::string::npos) {
-    return {"ok", "cgroup", "no control groups (v2): memory limits of stages are kept by rlimit only", ""};
-  }
-  const fs::path group = fs::path("/sys/fs/cgroup") / self.substr(at + 4, self.find('\n', at) - at - 4);
-  if (::access((group / "cgroup.procs").c_str(), W_OK) == 0 && ::access(group.c_str(), W_OK) == 0)
-    return {"ok", "cgroup", group.string() + " can be divided among stages", ""};
-  return {"ok", "cgroup",
-          "the control group cannot be divided: memory limits of stages are kept by rlimit only", ""};
-}
-
 Check check_inotify() {
   const int descriptor = ::inotify_init1(IN_CLOEXEC);
   if (descriptor >= 0) {
@@ -157,11 +143,7 @@ bool is_notified(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<Check> check_machine() {
-  std::vector<Check> checks = {check_memory(this_machine()), check_host(), check_control_group(),
-                               check_inotify()};
-  return checks;
-}
+std::vector<Check> check_machine() { return {check_memory(this_machine()), check_host(), check_inotify()}; }
 
 Check check_space(const fs::path& path) {
   const std::uint64_t free = base::real_file_system().free_bytes(path);

@@ -102,9 +102,13 @@ bool required_check_failed(const engine::RunResult& result) {
 int conclude(Session& session, const engine::RunResult& result, int signal_code) {
   const std::string resume = "presswork resume " + result.run + session.same_arguments();
   if (result.state == "succeeded" && !required_check_failed(result)) return kOk;
+  if (result.state == "partial") {
+    spdlog::info("{} ran as far as was asked; do the rest with: {}", result.run, resume);
+    return kOk;
+  }
   if (result.state == "succeeded" || result.state == "failed") {
     if (!result.failed.empty()) spdlog::warn("once the cause is mended, go on with: {}", resume);
-    return kFailed;
+    return result.cannot_fit ? kCannotFit : kFailed;
   }
   spdlog::warn("{} was interrupted; what is finished is kept. Go on with: {}", result.run, resume);
   return signal_code != 0 ? signal_code : kInterrupted;

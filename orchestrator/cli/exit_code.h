@@ -12,6 +12,7 @@ enum ExitCode : int {
   kInvalidWorkflow = 3,
   kLocked = 4,         // another live process runs stages in the workspace
   kCannotFit = 5,      // a stage needs more than the machine, or the limits given, have
+  kWorkToDo = 10,      // of `plan --exit-code`: something would run
   kInterrupted = 130,  // SIGINT
   kTerminated = 143,   // SIGTERM, SIGHUP
 };

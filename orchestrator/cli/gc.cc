@@ -6,6 +6,7 @@
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
 #include "orchestrator/cli/exit_code.h"
+#include "orchestrator/cli/other_workspaces.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/store/registry.h"
 #include "orchestrator/store/retention.h"
@@ -21,7 +22,7 @@ using base::ErrorCode;
 struct Options {
   int keep_last = -1;  // -1: not given
   std::string before;
-  bool failed = false, dry_run = false;
+  bool failed = false, interrupted = false, dry_run = false, forget_missing = false;
 };
 
 // "2026-01-31", a time of day with it, or an age like "30d", as the ledger writes times.
@@ -33,17 +34,28 @@ std::string point_in_time(const std::string& text, base::Clock& clock) {
               "--before needs a date like 2026-01-31 or an age like 30d, not \"" + text + "\"");
 }
 
-// What the other workspaces that share the store need. One whose ledger cannot be read stops everything.
-void add_others(Session& session, std::set<std::string>& needed) {
-  base::FileSystem& files = base::real_file_system();
-  for (const fs::path& root : store::registered_workspaces(files, session.workspace().store())) {
-    if (root == session.workspace().root) continue;
-    const fs::path file = store::Workspace{root}.ledger();
-    if (!files.status(file)) continue;  // nothing has run there yet
-    const auto ledger = store::Ledger::open(file, store::Ledger::Mode::read_only);
-    const auto more = store::needed_artifacts(*ledger);
-    needed.insert(more.begin(), more.end());
+// A workspace on a disk that is not mounted needs its results all the same.
+void heed_missing(Session& session, const Options& options) {
+  for (const fs::path& root : missing_workspaces(session)) {
+    if (!options.forget_missing) {
+      throw Error(ErrorCode::not_found,
+                  "the workspace " + root.string() +
+                      ", which uses this store, is not there: what it needs cannot be known",
+                  "mount its disk; or, if it was removed for good, say so with --forget-missing");
+    }
+    if (options.dry_run) continue;
+    store::unregister_workspace(base::real_file_system(), session.workspace().store(), root);
   }
+}
+
+// One whose ledger cannot be read stops everything.
+std::set<std::string> needed_by_others(Session& session) {
+  std::set<std::string> needed;
+  for (const fs::path& root : other_workspaces(session)) {
+    const auto ledger = store::Ledger::open(store::Workspace{root}.ledger(), store::Ledger::Mode::read_only);
+    needed.merge(store::needed_artifacts(*ledger));
+  }
+  return needed;
 }
 
 // Folders of runs that the ledger does not have (any more), and scratch that nothing goes on with.
@@ -94,18 +106,16 @@ int gc(Session& session, const Options& options) {
   if (options.keep_last >= 0) retention.keep_last = static_cast<std::size_t>(options.keep_last);
   if (!options.before.empty()) retention.before = point_in_time(options.before, session.clock());
   retention.failed = options.failed;
+  retention.interrupted = options.interrupted;
 
   const auto lock = store::WorkspaceLock::acquire(session.workspace());
   session.artifacts();
   const auto store_lock = store::StoreLock::alone(session.workspace().store());
   const store::Forgettable what = store::forgettable(session.ledger(), retention);
-  std::set<std::string> needed = store::needed_artifacts(session.ledger(), what);
-  add_others(session, needed);
-  // A first look, which throws for what is damaged before anything is forgotten.
-  store::Garbage garbage = session.artifacts().collect(needed, true);
+  heed_missing(session, options);
+  const store::Garbage garbage = store::free_space(session.ledger(), session.artifacts(), what,
+                                                   needed_by_others(session), options.dry_run);
   if (!options.dry_run) {
-    store::forget(session.ledger(), what);
-    garbage = session.artifacts().collect(needed, false);
     session.artifacts().sweep();
     remove_folders(session);
   }
@@ -121,9 +131,10 @@ Verb gc_verb() {
       "Removes what nothing needs any more: first it forgets runs, as far as --keep-last and --before allow "
       "(both given: a run has to meet both; none given: no run is forgotten), with their logs and the "
       "results that no other run has; then it removes every file from the store that no run of any "
-      "workspace sharing it needs. Runs that are interrupted are kept, and failed ones too unless --failed "
-      "is given, because they can be resumed. It refuses while a run uses the store, and may be stopped at "
-      "any moment: the next one goes on.",
+      "workspace sharing it needs. Failed and interrupted runs can be resumed, and are kept unless --failed "
+      "and --interrupted are given. It refuses while a run uses the store, or when a workspace that shares "
+      "it "
+      "is not there, and may be stopped at any moment: the next one goes on.",
       "  presswork gc --dry-run --keep-last 3\n"
       "  presswork gc --before 30d",
       [](CLI::App& app) -> std::function<int(Session&)> {
@@ -135,6 +146,10 @@ Verb gc_verb() {
                        "Forget only runs started before this date (UTC) or longer ago than this age")
             ->type_name("DATE|AGE");
         app.add_flag("--failed", options->failed, "Forget failed runs, too, which could be resumed");
+        app.add_flag("--interrupted", options->interrupted,
+                     "Forget interrupted runs, too, which could be resumed");
+        app.add_flag("--forget-missing", options->forget_missing,
+                     "Free what only workspaces needed that are gone for good");
         app.add_flag("-n,--dry-run", options->dry_run, "Only say what would be freed");
         return [options](Session& session) { return gc(session, *options); };
       }};

@@ -37,8 +37,13 @@ void add_limits(CLI::App& app, LimitOptions& options) {
   app.add_option(
          "--memory", options.memory,
          "How much memory the stages that run together may have declared (resources.memory), like 8GiB; "
-         "it plans, and does not hold a stage to what it declared (default: all of the machine's)")
+         "it plans; --enforce-memory holds them to it (default: all of the machine's)")
       ->type_name("SIZE")
+      ->group(group);
+  app.add_flag(
+         "--enforce-memory", options.enforce_memory,
+         "Hold each process of a stage to the memory that the stage declared: one that asks for more ends "
+         "as out_of_memory")
       ->group(group);
   app.add_option("--gpus", options.gpus, "GPUs to use at once (default: all that the machine has)")
       ->type_name("N")

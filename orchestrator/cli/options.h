@@ -27,7 +27,8 @@ struct CommonOptions {
 struct LimitOptions {
   int cores = 0;       // 0: all that the process may use
   std::string memory;  // "": all that the machine has
-  int gpus = -1;       // below 0: all that the machine has
+  bool enforce_memory = false;
+  int gpus = -1;                    // below 0: all that the machine has
   std::vector<std::string> tokens;  // "name=count"
 };
 

@@ -1,6 +1,7 @@
 #include "orchestrator/engine/plan.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -17,61 +18,186 @@ namespace presswork::cli {
 
 namespace {
 
-// Against an empty workspace when there is none yet: a plan leaves nothing behind.
-std::vector<engine::Preview> preview_of(Session& session, const engine::Plan& plan) {
-  if (session.has_workspace()) return engine::preview(plan, session.ledger(), session.artifacts());
-  const ScratchFolder folder;
-  const auto ledger = store::Ledger::open(folder.path() / "ledger.db");
-  store::ArtifactStore artifacts(base::real_file_system(), folder.path() / "store");
-  return engine::preview(plan, *ledger, artifacts);
+struct Options {
+  WorkflowOptions workflow;
+  bool explain = false, exit_code = false;
+};
+
+// What the plan comes to: time one after another, the largest memory, all disk.
+struct Sum {
+  double seconds = 0;
+  std::uint64_t memory_bytes = 0, disk_bytes = 0, free_bytes = 0;
+  std::size_t to_run = 0, unknown_time = 0;
+};
+
+engine::Estimate ask_stage(Session& session, const fs::path& folder, const engine::Step& step,
+                           const base::Json& with, const std::map<std::string, executor::InputFile>& inputs) {
+  executor::StageRequest request;
+  request.token = 1;
+  request.verb = executor::Verb::plan;
+  request.plugin = step.stage->plugin;
+  request.stage = step.stage->id;
+  request.nonce = executor::random_id();
+  request.attempt = executor::random_id();
+  request.parameters = with;
+  request.inputs = inputs;
+  request.work_dir = folder / request.attempt;
+  request.scratch_dir = folder / (request.attempt + ".scratch");
+  request.seed = step.node->stage()->seed;
+  request.threads = static_cast<unsigned>(session.limits({}).cores);
+  request.timeout = std::chrono::minutes(1);
+  fs::create_directories(request.work_dir);
+  session.executor().start(std::move(request));
+  for (;;) {
+    for (const auto& news : session.executor().poll(std::chrono::milliseconds(-1))) {
+      const auto* outcome = std::get_if<executor::Outcome>(&news);
+      if (outcome == nullptr) continue;
+      return outcome->ending == executor::Ending::succeeded ? engine::estimate_from(outcome->document)
+                                                            : engine::Estimate{};
+    }
+  }
 }
 
-base::Json to_json(const engine::Plan& plan, const std::vector<engine::Preview>& previews) {
-  base::Json json = {
-      {"workflow", plan.workflow.name}, {"params", plan.params}, {"stages", base::Json::array()}};
+// Against an empty workspace when there is none yet: a plan leaves nothing behind.
+std::vector<engine::Preview> preview_of(Session& session, const engine::Plan& plan, bool explain) {
+  const ScratchFolder folder;
+  const engine::PreviewOptions options{
+      explain, [&](const engine::Step& step, const base::Json& with, const auto& inputs) {
+        return ask_stage(session, folder.path(), step, with, inputs);
+      }};
+  if (session.has_workspace()) return engine::preview(plan, session.ledger(), session.artifacts(), options);
+  const auto ledger = store::Ledger::open(folder.path() / "ledger.db");
+  store::ArtifactStore artifacts(base::real_file_system(), folder.path() / "store");
+  return engine::preview(plan, *ledger, artifacts, options);
+}
+
+Sum sum_of(Session& session, const std::vector<engine::Preview>& previews) {
+  Sum sum;
   for (const engine::Preview& preview : previews) {
-    base::Json stage = {
-        {"id", preview.id}, {"uses", preview.uses}, {"action", preview.action}, {"why", preview.why}};
-    stage["key"] = preview.key.empty() ? base::Json() : base::Json(preview.key);
-    if (preview.action == "cached") stage["seconds"] = preview.seconds;
-    json["stages"].push_back(std::move(stage));
+    if (preview.action != "run") continue;
+    ++sum.to_run;
+    sum.seconds += preview.estimate.seconds.value_or(0);
+    sum.unknown_time += preview.estimate.seconds ? 0 : 1;
+    sum.memory_bytes = std::max(sum.memory_bytes, preview.estimate.memory_bytes.value_or(0));
+    sum.disk_bytes += preview.estimate.disk_bytes.value_or(0);
   }
+  std::error_code error;
+  const fs::path folder =
+      session.has_workspace() ? session.workspace().store() : fs::absolute(".", error);
+  const fs::space_info space = fs::space(folder, error);
+  if (!error) sum.free_bytes = space.available;
+  return sum;
+}
+
+base::Json to_json(const engine::Estimate& estimate) {
+  base::Json json = base::Json::object();
+  if (estimate.seconds) json["seconds"] = *estimate.seconds;
+  if (estimate.memory_bytes) json["memory_bytes"] = *estimate.memory_bytes;
+  if (estimate.disk_bytes) json["disk_bytes"] = *estimate.disk_bytes;
   return json;
 }
 
-std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>& previews,
-                    const report::Style& style) {
-  report::Table table(
-      {{style.bold("STAGE")}, {style.bold("USES")}, {style.bold("ACTION")}, {style.bold("WHY")}});
+base::Json to_json(const engine::Plan& plan, const std::vector<engine::Preview>& previews, const Sum& sum,
+                   bool explain) {
+  base::Json json = {
+      {"workflow", plan.workflow.name}, {"params", plan.params}, {"stages", base::Json::array()}};
+  for (const engine::Preview& preview : previews) {
+    base::Json stage = {{"id", preview.id},
+                        {"kind", preview.kind},
+                        {"uses", preview.uses},
+                        {"action", preview.action},
+                        {"why", preview.why}};
+    stage["key"] = preview.key.empty() ? base::Json() : base::Json(preview.key);
+    if (preview.action == "cached") stage["seconds"] = preview.seconds;
+    if (!preview.estimate_by.empty()) {
+      stage["estimate"] = to_json(preview.estimate);
+      stage["estimate"]["by"] = preview.estimate_by;
+    }
+    if (explain && preview.action == "run") stage["changed"] = preview.changed;
+    json["stages"].push_back(std::move(stage));
+  }
+  json["total"] = {{"to_run", sum.to_run},
+                   {"without_time", sum.unknown_time},
+                   {"seconds", sum.seconds},
+                   {"memory_bytes", sum.memory_bytes},
+                   {"disk_bytes", sum.disk_bytes},
+                   {"free_bytes", sum.free_bytes}};
+  return json;
+}
+
+std::string duration(double seconds) {
+  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
+}
+
+std::string estimate_text(const engine::Preview& preview) {
+  std::vector<std::string> parts;
+  const engine::Estimate& estimate = preview.estimate;
+  if (estimate.seconds) parts.push_back(duration(*estimate.seconds));
+  if (estimate.memory_bytes) parts.push_back(base::format_bytes(*estimate.memory_bytes) + " of memory");
+  if (estimate.disk_bytes) parts.push_back(base::format_bytes(*estimate.disk_bytes) + " on disk");
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+std::string sum_text(const Sum& sum, const report::Style& style) {
+  if (sum.to_run == 0) return "";
+  std::string text = "expected: ";
+  text += sum.unknown_time == sum.to_run ? "no time is known"
+                                         : duration(sum.seconds) + " of work, one stage after another";
+  if (sum.unknown_time > 0 && sum.unknown_time < sum.to_run) {
+    text += " (" + std::to_string(sum.unknown_time) + " stages not counted: nothing is known of them)";
+  }
+  if (sum.memory_bytes > 0) text += "; at most " + base::format_bytes(sum.memory_bytes) + " of memory for one";
+  if (sum.disk_bytes > 0) {
+    text += "; " + base::format_bytes(sum.disk_bytes) + " of disk, of " + base::format_bytes(sum.free_bytes) +
+            " free";
+  }
+  text += "\n";
+  if (sum.free_bytes > 0 && sum.disk_bytes > sum.free_bytes) {
+    text += style.red("the disk is too small for it") + ": free some, or put --store elsewhere\n";
+  }
+  return text;
+}
+
+std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>& previews, const Sum& sum,
+                    bool explain, const report::Style& style) {
+  report::Table table({{style.bold("STAGE")}, {style.bold("USES")}, {style.bold("ACTION")}, {style.bold("WHY")}});
   std::map<std::string, std::size_t> counts;
   for (const engine::Preview& preview : previews) {
     ++counts[preview.action];
     std::string why = report::one_line(preview.why);
-    if (preview.action == "cached" && preview.seconds > 0) {
-      const std::chrono::milliseconds spent(static_cast<long long>(preview.seconds * 1000));
-      why += " in " + base::format_duration(spent);
+    if (preview.action == "cached" && preview.seconds > 0) why += " in " + duration(preview.seconds);
+    table.add({preview.id, preview.uses.empty() ? preview.kind : preview.uses, style.state(preview.action), why});
+    if (!explain || preview.action != "run") continue;
+    for (const std::string& change : preview.changed) table.add({"", "", "", "  " + report::one_line(change)});
+    const std::string expected = estimate_text(preview);
+    if (!expected.empty()) {
+      table.add({"", "", "", "  expects " + expected + ", by " + preview.estimate_by});
     }
-    table.add(
-        {preview.id, preview.uses.empty() ? "decision" : preview.uses, style.state(preview.action), why});
   }
   std::string text =
       "plan of " + style.bold(report::one_line(plan.workflow.name)) + "\n\n" + table.text() + "\n";
-  std::string sum;
+  std::string totals;
   for (const auto& [action, count] : counts) {
-    sum += (sum.empty() ? "" : ", ") + std::to_string(count) + " " + action;
+    totals += (totals.empty() ? "" : ", ") + std::to_string(count) + " " + action;
   }
-  return text + sum + "\n";
+  return text + totals + "\n" + sum_text(sum, style);
 }
 
-int plan(Session& session, const WorkflowOptions& options) {
-  const engine::Plan plan = plan_of(session, options);
-  const std::vector<engine::Preview> previews = preview_of(session, plan);
+int plan(Session& session, const Options& options) {
+  const engine::Plan plan = plan_of(session, options.workflow);
+  const std::vector<engine::Preview> previews = preview_of(session, plan, options.explain);
+  const Sum sum = sum_of(session, previews);
   if (session.options().json) {
-    session.output().json(to_json(plan, previews));
+    session.output().json(to_json(plan, previews, sum, options.explain));
   } else {
-    session.output().text(to_text(plan, previews, session.output().style()));
+    session.output().text(to_text(plan, previews, sum, options.explain, session.output().style()));
   }
-  return kOk;
+  const bool work = std::any_of(previews.begin(), previews.end(), [](const engine::Preview& preview) {
+    return preview.action == "run" || preview.action == "unknown";
+  });
+  return options.exit_code && work ? kWorkToDo : kOk;
 }
 
 }  // namespace
@@ -79,12 +205,17 @@ int plan(Session& session, const WorkflowOptions& options) {
 Verb plan_verb() {
   return {"plan", "Show what running a workflow would do",
           "Says for each stage of the workflow in FILE whether it would run, whether its result is known "
-          "already, or "
-          "what it waits for. Runs nothing.",
-          "  presswork plan workflows/quantize-int4.yaml", [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<WorkflowOptions>();
-            add_workflow(app, *options);
-            add_params(app, *options);
+          "already, or what it waits for, and what the whole is expected to take: by what the stages "
+          "themselves say, else by the last run. Runs nothing.",
+          "  presswork plan workflows/quantize-int4.yaml --explain",
+          [](CLI::App& app) -> std::function<int(Session&)> {
+            auto options = std::make_shared<Options>();
+            add_workflow(app, options->workflow);
+            add_params(app, options->workflow);
+            app.add_flag("--explain", options->explain,
+                         "Say for what would run which part of its key the workflow's last run had otherwise, "
+                         "and what it is expected to take");
+            app.add_flag("--exit-code", options->exit_code, "Exit with 10 when there is work to do");
             return [options](Session& session) { return plan(session, *options); };
           }};
 }

@@ -143,7 +143,8 @@ store::RunRow Session::find_run(const std::string& id) {
               "the latest is " + ids.front() + "; `presswork runs` lists them all");
 }
 
-engine::Limits Session::limits(const LimitOptions& options) const {
+engine::Limits Session::limits(const LimitOptions& options) {
+  if (options.enforce_memory) executor().enforce_memory();
   const Machine machine = this_machine();
   engine::Limits limits{options.cores > 0 ? options.cores : machine.cores, machine.memory,
                         options.gpus >= 0 ? options.gpus : machine.gpus};

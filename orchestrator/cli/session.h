@@ -55,7 +55,8 @@ class Session {
   // A run with its plan by its id, or the latest one for "". Throws Error{not_found} with a suggestion.
   store::RunRow find_run(const std::string& id);
 
-  engine::Limits limits(const LimitOptions& options) const;
+  // Also tells the executor whether to enforce what stages declare.
+  engine::Limits limits(const LimitOptions& options);
   // " --workspace DIR --plugin-path DIR", as far as they were given: for commands shown to the user.
   std::string same_arguments() const;
 

@@ -18,10 +18,12 @@ int validate(Session& session, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     base::Json result = {{"file", file}, {"valid", true}};
     try {
-      const workflow::Workflow workflow = workflow::parse(read_workflow(file), file);
-      workflow::check(workflow, session.catalogue());
+      workflow::Faults faults;
+      const auto workflow = workflow::parse(read_workflow(file), file, faults);
+      if (workflow) workflow::check(*workflow, session.catalogue(), faults);
+      faults.throw_if_any();
       if (!session.options().json) {
-        const std::size_t count = workflow.nodes.size();
+        const std::size_t count = workflow->nodes.size();
         session.output().line(file + ": valid, " + std::to_string(count) +
                               (count == 1 ? " stage" : " stages"));
       }

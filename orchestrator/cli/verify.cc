@@ -1,15 +1,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <memory>
 
 #include "orchestrator/base/error.h"
-#include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/kept.h"
+#include "orchestrator/cli/other_workspaces.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/report/text.h"
+#include "orchestrator/store/inspection.h"
+#include "orchestrator/store/retention.h"
 #include "orchestrator/store/store_lock.h"
 
 namespace presswork::cli {
@@ -17,7 +18,6 @@ namespace presswork::cli {
 namespace {
 
 using base::Error;
-using base::ErrorCode;
 using std::chrono::milliseconds;
 
 struct Options {
@@ -25,50 +25,40 @@ struct Options {
   bool repair = false;
 };
 
-// Who made an artifact, and so can make it again.
-struct Maker {
-  std::string run, instance, uses, output, key;
-  std::vector<std::string> used_by;  // runs whose instances stand for the same result
-};
-using Makers = std::multimap<std::string, Maker>;  // by artifact
-
-struct Finding {
-  store::Damage damage;
-  std::vector<std::string> artifacts;  // that have it
-  bool repaired = false;
-};
-
 struct Report {
-  std::size_t artifacts = 0;
+  store::Makers makers;
+  store::Inspection inspection;
   std::uint64_t bytes = 0;
-  std::string ledger;  // its problems; empty: sound
-  std::vector<Finding> findings;
+  std::string ledger;               // its problems; empty: sound
+  std::set<std::string> needed;     // artifacts that the ledger names, those of superseded results too
+  std::vector<std::string> unread;  // what is wrong with the ledgers of other workspaces
 
   bool sound() const {
+    const auto& findings = inspection.findings;
     return ledger.empty() && std::all_of(findings.begin(), findings.end(),
-                                         [](const Finding& finding) { return finding.repaired; });
+                                         [](const store::Finding& finding) { return finding.repaired; });
   }
 };
 
-Makers makers_of(Session& session) {
-  std::map<std::string, std::vector<std::string>> users;  // runs by key
-  for (const store::RunRow& run : session.ledger().runs()) {
-    for (const store::InstanceBrief& instance : session.ledger().instance_briefs(run.id)) {
-      auto& runs = users[instance.key];
-      if (!instance.key.empty() && (runs.empty() || runs.back() != run.id)) runs.push_back(run.id);
+// The ledgers of the other workspaces on the store: their results are damaged, too, and to be forgotten.
+// Where one cannot be used, its next run finds out by itself.
+std::vector<std::unique_ptr<store::Ledger>> open_others(Session& session, bool to_write, Report& report) {
+  using Mode = store::Ledger::Mode;
+  std::vector<std::unique_ptr<store::Ledger>> ledgers;
+  for (const fs::path& root : other_workspaces(session)) {
+    try {
+      const fs::path file = store::Workspace{root}.ledger();
+      ledgers.push_back(store::Ledger::open(file, to_write ? Mode::read_write : Mode::read_only));
+      add_makers(report.makers, *ledgers.back(), root);
+    } catch (const Error& error) {
+      report.unread.push_back(error.message);
     }
   }
-  Makers makers;
-  for (const store::CheckpointRow& row : session.ledger().checkpoints()) {
-    for (const auto& [name, output] : row.outputs) {
-      makers.emplace(output.digest, Maker{row.run, row.instance, row.uses, name, row.key, users[row.key]});
-    }
-  }
-  return makers;
+  return ledgers;
 }
 
 // All that the store has and the ledger names; of one run, what its checkpoints name.
-std::set<std::string> artifacts_to_check(Session& session, const std::string& run, const Makers& makers) {
+std::set<std::string> artifacts_to_check(Session& session, const std::string& run) {
   std::set<std::string> digests;
   if (!run.empty()) {
     for (const Kept& kept : kept_checkpoints(session.ledger(), run)) {
@@ -80,7 +70,9 @@ std::set<std::string> artifacts_to_check(Session& session, const std::string& ru
     return digests;
   }
   for (const std::string& digest : session.artifacts().artifacts()) digests.insert(digest);
-  for (const auto& [digest, maker] : makers) digests.insert(digest);
+  for (const store::CheckpointRow& row : session.ledger().checkpoints()) {
+    for (const auto& [name, output] : row.outputs) digests.insert(output.digest);
+  }
   return digests;
 }
 
@@ -117,83 +109,38 @@ class Progress {
   std::chrono::steady_clock::time_point begin_, shown_;
 };
 
-// Each object once, as verify() reads them.
-std::uint64_t bytes_to_read(store::ArtifactStore& artifacts, const std::set<std::string>& digests) {
-  std::set<std::string> seen;
-  std::uint64_t bytes = 0;
-  for (const std::string& digest : digests) {
-    try {
-      for (const store::FileEntry& file : artifacts.manifest(digest).files) {
-        if (seen.insert(file.sha256).second) bytes += file.size;
-      }
-    } catch (const Error& error) {
-      if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;
-    }
-  }
-  return bytes;
-}
-
-Report check(Session& session, const std::string& run, const Makers& makers) {
-  Report report;
+void check(Session& session, const std::string& run, Report& report) {
   report.ledger = session.ledger().check();
+  store::add_makers(report.makers, session.ledger(), {});
+  report.needed = store::needed_artifacts(session.ledger());
   store::ArtifactStore& artifacts = session.artifacts();
-  const std::set<std::string> digests = artifacts_to_check(session, run, makers);
-  report.artifacts = digests.size();
-  Progress progress(session, bytes_to_read(artifacts, digests));
-  store::KnownObjects known;
-  std::map<std::pair<std::string, std::string>, std::size_t> found;  // one finding for a shared object
-  for (const std::string& digest : digests) {
-    for (store::Damage& damage : artifacts.verify(
-             digest, true, [&](std::uint64_t bytes) { progress.add(bytes); }, &known)) {
-      const auto [at, fresh] =
-          found.emplace(std::pair(damage.digest, damage.problem), report.findings.size());
-      if (fresh) report.findings.push_back({std::move(damage), {}, false});
-      auto& having = report.findings[at->second].artifacts;
-      if (having.empty() || having.back() != digest) having.push_back(digest);
-    }
-  }
+  const std::set<std::string> digests = artifacts_to_check(session, run);
+  Progress progress(session, store::bytes_to_inspect(artifacts, digests));
+  report.inspection = store::inspect(artifacts, digests, [&](std::uint64_t bytes) { progress.add(bytes); });
   report.bytes = progress.done();
-  return report;
 }
 
-// Trees are made anew from their objects. Other damage means that the artifact is lost: it is discarded and
-// its checkpoints forgotten, in this order, so that an interrupted repair leaves checkpoints that a run finds
-// to be unsound, and never an artifact that nobody names.
-void repair(Session& session, Report& report, const Makers& makers) {
-  std::set<std::string> lost;
-  for (Finding& finding : report.findings) {
-    for (const std::string& digest : finding.artifacts) {
-      if (!finding.damage.tree) lost.insert(digest);
-    }
-  }
-  for (Finding& finding : report.findings) {
-    for (const std::string& digest : finding.artifacts) {
-      if (finding.damage.tree && !lost.contains(digest)) {
-        session.artifacts().discard_tree(digest);
-        session.artifacts().locate(digest);
-      }
-    }
-    finding.repaired = true;
-  }
-  for (const std::string& digest : lost) {
-    session.artifacts().discard(digest);
-    const auto [first, last] = makers.equal_range(digest);
-    for (auto maker = first; maker != last; ++maker) session.ledger().forget_checkpoint(maker->second.key);
-  }
+void repair(Session& session, Report& report, const std::vector<std::unique_ptr<store::Ledger>>& others) {
+  std::vector<store::Ledger*> ledgers = {&session.ledger()};
+  for (const auto& ledger : others) ledgers.push_back(ledger.get());
+  store::repair(report.inspection, session.artifacts(), ledgers);
 }
 
-base::Json to_json(const Report& report, const Makers& makers) {
+base::Json to_json(const Report& report) {
   base::Json damaged = base::Json::array();
-  for (const Finding& finding : report.findings) {
+  for (const store::Finding& finding : report.inspection.findings) {
     base::Json rebuilt_by = base::Json::array();
     for (const std::string& digest : finding.artifacts) {
-      const auto [first, last] = makers.equal_range(digest);
+      const auto [first, last] = report.makers.equal_range(digest);
       for (auto maker = first; maker != last; ++maker) {
-        rebuilt_by.push_back({{"run", maker->second.run},
-                              {"instance", maker->second.instance},
-                              {"uses", maker->second.uses},
-                              {"output", maker->second.output},
-                              {"used_by", maker->second.used_by}});
+        const fs::path& workspace = maker->second.workspace;
+        rebuilt_by.push_back(
+            {{"run", maker->second.run},
+             {"instance", maker->second.instance},
+             {"uses", maker->second.uses},
+             {"output", maker->second.output},
+             {"used_by", maker->second.used_by},
+             {"workspace", workspace.empty() ? base::Json() : base::Json(workspace.string())}});
       }
     }
     damaged.push_back({{"object", finding.damage.digest},
@@ -204,49 +151,56 @@ base::Json to_json(const Report& report, const Makers& makers) {
                        {"repaired", finding.repaired}});
   }
   return {{"sound", report.sound()},
-          {"artifacts", report.artifacts},
+          {"artifacts", report.inspection.artifacts},
           {"bytes", report.bytes},
           {"ledger", report.ledger.empty() ? base::Json("sound") : base::Json(report.ledger)},
           {"damaged", damaged}};
 }
 
-std::string maker_text(const Maker& maker) {
+std::string maker_text(const store::Maker& maker) {
   std::string runs;
   for (const std::string& run : maker.used_by) runs += (runs.empty() ? "" : ", ") + run;
   return "  output " + maker.output + " of " + maker.instance + " (" + maker.uses + "), made in " +
-         maker.run + (runs.empty() ? "" : ", used by " + runs);
+         maker.run + (runs.empty() ? "" : ", used by " + runs) +
+         (maker.workspace.empty() ? "" : "; workspace " + maker.workspace.string());
 }
 
-void print(Session& session, const Options& options, const Report& report, const Makers& makers) {
+void print(Output& output, const store::Finding& finding, const Report& report) {
+  output.line(std::string(finding.repaired ? "repaired" : "damaged") + " " +
+              (finding.damage.tree ? "tree: " : "object " + finding.damage.digest + ": ") +
+              report::one_line(finding.damage.problem));
+  bool known = false, needed = false;
+  for (const std::string& digest : finding.artifacts) {
+    const auto [first, last] = report.makers.equal_range(digest);
+    for (auto maker = first; maker != last; ++maker) output.line(report::one_line(maker_text(maker->second)));
+    known = known || first != last;
+    needed = needed || report.needed.contains(digest);
+  }
+  if (known) return;
+  output.line(
+      needed ? "  no stage would make it again: it belongs to an input, or to a result that was superseded"
+             : "  no stage would make it again: nothing names it (`presswork gc` removes it)");
+}
+
+void print(Session& session, const Options& options, const Report& report) {
   Output& output = session.output();
   if (!report.ledger.empty()) {
     output.text("the ledger is damaged:\n" + report.ledger);
     output.line("  the store's artifacts are not touched by that. Keep a copy of " +
                 session.workspace().ledger().string() + " and move it aside: the next run starts a new one");
   }
-  bool lost = false;
-  for (const Finding& finding : report.findings) {
-    lost = lost || !finding.damage.tree;
-    output.line(std::string(finding.repaired ? "repaired" : "damaged") + " " +
-                (finding.damage.tree ? "tree: " : "object " + finding.damage.digest + ": ") +
-                report::one_line(finding.damage.problem));
-    bool known = false;
-    for (const std::string& digest : finding.artifacts) {
-      const auto [first, last] = makers.equal_range(digest);
-      for (auto maker = first; maker != last; ++maker) {
-        output.line(report::one_line(maker_text(maker->second)));
-        known = true;
-      }
-    }
-    if (!known)
-      output.line("  no stage would make it again: nothing in the ledger names it (`presswork gc`)");
-  }
-  output.line(std::to_string(report.artifacts) + (report.artifacts == 1 ? " artifact" : " artifacts") + ", " +
+  const auto& findings = report.inspection.findings;
+  for (const store::Finding& finding : findings) print(output, finding, report);
+  output.line(std::to_string(report.inspection.artifacts) +
+              (report.inspection.artifacts == 1 ? " artifact" : " artifacts") + ", " +
               base::format_bytes(report.bytes) + " read, " +
-              (report.findings.empty() ? std::string("all sound")
-                                       : std::to_string(report.findings.size()) + " damaged"));
-  if (report.findings.empty()) return;
-  if (!options.repair) {
+              (findings.empty() ? std::string("all sound") : std::to_string(findings.size()) + " damaged"));
+  for (const std::string& why : report.unread) {
+    output.line("what another workspace on this store has is not known: " + report::one_line(why));
+  }
+  const bool lost = std::any_of(findings.begin(), findings.end(),
+                                [](const store::Finding& finding) { return !finding.damage.tree; });
+  if (!findings.empty() && !options.repair) {
     output.line("mend it with: presswork verify --repair" + session.same_arguments());
   } else if (lost) {
     output.line("run the workflow again: the stages named above make anew what was lost");
@@ -261,13 +215,14 @@ int verify(Session& session, const Options& options) {
   session.artifacts();
   const fs::path store = session.workspace().store();
   const auto store_lock = options.repair ? store::StoreLock::alone(store) : store::StoreLock::share(store);
-  const Makers makers = makers_of(session);
-  Report report = check(session, run, makers);
-  if (options.repair) repair(session, report, makers);
+  Report report;
+  check(session, run, report);
+  const auto others = open_others(session, options.repair, report);
+  if (options.repair) repair(session, report, others);
   if (session.options().json) {
-    session.output().json(to_json(report, makers));
+    session.output().json(to_json(report));
   } else {
-    print(session, options, report, makers);
+    print(session, options, report);
   }
   return report.sound() ? kOk : kFailed;
 }

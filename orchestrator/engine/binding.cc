@@ -68,11 +68,11 @@ void write_down(Binding& binding, store::ArtifactStore& artifacts, store::Digest
   }
 }
 
-std::string key_of(const Binding& binding, const Step& step, const std::string& salt, const Json& facts) {
+KeyParts key_parts(const Binding& binding, const Step& step, const std::string& salt, const Json& facts) {
   KeyParts parts{step.stage->id, step.stage->plugin_digest, binding.with, binding.path_digests,
                  Json::object(), step.node->stage()->seed,  salt,         facts};
   for (const auto& [name, input] : binding.inputs) parts.inputs[name] = input.digest;
-  return parts.key();
+  return parts;
 }
 
 Json to_json(const std::map<std::string, BoundInput>& inputs) {

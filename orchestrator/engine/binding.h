@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "orchestrator/engine/cache_key.h"
 #include "orchestrator/engine/instance.h"
 #include "orchestrator/executor/executor.h"
 
@@ -26,7 +27,7 @@ void write_down(Binding& binding, store::ArtifactStore& artifacts, store::Digest
                 const store::ByteProgress& progress = {});
 
 // `facts`: for a stage that reads the run; null otherwise.
-std::string key_of(const Binding& binding, const Step& step, const std::string& salt,
+KeyParts key_parts(const Binding& binding, const Step& step, const std::string& salt,
                    const base::Json& facts);
 
 // {name: {instance, output, type, digest}}, as the ledger keeps it, and back.

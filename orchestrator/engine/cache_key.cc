@@ -30,6 +30,13 @@ base::Json KeyParts::document() const {
   return parts;
 }
 
+base::Json KeyParts::rest() const {
+  base::Json parts = document();
+  parts.erase("with");
+  parts.erase("inputs");
+  return parts;
+}
+
 std::string KeyParts::key() const { return base::sha256(base::canonical(document())); }
 
 }  // namespace presswork::engine

@@ -20,6 +20,7 @@ struct KeyParts {
   base::Json facts;  // what a stage that reads the run is told; null otherwise
 
   base::Json document() const;
+  base::Json rest() const;  // document() without the parameters and inputs
   std::string key() const;  // SHA-256 of the canonical text of document()
 };
 

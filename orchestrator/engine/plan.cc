@@ -15,11 +15,14 @@ namespace {
 Plan assemble(std::string text, const std::filesystem::path& file, workflow::Overrides overrides,
               const plugins::Catalogue& catalogue) {
   Plan plan;
-  plan.workflow = workflow::parse(text, file);
+  workflow::Faults faults;
+  std::optional<workflow::Workflow> read = workflow::parse(text, file, faults);
+  if (read && faults.empty()) workflow::apply(overrides, *read, catalogue);
+  if (read) workflow::check(*read, catalogue, faults);
+  faults.throw_if_any();
+  plan.workflow = *std::move(read);
   plan.text = std::move(text);
   plan.overrides = std::move(overrides);
-  workflow::apply(plan.overrides, plan.workflow, catalogue);
-  workflow::check(plan.workflow, catalogue);
   return plan;
 }
 
@@ -37,9 +40,10 @@ void check_input_paths(const Step& step, const Json& with) {
   for (const std::string& name : input_path_parameters(*step.stage, with)) {
     const std::string path = with[name].get<std::string>();
     if (base::real_file_system().status(path)) continue;
-    throw Error(ErrorCode::invalid_input, step.id + ": there is no " + path,
-                "correct the parameter " + name + " of the stage, or the workflow parameter that it comes from",
-                step.node->where);
+    throw Error(
+        ErrorCode::invalid_input, step.id + ": there is no " + path,
+        "correct the parameter " + name + " of the stage, or the workflow parameter that it comes from",
+        step.node->where);
   }
 }
 

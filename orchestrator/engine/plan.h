@@ -1,12 +1,16 @@
 // A plan: a workflow with its parameters filled in, checked against the stages that exist, and put in order.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "orchestrator/base/json.h"
+#include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/graph.h"
+#include "orchestrator/executor/executor.h"
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/store/artifact_store.h"
 #include "orchestrator/store/ledger.h"
@@ -47,7 +51,22 @@ struct Preview {
   std::string key;     // when it is known
   std::string why;     // "no checkpoint for this key", "waits for analyze", "decision limit chose no", …
   double seconds = 0;  // of the cached work
+  // Of what would run: which parts of its key the workflow's last run had otherwise ("with.bits was 8, is 4"),
+  // when `explain` is asked for and that run came to it.
+  std::vector<std::string> changed;
+  Estimate estimate;
+  std::string estimate_by;  // "the stage itself", "run r3"; empty: nobody can tell
 };
-std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts);
+
+// What a stage's plan() says of a run with these parameters and inputs.
+using AskStage = std::function<Estimate(const Step& step, const base::Json& with,
+                                        const std::map<std::string, executor::InputFile>& inputs)>;
+
+struct PreviewOptions {
+  bool explain = false;
+  AskStage ask = {};  // called for one instance of each matrix only, whose answer stands for the others
+};
+std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts,
+                             const PreviewOptions& options = {});
 
 }  // namespace presswork::engine

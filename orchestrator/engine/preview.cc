@@ -1,10 +1,12 @@
 // What a run would do, as far as it is known before it: the run's own steps, with nothing started.
 #include <map>
+#include <unordered_map>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/engine/binding.h"
 #include "orchestrator/engine/choice.h"
 #include "orchestrator/engine/instance.h"
+#include "orchestrator/engine/key_changes.h"
 #include "orchestrator/engine/loop_state.h"
 #include "orchestrator/engine/plan.h"
 
@@ -12,12 +14,37 @@ namespace presswork::engine {
 
 namespace {
 
+// One state of the ledger for as long as it lives.
+class Reading {
+ public:
+  explicit Reading(store::Ledger& ledger) : ledger_(ledger) { ledger_.begin_reading(); }
+  ~Reading() {
+    try {
+      ledger_.commit();
+    } catch (const base::Error&) {
+      // nothing was to be written
+    }
+  }
+  Reading(const Reading&) = delete;
+
+ private:
+  store::Ledger& ledger_;
+};
+
 class Previewer {
  public:
-  Previewer(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts)
-      : plan_(plan), ledger_(ledger), artifacts_(artifacts), graph_(plan.graph), instances_(graph_.size()) {}
+  Previewer(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts,
+            const PreviewOptions& options)
+      : plan_(plan),
+        ledger_(ledger),
+        artifacts_(artifacts),
+        options_(options),
+        graph_(plan.graph),
+        instances_(graph_.size()) {}
 
   std::vector<Preview> all() {
+    Reading reading(ledger_);
+    find_last_run();
     look_at(0);
     return std::move(previews_);
   }
@@ -69,7 +96,8 @@ class Previewer {
     }
     Binding binding = bind_stage(standing(), step);
     write_down(binding, artifacts_, ledger_, false);
-    preview.key = key_of(binding, graph_[step], "", nullptr);
+    const KeyParts parts = key_parts(binding, graph_[step], "", nullptr);
+    preview.key = parts.key();
     auto checkpoint = ledger_.checkpoint(preview.key);
     if (!stage.cacheable) {
       preview.why = "runs each time";
@@ -85,6 +113,58 @@ class Previewer {
       instances_[step].key = preview.key;
       instances_[step].checkpoint = std::move(checkpoint);
     }
+    if (preview.action == "run") foresee(step, binding, parts, preview);
+  }
+
+  void find_last_run() {
+    for (const store::RunRow& run : ledger_.runs()) {  // the latest first
+      if (run.workflow != plan_.workflow.name) continue;
+      last_run_ = run.id;
+      for (const store::InstanceBrief& brief : ledger_.instance_briefs(run.id)) {
+        if (!brief.key.empty()) last_keys_.emplace(brief.id, brief.key);
+      }
+      return;
+    }
+  }
+
+  void foresee(std::size_t step, const Binding& binding, const KeyParts& parts, Preview& preview) {
+    const auto last = last_keys_.find(preview.id);
+    if (options_.explain && last != last_keys_.end()) {
+      if (const auto row = ledger_.instance(last_run_, preview.id)) preview.changed = key_changes(*row, parts);
+    }
+    if (options_.ask && graph_[step].stage->estimates) {
+      preview.estimate = own_estimate(step, binding);
+      preview.estimate_by = "the stage itself";
+    }
+    if (last != last_keys_.end()) recall(last->second, preview);
+  }
+
+  const Estimate& own_estimate(std::size_t step, const Binding& binding) {
+    const auto [place, fresh] = asked_.try_emplace(graph_[step].node);
+    if (!fresh) return place->second;
+    std::map<std::string, executor::InputFile> inputs;
+    for (const auto& [name, input] : binding.inputs) {
+      inputs[name] = {artifacts_.locate(input.digest).string(), input.type, input.digest, input.instance,
+                      input.output};
+    }
+    return place->second = options_.ask(graph_[step], binding.with, inputs);
+  }
+
+  // What it took the last time; the stage's own word goes before it.
+  void recall(const std::string& key, Preview& preview) {
+    const auto checkpoint = ledger_.checkpoint(key);
+    if (!checkpoint) return;
+    Estimate& estimate = preview.estimate;
+    if (preview.estimate_by.empty()) preview.estimate_by = "run " + checkpoint->run;
+    if (!estimate.seconds) estimate.seconds = checkpoint->seconds;
+    if (!estimate.memory_bytes) estimate.memory_bytes = checkpoint->peak_memory_bytes;
+    if (estimate.disk_bytes) return;
+    std::uint64_t bytes = 0;
+    for (const auto& [name, output] : checkpoint->outputs) {
+      if (!artifacts_.contains(output.digest)) return;
+      bytes += artifacts_.manifest(output.digest).bytes();
+    }
+    estimate.disk_bytes = bytes;
   }
 
   void look_at_selection(std::size_t step, Preview& preview) {
@@ -146,6 +226,10 @@ class Previewer {
   const Plan& plan_;
   store::Ledger& ledger_;
   store::ArtifactStore& artifacts_;
+  const PreviewOptions& options_;
+  std::string last_run_;  // of the same workflow
+  std::unordered_map<std::string, std::string> last_keys_;
+  std::map<const workflow::Node*, Estimate> asked_;
   Graph graph_;
   Instances instances_;
   std::vector<Preview> previews_;
@@ -153,8 +237,9 @@ class Previewer {
 
 }  // namespace
 
-std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts) {
-  return Previewer(plan, ledger, artifacts).all();
+std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts,
+                             const PreviewOptions& options) {
+  return Previewer(plan, ledger, artifacts, options).all();
 }
 
 }  // namespace presswork::engine

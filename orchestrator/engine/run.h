@@ -61,6 +61,7 @@ struct RunResult {
   std::string run;
   std::string state;                // succeeded, failed, interrupted, partial (as far as `until` said)
   std::vector<std::string> failed;  // instances
+  bool cannot_fit = false;          // one of them needs more than there is
   std::vector<ChecklistResult> checklist;
 };
 

@@ -304,7 +304,8 @@ void Runner::heed_stop() {
   if (wanted <= stop_heeded_) return;
   stop_heeded_ = wanted;
   for (const auto& [token, step] : running_) {
-    if (work(step).phase != Phase::running) continue;
+    const Phase phase = work(step).phase;
+    if (phase != Phase::running && phase != Phase::estimating) continue;
     if (wanted == 1) {
       around_.executor.cancel(token);
     } else {
@@ -330,7 +331,7 @@ milliseconds Runner::patience() const {
 }
 
 RunResult Runner::conclude() {
-  RunResult result{run_, "succeeded", {}, {}};
+  RunResult result{run_, "succeeded", {}, false, {}};
   std::string message;
   bool incomplete = false;
   bool beyond = false;
@@ -339,6 +340,7 @@ RunResult Runner::conclude() {
     if (!has_ended(instance.state)) (is_wanted(step) ? incomplete : beyond) = true;
     if (!is_failed(instance.state) || is_tolerated(graph_[step], instance)) continue;
     result.failed.push_back(id(step));
+    if (instance.cause.starts_with(base::to_string(base::ErrorCode::cannot_fit))) result.cannot_fit = true;
     if (message.empty()) message = id(step) + ": " + instance.cause;
   }
   if (!beyond) result.checklist = evaluate_checklist(standing());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "orchestrator/engine/binding.h"
+#include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/instance.h"
 #include "orchestrator/engine/run.h"
 #include "orchestrator/engine/worker.h"
@@ -30,7 +31,7 @@ class Runner {
   RunResult execute();
 
  private:
-  enum class Phase { idle, writing_down, waiting, running, publishing, undoing };
+  enum class Phase { idle, writing_down, waiting, estimating, running, publishing, undoing };
 
   struct Share {  // of the machine
     int cores = 1;
@@ -47,6 +48,7 @@ class Runner {
     store::InstanceRow row;
     store::AttemptRow attempt;
     Share share;
+    std::optional<Estimate> estimate;  // the stage's own, once it was asked
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
@@ -93,12 +95,15 @@ class Runner {
   void look_up(std::size_t step);
   void discard_later(store::CheckpointRow checkpoint);
   void admit();
+  void ask(std::size_t step);
+  void heed_estimate(std::size_t step, const executor::Outcome& outcome);
   Share share_of(std::size_t step) const;
   bool fits(const Share& share) const;
   void take(const Share& share, int sign);
 
   // runner_attempt.cc: its attempts
   void start_attempt(std::size_t step);
+  std::string log_file(std::size_t step, const std::string& what) const;
   void launch(std::size_t step);
   executor::StageRequest request_for(std::size_t step, executor::Verb verb);
   void on(const executor::HostEvent& event);

@@ -37,9 +37,7 @@ void Runner::start_attempt(std::size_t step) {
   work.attempt.number = ++work.row.attempts;
   work.attempt.id = executor::random_id();
   work.attempt.started = now();
-  work.attempt.log = (around_.workspace.logs(run_) /
-                      (file_name(id(step)) + "." + std::to_string(work.attempt.number) + ".log"))
-                         .string();
+  work.attempt.log = log_file(step, std::to_string(work.attempt.number));
   work.row.state = "running";
   if (work.row.started.empty()) work.row.started = work.attempt.started;
   record(work.row);
@@ -47,11 +45,17 @@ void Runner::start_attempt(std::size_t step) {
   launches_.push_back(step);
 }
 
+std::string Runner::log_file(std::size_t step, const std::string& what) const {
+  return (around_.workspace.logs(run_) / (file_name(id(step)) + "." + what + ".log")).string();
+}
+
 void Runner::launch(std::size_t step) {
   const std::uint64_t token = next_token_++;
   running_[token] = step;
   try {
-    executor::StageRequest request = request_for(step, executor::Verb::run);
+    const bool estimates = work(step).phase == Phase::estimating;
+    executor::StageRequest request =
+        request_for(step, estimates ? executor::Verb::plan : executor::Verb::run);
     request.token = token;
     around_.executor.start(std::move(request));
   } catch (const Error& error) {
@@ -101,6 +105,7 @@ void Runner::on(const executor::HostEvent& event) {
   if (found == running_.end()) return;
   const std::size_t step = found->second;
   Work& work = this->work(step);
+  if (work.phase == Phase::estimating) return;
   switch (event.kind) {
     case executor::HostEvent::Kind::started:
       work.attempt.pid = event.pid;
@@ -132,6 +137,11 @@ void Runner::on(executor::Outcome outcome) {
   if (found == running_.end()) return;
   const std::size_t step = found->second;
   Work& work = this->work(step);
+  if (work.phase == Phase::estimating) {
+    running_.erase(outcome.token);
+    heed_estimate(step, outcome);
+    return;
+  }
   if (work.phase == Phase::undoing) {
     tell("stage_rolled_back", step,
          {{"uses", work.row.uses},

@@ -1,6 +1,7 @@
 // A stage from ready to its first attempt: bound, looked up, admitted.
 #include <algorithm>
 
+#include "orchestrator/base/units.h"
 #include "orchestrator/engine/facts.h"
 #include "orchestrator/engine/runner.h"
 
@@ -56,7 +57,9 @@ void Runner::look_up(std::size_t step) {
   Work& one = work(step);
   one.row.with = one.binding.with;
   one.row.inputs = to_json(one.binding.inputs);
-  one.row.key = key_of(one.binding, graph_[step], options_.salt, one.facts);
+  const KeyParts parts = key_parts(one.binding, graph_[step], options_.salt, one.facts);
+  one.row.key = parts.key();
+  one.row.key_rest = parts.rest();
 
   const auto retracted = retracted_.find(id(step));
   auto checkpoint = around_.ledger.checkpoint(one.row.key);
@@ -120,6 +123,10 @@ void Runner::admit() {
       look_up(step);  // it may have been done by now
       if (!waiting_.contains(step)) continue;
     }
+    if (!one.estimate && wants_estimate(graph_[step])) {
+      if (used_.cores < options_.limits.cores) ask(step);
+      continue;
+    }
     one.share = share_of(step);
     if (!fits(one.share)) continue;
     waiting_.erase(step);
@@ -131,8 +138,42 @@ void Runner::admit() {
 Runner::Share Runner::share_of(std::size_t step) const {
   const workflow::Resources& wanted = stage(step).resources;
   const int usual = graph_[step].stage->parallel ? options_.limits.cores : 1;
-  return {std::clamp(wanted.cores.value_or(usual), 1, options_.limits.cores), wanted.memory.value_or(0),
-          wanted.gpus, wanted.tokens};
+  const auto work = works_.find(step);
+  const Estimate estimate = work == works_.end() ? Estimate{} : work->second->estimate.value_or(Estimate{});
+  return {std::clamp(wanted.cores.value_or(estimate.cores.value_or(usual)), 1, options_.limits.cores),
+          wanted.memory.value_or(estimate.memory_bytes.value_or(0)), wanted.gpus, wanted.tokens};
+}
+
+// The stage's own plan(), in a child of its own; it takes a core meanwhile.
+void Runner::ask(std::size_t step) {
+  Work& one = work(step);
+  waiting_.erase(step);
+  one.phase = Phase::estimating;
+  one.share = {1, 0, 0, {}};
+  take(one.share, 1);
+  one.attempt.id = executor::random_id();
+  one.attempt.log = log_file(step, "plan");
+  launches_.push_back(step);
+}
+
+void Runner::heed_estimate(std::size_t step, const executor::Outcome& outcome) {
+  Work& one = work(step);
+  take(one.share, -1);
+  discard_attempt(step, false);
+  one.phase = Phase::waiting;
+  // A stage that cannot tell, or fails to, runs without an estimate.
+  one.estimate =
+      outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
+  const std::uint64_t needed = one.estimate->memory_bytes.value_or(0), limit = options_.limits.memory;
+  if (limit > 0 && needed > limit) {
+    fail(step, State::failed, std::string(base::to_string(base::ErrorCode::cannot_fit)),
+         Error(base::ErrorCode::cannot_fit,
+               "it expects to need " + base::format_bytes(needed) + " of memory, and the limit is " +
+                   base::format_bytes(limit),
+               "use a larger machine, raise --memory, or say with resources.memory what it needs"));
+    return;
+  }
+  waiting_.insert(step);
 }
 
 bool Runner::fits(const Share& share) const {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 
 #include "orchestrator/base/error.h"
@@ -96,13 +97,20 @@ ForkServer::~ForkServer() {
 }
 
 std::string ForkServer::hear(int wait_ms) {
+  using std::chrono::steady_clock;
+  const auto until = steady_clock::now() + std::chrono::milliseconds(wait_ms);
   char buffer[host::max_order_bytes];
-  pollfd ready{socket_.get(), POLLIN, 0};
-  if (wait_ms != 0 && ::poll(&ready, 1, wait_ms) < 0) return {};
-  const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
-  if (got <= 0) state_ = State::over;
-  return got <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(got));
+  for (;;) {
+    const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    if (got > 0) return std::string(buffer, static_cast<std::size_t>(got));
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) break;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
+    if (wait_ms >= 0 && left <= 0) return {};
+    pollfd ready{socket_.get(), POLLIN, 0};
+    ::poll(&ready, 1, wait_ms < 0 ? -1 : static_cast<int>(left));  // a signal may end it early
+  }
+  state_ = State::over;
+  return {};
 }
 
 void ForkServer::take(const std::string& message) {

@@ -33,7 +33,7 @@ class ForkServer {
   std::optional<SpawnedHost> copy(const StageRequest& request);
 
  private:
-  std::string hear(int wait_ms);  // the next message, or ""
+  std::string hear(int wait_ms);  // the next message, or ""; negative: waits for ever
   void take(const std::string& message);
 
   std::function<bool(pid_t)> is_host_;

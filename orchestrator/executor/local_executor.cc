@@ -53,6 +53,7 @@ class LocalExecutor : public Executor {
       if (children_.contains(token)) {
         throw base::Error(base::ErrorCode::internal, "two requests have the token " + std::to_string(token));
       }
+      request.enforce_memory = request.enforce_memory || enforce_memory_;
       SpawnedHost host = hosts_.start(request);
       HostEvent started;
       started.token = token;
@@ -96,6 +97,8 @@ class LocalExecutor : public Executor {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
     errno = before;
   }
+
+  void enforce_memory() override { enforce_memory_ = true; }
 
   std::size_t running() const override { return children_.size(); }
 
@@ -155,6 +158,7 @@ class LocalExecutor : public Executor {
   base::Clock& clock_;
   Descriptor wake_;
   std::uint64_t memory_kills_;
+  bool enforce_memory_ = false;
   const bool had_children_;                  // that are none of ours
   std::map<std::uint64_t, Child> children_;  // by token
   Batch pending_;

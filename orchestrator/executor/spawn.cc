@@ -174,6 +174,7 @@ std::string request_line(const StageRequest& request) {
                            {"seed", request.seed},
                            {"threads", request.threads},
                            {"memory", request.memory},
+                           {"enforce_memory", request.enforce_memory},
                            {"run_facts", request.run_facts}};
   return line.dump(-1, ' ', false, base::Json::error_handler_t::replace) + "\n";
 }

@@ -52,6 +52,15 @@ std::uint64_t peak_memory_bytes(bool copied) {
   return std::max(kib, static_cast<std::uint64_t>(children.ru_maxrss)) * 1024;
 }
 
+// What counts is memory of its own that a process can write to; a model that is mapped to be read does not.
+void limit_memory(std::uint64_t bytes) {
+  const rlimit limit{bytes, bytes};
+  if (::setrlimit(RLIMIT_DATA, &limit) != 0) {
+    std::perror("presswork-host: cannot limit the memory");
+    ::_exit(exit_bad_request);
+  }
+}
+
 // `plugin`: null when it is still to be loaded.
 Json perform_within_memory(const Request& request, Channel& channel, const LoadedPlugin* plugin) {
   try {
@@ -97,6 +106,7 @@ void prepare_process() {
     ::_exit(exit_bad_request);
   }
   channel.watch();
+  if (request->enforce_memory && request->memory > 0) limit_memory(request->memory);
   Json done = perform_within_memory(*request, channel, plugin);
   done["peak_memory_bytes"] = peak_memory_bytes(plugin != nullptr);
   std::fflush(nullptr);  // what the stage printed; _exit would lose it

@@ -5,6 +5,7 @@
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
+#include <deque>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -95,10 +96,10 @@ std::optional<Failure> check_plugin(const pw_plugin* table, const std::string& p
 
 LoadedPlugin load_plugin(const std::string& path) {
   namespace dll = boost::dll;
-  static dll::shared_library* library = nullptr;  // never destroyed, so never unloaded
-  library = new dll::shared_library();
+  static auto* const loaded = new std::deque<dll::shared_library>;  // never destroyed, so never unloaded
+  dll::shared_library& library = loaded->emplace_back();
   std::error_code failed;
-  library->load(path, failed, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+  library.load(path, failed, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
   if (failed) {
     // Boost hands out a general code only; the reason is the loader's.
     const char* text = ::dlerror();
@@ -113,13 +114,13 @@ LoadedPlugin load_plugin(const std::string& path) {
                              "check that it is a shared library for this machine and that its own libraries "
                              "are installed (ldd shows them)")};
   }
-  if (!library->has(PW_ENTRY_POINT)) {
+  if (!library.has(PW_ENTRY_POINT)) {
     return {nullptr,
             refused(path, "it does not export " PW_ENTRY_POINT "; this host speaks stage ABI " + host_version,
                     "define it with PRESSWORK_PLUGIN, or as a PW_EXPORT function in C; nm -D shows what is "
                     "exported")};
   }
-  const pw_plugin* table = library->get<const pw_plugin*()>(PW_ENTRY_POINT)();
+  const pw_plugin* table = library.get<const pw_plugin*()>(PW_ENTRY_POINT)();
   return {table, check_plugin(table, path)};
 }
 

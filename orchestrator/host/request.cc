@@ -17,6 +17,7 @@ std::optional<Request> parse_request(std::string_view line) {
     request.seed = json.at("seed").get<std::uint64_t>();
     request.threads = json.at("threads").get<std::uint32_t>();
     request.memory = json.at("memory").get<std::uint64_t>();
+    request.enforce_memory = json.at("enforce_memory").get<bool>();
     request.run_facts = json.at("run_facts");
     for (const auto& [name, input] : request.inputs.items()) input.at("path").get_ref<const std::string&>();
     return request;

@@ -22,6 +22,7 @@ struct Request {
   std::uint64_t seed = 0;
   std::uint32_t threads = 1;
   std::uint64_t memory = 0;
+  bool enforce_memory = false;
   Json run_facts;  // null when the stage does not read the run
 };
 

@@ -82,6 +82,7 @@ StageDescription read_stage_description(const Json& document) {
   }
   stage.cacheable = document.value("cacheable", true);
   stage.reads_run = document.value("reads_run", false);
+  stage.estimates = document.value("estimates", false);
   stage.parallel = document.value("parallel", false);
   stage.rollback = document.value("rollback", false);
   stage.document = document;

@@ -42,6 +42,7 @@ struct StageDescription {
   bool cacheable = true;
   bool reads_run = false;
   bool parallel = false;  // can keep as many threads busy as it is given
+  bool estimates = false;  // its plan() can tell what it will take
   bool rollback = false;  // has effects outside its outputs, which its rollback() undoes
 
   // Where it comes from.

@@ -138,6 +138,11 @@ void SqliteLedger::begin() {
   db_.prepare("BEGIN IMMEDIATE").step();
 }
 
+void SqliteLedger::begin_reading() {
+  const std::lock_guard lock(mutex_);
+  db_.prepare("BEGIN").step();
+}
+
 void SqliteLedger::commit() {
   const std::lock_guard lock(mutex_);
   db_.prepare("COMMIT").step();

@@ -38,6 +38,7 @@ struct InstanceRow {
   int attempts = 0;
   std::string kind = {};                // stage, decision, loop, select; empty: put() tells by `uses`
   std::vector<std::string> needs = {};  // ids of the instances that it needed
+  base::Json key_rest = nullptr;        // what else went into the key than `with` and `inputs`
 };
 
 // An instance without what takes long to read.
@@ -132,6 +133,8 @@ class Ledger : public DigestMemo {
 
   // Everything recorded between begin() and commit() reaches the disk together, or not at all. Not nested.
   virtual void begin() = 0;
+  // All reads until commit() see one state of the ledger, and cost less.
+  virtual void begin_reading() = 0;
   virtual void commit() = 0;
   virtual void roll_back() = 0;
 

@@ -178,7 +178,7 @@ Json SqliteLedger::take_away(std::int64_t run, const std::string& id) {
   Json record = Json::object();
   {
     auto query = db_.prepare(
-        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs "
+        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
         "FROM instances WHERE run = ? AND id = ?");
     query.bind(run).bind(id);
     if (query.step()) record["instance"] = to_json(read_instance(query));

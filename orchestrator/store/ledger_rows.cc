@@ -36,10 +36,11 @@ void SqliteLedger::put(const InstanceRow& row) {
   const std::lock_guard lock(mutex_);
   db_.prepare(
          "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
-         "attempts, needs, kind) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
+         "attempts, needs, kind, key_rest) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
          "ON CONFLICT (run, id) DO UPDATE SET uses = ?3, state = ?4, cause = ?5, key = ?6, inputs = ?7, "
-         "parameters = ?8, started = ?9, ended = ?10, attempts = ?11, needs = ?12, kind = ?13")
+         "parameters = ?8, started = ?9, ended = ?10, attempts = ?11, needs = ?12, kind = ?13, "
+         "key_rest = ?14")
       .bind(known_run(row.run))
       .bind(row.id)
       .bind(row.uses)
@@ -53,6 +54,7 @@ void SqliteLedger::put(const InstanceRow& row) {
       .bind(std::int64_t{row.attempts})
       .bind(text_of(row.needs))
       .bind(kind_of(row))
+      .bind(text_of(row.key_rest))
       .step();
 }
 
@@ -140,7 +142,7 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   const std::lock_guard lock(mutex_);
   std::vector<InstanceRow> rows;
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs "
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
       "FROM instances WHERE run = ? ORDER BY position");
   query.bind(number);
   while (query.step()) {
@@ -154,7 +156,7 @@ std::optional<InstanceRow> SqliteLedger::instance(const std::string& run, const 
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs "
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
       "FROM instances WHERE run = ? AND id = ?");
   query.bind(number).bind(id);
   if (!query.step()) return std::nullopt;

@@ -130,6 +130,9 @@ CREATE TABLE superseded (
 ) STRICT;
 CREATE INDEX superseded_by_serial ON superseded (serial);
 CREATE INDEX open_undo ON superseded (run) WHERE undo = 'pending';
+)sql",
+    R"sql(
+ALTER TABLE instances ADD COLUMN key_rest TEXT NOT NULL DEFAULT 'null';
 )sql"};
 
 constexpr int ledger_version = sizeof ledger_migrations / sizeof ledger_migrations[0];

@@ -16,6 +16,7 @@ class SqliteLedger : public Ledger {
   void set_up(const std::string& file, Mode mode);  // checks the version, brings it up to date
 
   void begin() override;
+  void begin_reading() override;
   void commit() override;
   void roll_back() override;
   std::string create_run(const RunRow& run) override;

@@ -102,6 +102,7 @@ InstanceRow read_instance(Statement& row) {
   instance.inputs = json(row.text());
   instance.with = json(row.text());
   instance.needs = words(json(row.text()));
+  instance.key_rest = json(row.text());
   return instance;
 }
 

@@ -10,6 +10,11 @@ namespace presswork::store {
 
 namespace {
 
+bool may_go(const RunRow& run, const Retention& retention) {
+  if (run.state == "succeeded") return true;
+  return run.state == "failed" ? retention.failed : retention.interrupted;
+}
+
 bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
 
 void add_digest(std::set<std::string>& digests, const std::string& digest) {
@@ -34,7 +39,7 @@ Forgettable forgettable(Ledger& ledger, const Retention& retention) {
     std::map<std::string, std::size_t> seen;  // of each workflow
     for (const RunRow& run : runs) {
       const std::size_t newer = seen[run.workflow]++;
-      if (run.state != "succeeded" && !(retention.failed && run.state == "failed")) continue;
+      if (!may_go(run, retention)) continue;
       if (retention.keep_last && newer < *retention.keep_last) continue;
       if (!retention.before.empty() && run.started >= retention.before) continue;
       forgotten.insert(run.id);
@@ -91,6 +96,16 @@ std::set<std::string> needed_artifacts(Ledger& ledger, const Forgettable& withou
     }
   }
   return needed;
+}
+
+Garbage free_space(Ledger& ledger, ArtifactStore& artifacts, const Forgettable& what,
+                   const std::set<std::string>& others, bool dry_run) {
+  std::set<std::string> needed = needed_artifacts(ledger, what);
+  needed.insert(others.begin(), others.end());
+  const Garbage planned = artifacts.collect(needed, true);
+  if (dry_run) return planned;
+  forget(ledger, what);
+  return artifacts.collect(needed, false);
 }
 
 std::set<std::string> unfinished_keys(Ledger& ledger) {

@@ -15,6 +15,7 @@ struct Retention {
   std::optional<std::size_t> keep_last;  // so many runs of each workflow stay, whatever their state
   std::string before;                    // only runs that were started before this time (UTC); "" = any
   bool failed = false;                   // failed runs, too, although they could be resumed
+  bool interrupted = false;              // likewise those that were stopped
 };
 
 struct Forgettable {
@@ -22,7 +23,7 @@ struct Forgettable {
   std::vector<std::string> keys;  // of checkpoints that no other run has
 };
 
-// Runs that are running or interrupted are never forgotten. The caller holds the workspace lock.
+// The caller holds the workspace lock, so that a run that the ledger has as running is interrupted.
 Forgettable forgettable(Ledger& ledger, const Retention& retention);
 
 // In one transaction. Checkpoints go with the last run that has them.
@@ -31,6 +32,12 @@ void forget(Ledger& ledger, const Forgettable& what);
 // The artifacts that the ledger names, but for `without`: outputs of checkpoints, also of superseded ones,
 // and inputs of what has not succeeded yet.
 std::set<std::string> needed_artifacts(Ledger& ledger, const Forgettable& without = {});
+
+// Forgets it, and removes from the store what nobody needs then: neither the ledger nor, by `others`, the
+// other workspaces. In this order: what cuts it off leaves no checkpoint without its artifacts. Throws before
+// anything is forgotten when the store is damaged. The caller holds the store for itself (StoreLock).
+Garbage free_space(Ledger& ledger, ArtifactStore& artifacts, const Forgettable& what,
+                   const std::set<std::string>& others, bool dry_run);
 
 // The keys of what may go on: their scratch folders are still of use.
 std::set<std::string> unfinished_keys(Ledger& ledger);

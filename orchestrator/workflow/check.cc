@@ -26,13 +26,15 @@ class StageCheck {
     } else if (const Select* select = node.select()) {
       for (const auto& [name, input] : select->exports.outputs) check_export(view_, &node, input);
     } else if (const Loop* loop = node.loop()) {
-      for (const auto& [name, input] : loop->exports.outputs) check_export(view_.inside(*loop), nullptr, input);
+      for (const auto& [name, input] : loop->exports.outputs)
+        check_export(view_.inside(*loop), nullptr, input);
       check_state(*loop);
     }
   }
 
  private:
   void check_stage(const Node& node, const Stage& stage) {
+    if (stage.uses.empty()) return;  // reported where the node was read
     const plugins::StageDescription* description = catalogue_.find(stage.uses);
     if (description == nullptr) {
       const std::string hint = suggest(stage.uses, catalogue_.ids());
@@ -84,12 +86,11 @@ class StageCheck {
                     const std::string& what) {
     const View::Found found = view.find(candidate.node);
     if (!found || !view.sees_many(reader, *found.node)) return;
-    faults_.add(candidate.where,
-                "\"" + candidate.node + "\" has many instances, and " + what + " is one of them",
-                "pick one with \"select: {from: " + candidate.node + ", …}\"" +
-                    (reader != nullptr ? ", or give \"" + reader->id + "\" matrix: {from: " +
-                                             candidate.node + "}"
-                                       : ""));
+    faults_.add(
+        candidate.where, "\"" + candidate.node + "\" has many instances, and " + what + " is one of them",
+        "pick one with \"select: {from: " + candidate.node + ", …}\"" +
+            (reader != nullptr ? ", or give \"" + reader->id + "\" matrix: {from: " + candidate.node + "}"
+                               : ""));
   }
 
   // An unknown input that was probably meant to be `name` is reported already.
@@ -171,13 +172,17 @@ class StageCheck {
 
 }  // namespace
 
-void check(const Workflow& workflow, const plugins::Catalogue& catalogue) {
-  Faults faults;
+void check(const Workflow& workflow, const plugins::Catalogue& catalogue, Faults& faults) {
   walk(View::of(workflow), [&](const View& view) {
     StageCheck check(view, catalogue, faults);
     for (const Node& node : view.scope->nodes) check.check(node);
   });
   check_expressions(workflow, &catalogue, faults);
+}
+
+void check(const Workflow& workflow, const plugins::Catalogue& catalogue) {
+  Faults faults;
+  check(workflow, catalogue, faults);
   faults.throw_if_any();
 }
 

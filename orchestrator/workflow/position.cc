@@ -24,6 +24,10 @@ std::size_t byte_of_column(std::string_view line, int column) {
   return at;
 }
 
+bool same(const base::Error& a, const base::Error& b) {
+  return a.message == b.message && a.where.line == b.where.line && a.where.column == b.where.column;
+}
+
 }  // namespace
 
 base::Where shifted(const base::Where& where, std::string_view text, std::size_t offset) {
@@ -55,8 +59,11 @@ void Faults::add(const base::Where& where, std::string message, std::string hint
 void Faults::throw_if_any() {
   if (errors_.empty()) return;
   std::stable_sort(errors_.begin(), errors_.end(), [](const base::Error& a, const base::Error& b) {
-    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+    return std::tie(a.where.line, a.where.column, a.message) <
+           std::tie(b.where.line, b.where.column, b.message);
   });
+  // What two checks found is one fault.
+  errors_.erase(std::unique(errors_.begin(), errors_.end(), same), errors_.end());
   if (errors_.size() > max_shown) {
     const std::size_t more = errors_.size() - max_shown;
     errors_.erase(errors_.begin() + max_shown, errors_.end());

@@ -57,7 +57,8 @@ void add_other(const Document& document, const base::SchemaError& error, Faults&
 
 }  // namespace
 
-void check_schema(const Document& document, Faults& faults) {
+bool check_schema(const Document& document, Faults& faults) {
+  bool readable = true;
   static const base::Json schema = base::Json::parse(schema_text());
   for (const base::SchemaError& error : base::validate(schema, to_json(document.root()))) {
     // What these say in terms of regular expressions is said in words when the document is read.
@@ -65,12 +66,15 @@ void check_schema(const Document& document, Faults& faults) {
     if (error.kind == "additionalProperties") {
       add_unknown_key(document, error, faults);
     } else if (error.kind == "required") {
+      readable = false;
       faults.add(document.key_where(document.root(), error.pointer),
                  path_of(error.pointer) + " needs the key \"" + error.key + "\"");
     } else {
+      readable = false;
       add_other(document, error, faults);
     }
   }
+  return readable;
 }
 
 }  // namespace presswork::workflow

@@ -11,6 +11,7 @@ namespace presswork::workflow {
 // The text of schemas/workflow.schema.json, built into the program.
 std::string_view schema_text();
 
-void check_schema(const Document& document, Faults& faults);
+// Whether the document can be read all the same: nothing was found but keys that are not known.
+bool check_schema(const Document& document, Faults& faults);
 
 }  // namespace presswork::workflow

@@ -155,22 +155,25 @@ std::vector<std::string> needs(const Node& node) {
   return ids;
 }
 
-Workflow parse(std::string_view text, const std::filesystem::path& file) {
+std::optional<Workflow> parse(std::string_view text, const std::filesystem::path& file, Faults& faults) {
   const auto document = Document::parse(text, file.empty() ? "workflow" : file.string());
-  Faults faults;
-  check_schema(*document, faults);
-  faults.throw_if_any();  // what does not fit the schema cannot be read further
+  if (!check_schema(*document, faults)) return std::nullopt;
 
   Workflow workflow = read_workflow(document, faults);
   if (!file.empty()) workflow.file = std::filesystem::absolute(file).lexically_normal();
   check_edges(workflow, faults);
   check_expressions(workflow, nullptr, faults);
-  walk(View::of(workflow), [&](const View& view) {
-    check_cycles(*view.scope, need_graph(*view.scope), faults);
-  });
+  walk(View::of(workflow),
+       [&](const View& view) { check_cycles(*view.scope, need_graph(*view.scope), faults); });
   if (faults.empty()) check_conditions(workflow, faults);
-  faults.throw_if_any();
   return workflow;
+}
+
+Workflow parse(std::string_view text, const std::filesystem::path& file) {
+  Faults faults;
+  std::optional<Workflow> workflow = parse(text, file, faults);
+  faults.throw_if_any();
+  return *std::move(workflow);
 }
 
 Workflow load(const std::filesystem::path& file) {

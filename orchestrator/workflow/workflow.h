@@ -18,6 +18,7 @@
 #include "orchestrator/base/json.h"
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/workflow/expression.h"
+#include "orchestrator/workflow/position.h"
 
 namespace presswork::workflow {
 
@@ -163,7 +164,7 @@ struct LoopCase {
   enum class Action { leave, again, fail };
   std::optional<Expression> when;  // nothing: the default
   Action action = Action::leave;
-  std::map<std::string, Template> set;          // values; what is not set stays
+  std::map<std::string, Template> set;  // values; what is not set stays
   std::map<std::string, Input> set_artifacts;
   std::string message;  // of fail
   base::Where where;
@@ -208,7 +209,7 @@ struct Node {
 // Nodes that see each other: those of the workflow, or of a loop's body. A body also sees what is around its
 // loop; no name means two things.
 struct Scope {
-  std::vector<Node> nodes;  // in the order of the document
+  std::vector<Node> nodes;                                  // in the order of the document
   std::unordered_map<std::string, std::size_t> node_index;  // by id, filled by parse(); find() works without
 
   const Node* find(std::string_view id) const;
@@ -234,11 +235,15 @@ struct Workflow : Scope {
 // Reads the YAML text: syntax, schemas/workflow.schema.json, expressions, names and cycles inside the
 // document. Throws Error{invalid_workflow}; with several faults, `others` holds the rest.
 Workflow parse(std::string_view text, const std::filesystem::path& file);
+// Adds the faults to `faults` instead, so that they can be shown with those of check(); nothing when the text
+// cannot be read far enough for that. Throws for what is no YAML.
+std::optional<Workflow> parse(std::string_view text, const std::filesystem::path& file, Faults& faults);
 Workflow load(const std::filesystem::path& file);
 
 // Checks the workflow against the stages that exist: unknown stages, parameters (literal ones against their
 // JSON Schema), inputs, outputs and metrics, artifact types, expression types. Throws as parse().
 void check(const Workflow& workflow, const plugins::Catalogue& catalogue);
+void check(const Workflow& workflow, const plugins::Catalogue& catalogue, Faults& faults);
 
 // The values of all parameters: defaults, then `given` (each a JSON value, or a string that is read as the
 // parameter's type). Relative paths: a default's from the workflow's folder, a given one's from `directory`.

@@ -68,6 +68,26 @@ CASES = {
                                                                           partial_rotary_factor=0.5))),
     "stablelm-parallel": ("stablelm", dict(qk_layernorm=True, use_parallel_residual=True)),
     "starcoder2": ("starcoder2", dict(sliding_window=16)),
+    "llama-linear": ("llama", dict(rope_parameters=dict(ROPE, rope_type="linear", factor=2.5))),
+    "arcee": ("arcee", {}),
+    "ernie4-5": ("ernie4_5", dict(head_dim=16)),
+    "exaone4": ("exaone4", dict(sliding_window=16, layer_types=["sliding_attention", "full_attention"])),
+    "falcon-7b": ("falcon", dict(num_key_value_heads=4, num_kv_heads=1, multi_query=True, ffn_hidden_size=40)),
+    "falcon-grouped": ("falcon", dict(new_decoder_architecture=True, num_kv_heads=2, ffn_hidden_size=40)),
+    "gpt-bigcode": ("gpt_bigcode", dict(num_key_value_heads=4, n_embd=32, n_layer=2, n_head=4, n_inner=40, n_positions=128)),
+    "helium": ("helium", dict(head_dim=8)),
+    "hunyuan": ("hunyuan_v1_dense", dict(head_dim=16, rope_parameters=dict(ROPE, rope_type="dynamic", alpha=50.0,
+                                                                          factor=1.0))),
+    "olmo": ("olmo", dict(clip_qkv=0.6)),
+    "olmo3": ("olmo3", dict(sliding_window=16, layer_types=["sliding_attention", "full_attention"],
+                            rope_parameters=dict(
+                                full_attention=dict(ROPE, rope_type="yarn", factor=4.0,
+                                                    original_max_position_embeddings=32),
+                                sliding_attention=dict(ROPE, rope_type="default")))),
+    "olmoe": ("olmoe", dict(num_experts=4, num_experts_per_tok=2, intermediate_size=24)),
+    "opt": ("opt", dict(num_key_value_heads=4, ffn_dim=40, word_embed_proj_dim=32, init_std=0.15)),
+    "persimmon": ("persimmon", dict(num_key_value_heads=4)),
+    "seed-oss": ("seed_oss", dict(head_dim=16)),
 }
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/modelkit/checkpoint/float8.h"
 #include "plugins/modelkit/checkpoint/stored_tensor.h"
 #include "plugins/modelkit/formats/bit_packing.h"
 #include "presswork/error.h"
@@ -14,15 +15,11 @@ std::int64_t groups_in(const QuantizationScheme& scheme, std::int64_t in) {
   return scheme.group_size == 0 ? 1 : in / scheme.group_size;
 }
 
-// Scales [out, groups]. A single scale for the whole tensor is spread over the rows.
+// Scales [out, groups].
 std::vector<float> read_scales(const Checkpoint& checkpoint, const std::string& module, std::int64_t out,
                                std::int64_t groups) {
-  const TensorView& tensor = checkpoint.tensor(module + ".weight_scale");
-  const bool flat = groups == 1 && tensor.shape == Shape{out};
-  const bool single = groups == 1 && tensor.elements() == 1 && tensor.shape.size() <= 2;
-  auto scales = need_floats(checkpoint, tensor.name, flat || single ? tensor.shape : Shape{out, groups});
-  if (scales.size() == 1) scales.resize(static_cast<std::size_t>(out * groups), scales.front());
-  return scales;
+  const std::string name = module + ".weight_scale";
+  return groups == 1 ? need_row_scales(checkpoint, name, out) : need_floats(checkpoint, name, {out, groups});
 }
 
 std::vector<std::int32_t> read_group_index(const Checkpoint& checkpoint, const std::string& module,
@@ -116,16 +113,6 @@ LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& 
   return {.out = out, .in = in, .form = std::move(ints)};
 }
 
-LinearWeight read_floats(const Checkpoint& checkpoint, const std::string& module) {
-  const TensorView& tensor = checkpoint.tensor(module + ".weight");
-  if (tensor.shape.size() != 2 || size_of(tensor.dtype) != 1 || !is_floating(tensor.dtype))
-    need(checkpoint, tensor.name, DType::F8_E4M3, {0, 0});
-  const std::int64_t out = tensor.shape[0];
-  ScaledFloatWeight floats{
-      .dtype = tensor.dtype, .bytes = tensor.bytes, .scales = read_scales(checkpoint, module, out, 1)};
-  return {.out = out, .in = tensor.shape[1], .form = std::move(floats)};
-}
-
 template <class Value>
 std::vector<std::byte> to_bytes(const std::vector<Value>& values) {
   std::vector<std::byte> bytes(values.size() * sizeof(Value));
@@ -155,7 +142,8 @@ std::vector<std::byte> pack_zeros(const LinearWeight& weight, const GroupedIntWe
 
 LinearWeight read_compressed_linear(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
                                     const std::string& module) {
-  if (scheme.format == PackedFormat::FloatQuantized) return read_floats(checkpoint, module);
+  if (scheme.format == PackedFormat::FloatQuantized)
+    return read_float8_linear(checkpoint, scheme, module, ".weight_scale");
   return scheme.format == PackedFormat::PackQuantized ? read_packed(checkpoint, scheme, module)
                                                       : read_bytes(checkpoint, scheme, module);
 }

@@ -30,6 +30,16 @@ void dequantize_row(const GroupedIntWeight& weight, std::int64_t row, std::int64
   }
 }
 
+void dequantize_row(const ScaledFloatWeight& weight, std::int64_t row, std::int64_t in, float* target) {
+  to_float(weight.dtype, weight.bytes.data() + row * in, static_cast<std::size_t>(in), target);
+  const std::int64_t size = weight.block_inputs == 0 ? in : weight.block_inputs;
+  const std::int64_t blocks = (in + size - 1) / size;
+  const float* scales = weight.scales.data() + row / weight.block_rows * blocks;
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    for (std::int64_t i = block * size; i < std::min((block + 1) * size, in); ++i) target[i] *= scales[block];
+  }
+}
+
 void dequantize_codes(const CodebookWeight& weight, std::int64_t first, std::int64_t last, float* target) {
   for (std::int64_t i = first; i < last; ++i) {
     const auto pair = std::to_integer<unsigned>(weight.codes[static_cast<std::size_t>(i / 2)]);
@@ -55,10 +65,8 @@ void LinearWeight::dequantize(std::int64_t first, std::int64_t last, float* targ
   if (const auto* codes = std::get_if<CodebookWeight>(&form))
     return dequantize_codes(*codes, first * in, last * in, target);
   if (const auto* floats = std::get_if<ScaledFloatWeight>(&form)) {
-    to_float(floats->dtype, floats->bytes.data() + first * in, static_cast<std::size_t>((last - first) * in),
-             target);
-    for (std::int64_t i = 0; i < (last - first) * in; ++i)
-      target[i] *= floats->scales[static_cast<std::size_t>(first + i / in)];
+    for (std::int64_t row = first; row < last; ++row)
+      dequantize_row(*floats, row, in, target + (row - first) * in);
     return;
   }
   for (std::int64_t row = first; row < last; ++row) {

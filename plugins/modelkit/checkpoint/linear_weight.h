@@ -34,11 +34,12 @@ struct GroupedIntWeight {
   std::vector<std::int32_t> group_of_input;  // [in]; empty: input i belongs to group i / group_size
 };
 
-// Eight-bit floats [out, in], row r times scales[r].
+// Eight-bit floats [out, in], each times the scale of its block.
 struct ScaledFloatWeight {
   DType dtype = DType::F8_E4M3;
   std::span<const std::byte> bytes;
-  std::vector<float> scales;  // [out]
+  std::int64_t block_rows = 1, block_inputs = 0;  // of a block; 0: whole rows
+  std::vector<float> scales;                      // [ceil(out / block_rows), ceil(in / block_inputs)]
 };
 
 // Four-bit codes of a table: value = table[code] * scale, with one scale for each `block` values of the whole

@@ -34,7 +34,7 @@ constexpr ActivationName kActivationNames[] = {
 
 Activation read_activation(const ConfigReader& config, Activation otherwise) {
   // Gemma writes both, and its hidden_act is a relic.
-  const char* key = config.present({"hidden_activation", "hidden_act", "activation_function"});
+  const char* key = config.present({"hidden_activation", "hidden_act", "activation_function", "activation"});
   const std::string name = config.text(key, "");
   if (name.empty()) return otherwise;
   for (const auto& known : kActivationNames) {

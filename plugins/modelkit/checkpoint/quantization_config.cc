@@ -41,6 +41,15 @@ std::vector<std::string> read_names(const Json& object, const char* key, const s
   return names;
 }
 
+void read_block(const std::vector<std::int64_t>& block, const std::string& where,
+                QuantizationScheme& scheme) {
+  constexpr std::int64_t kLargest = 1 << 20;
+  if (block.size() != 2 || block[0] < 1 || block[1] < 1 || block[0] > kLargest || block[1] > kLargest)
+    throw Error("corrupt_file", "the rows and columns of a block are expected, like [128, 128]", where);
+  scheme.block_rows = block[0];
+  scheme.group_size = block[1];
+}
+
 QuantizationScheme read_scheme(const Json& group, const std::string& default_format,
                                const std::string& where) {
   const ConfigReader reader(group, where);
@@ -60,14 +69,17 @@ QuantizationScheme read_scheme(const Json& group, const std::string& default_for
   scheme.bits = static_cast<int>(bits);
   scheme.symmetric = weights.boolean("symmetric", true);
   const std::int64_t group_size = weights.integer("group_size", 0);
+  const auto block = weights.integers("block_structure");
   const std::string strategy = weights.text("strategy", group_size > 0   ? "group"
                                                         : group_size < 0 ? "channel"
                                                                          : "tensor");
   if (strategy == "group" && group_size > 0) {
     scheme.group_size = group_size;
+  } else if (strategy == "block" && floats) {
+    read_block(block, weights.where() + "/block_structure", scheme);
   } else if (strategy != "channel" && strategy != "tensor") {
     throw Error("unsupported", "weights quantized by " + strategy + " are not supported", weights.where(),
-                "supported: group (with a group_size), channel, tensor");
+                "supported: group (with a group_size), channel, tensor; block for float-quantized");
   }
   const ConfigReader inputs = reader.object("input_activations");
   scheme.dynamic_int8_inputs = inputs.integer("num_bits", 0) == 8 && inputs.text("type", "int") == "int";
@@ -138,6 +150,16 @@ QuantizationScheme read_bitsandbytes(const ConfigReader& config) {
   return scheme;
 }
 
+// One scale for each block, or for each tensor where no block is given.
+QuantizationScheme read_fp8(const ConfigReader& config) {
+  QuantizationScheme scheme;
+  scheme.format = PackedFormat::BlockFloat8;
+  scheme.bits = 8;
+  if (config.has("weight_block_size"))
+    read_block(config.integers("weight_block_size"), config.where() + "/weight_block_size", scheme);
+  return scheme;
+}
+
 QuantizationConfig read_other_method(const Json& json, const ConfigReader& config,
                                      const std::string& method) {
   QuantizationConfig result;
@@ -149,9 +171,12 @@ QuantizationConfig read_other_method(const Json& json, const ConfigReader& confi
   } else if (method == "bitsandbytes") {
     result.schemes = {read_bitsandbytes(config)};
     result.ignore = read_names(json, "llm_int8_skip_modules", config.where());
+  } else if (method == "fp8") {
+    result.schemes = {read_fp8(config)};
+    result.ignore = read_names(json, "modules_to_not_convert", config.where());
   } else {
     unsupported(config, "the model is quantized with \"" + method + "\", which is not read yet",
-                "supported: compressed-tensors, gptq, awq, bitsandbytes; or start from the original, "
+                "supported: compressed-tensors, gptq, awq, bitsandbytes, fp8; or start from the original, "
                 "unquantized model");
   }
   result.schemes.front().targets = {"Linear"};
@@ -174,6 +199,8 @@ std::string_view name_of(PackedFormat format) {
       return "gptq_v2";
     case PackedFormat::AwqGemm:
       return "gemm";
+    case PackedFormat::BlockFloat8:
+      return "fp8";
     case PackedFormat::BitsAndBytes4:
       break;
   }

@@ -1,5 +1,5 @@
 // "quantization_config" of config.json: which modules are stored quantized, and how. Methods that are read:
-// compressed-tensors, gptq, awq, bitsandbytes.
+// compressed-tensors, gptq, awq, bitsandbytes, fp8.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ enum class PackedFormat {
   Gptq,            // AutoGPTQ, version 1
   GptqV2,
   AwqGemm,
-  BitsAndBytes4  // NF4 and FP4
+  BitsAndBytes4,  // NF4 and FP4
+  BlockFloat8     // quant_method "fp8" (Qwen 3 FP8): F8_E4M3 times a scale for each block
 };
 
 std::string_view name_of(PackedFormat format);
@@ -26,7 +27,8 @@ std::string_view name_of(PackedFormat format);
 struct QuantizationScheme {
   PackedFormat format = PackedFormat::PackQuantized;
   int bits = 4;
-  std::int64_t group_size = 0;  // 0: one scale a row
+  std::int64_t group_size = 0;  // inputs that share a scale; 0: the whole row
+  std::int64_t block_rows = 0;  // rows that share it with them: eight-bit floats in blocks; 0: no blocks
   bool symmetric = true;
   bool dynamic_int8_inputs = false;  // W8A8: inputs are quantized token by token at run time
   std::vector<std::string> targets;  // module names, "re:...", or the class name "Linear"

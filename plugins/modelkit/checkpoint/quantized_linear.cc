@@ -3,6 +3,7 @@
 #include "plugins/modelkit/checkpoint/awq.h"
 #include "plugins/modelkit/checkpoint/bitsandbytes.h"
 #include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "plugins/modelkit/checkpoint/float8.h"
 #include "plugins/modelkit/checkpoint/gptq.h"
 #include "plugins/modelkit/formats/bit_packing.h"
 
@@ -44,6 +45,8 @@ LinearWeight read_quantized_linear(const Checkpoint& checkpoint, const Quantizat
       return read_gptq_linear(checkpoint, scheme, module);
     case PackedFormat::AwqGemm:
       return read_awq_linear(checkpoint, scheme, module);
+    case PackedFormat::BlockFloat8:
+      return read_float8_linear(checkpoint, scheme, module, ".weight_scale_inv");
     case PackedFormat::BitsAndBytes4:
       break;
   }
@@ -73,6 +76,11 @@ std::vector<StoredPart> stored_parts(const std::string& module, std::int64_t out
               part(".qzeros", DType::I32, Shape{groups, out / 8}),
               part(".scales", std::nullopt, Shape{groups, out}),
               part(".bias", std::nullopt, Shape{out}, false)};
+    case PackedFormat::BlockFloat8:
+      return {part(".weight", DType::F8_E4M3, Shape{out, in}),
+              part(".weight_scale_inv", std::nullopt, std::nullopt),  // of blocks, or [] or [1]
+              part(".activation_scale", std::nullopt, std::nullopt, false),
+              part(".bias", std::nullopt, Shape{out}, false)};
     case PackedFormat::BitsAndBytes4:
       break;
   }
@@ -87,8 +95,9 @@ std::vector<StoredPart> stored_parts(const std::string& module, std::int64_t out
 }
 
 bool is_quantized_weight(const QuantizationScheme& scheme, DType dtype) {
-  return !is_floating(dtype) || (scheme.format == PackedFormat::FloatQuantized &&
-                                 (dtype == DType::F8_E4M3 || dtype == DType::F8_E5M2));
+  const bool floats =
+      scheme.format == PackedFormat::FloatQuantized || scheme.format == PackedFormat::BlockFloat8;
+  return !is_floating(dtype) || (floats && (dtype == DType::F8_E4M3 || dtype == DType::F8_E5M2));
 }
 
 }  // namespace presswork::modelkit

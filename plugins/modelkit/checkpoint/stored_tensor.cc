@@ -35,6 +35,15 @@ std::vector<float> need_floats(const Checkpoint& checkpoint, const std::string& 
               checkpoint.folder().string(), "quantize the model again from the original");
 }
 
+std::vector<float> need_row_scales(const Checkpoint& checkpoint, const std::string& name, std::int64_t out) {
+  const TensorView& tensor = checkpoint.tensor(name);
+  const bool flat = tensor.shape == Shape{out};
+  const bool single = tensor.elements() == 1 && tensor.shape.size() <= 2;
+  auto scales = need_floats(checkpoint, name, flat || single ? tensor.shape : Shape{out, 1});
+  if (scales.size() == 1) scales.resize(static_cast<std::size_t>(out), scales.front());
+  return scales;
+}
+
 std::vector<std::int32_t> group_index(const TensorView& tensor, std::int64_t group_size, std::int64_t groups,
                                       const std::string& where) {
   auto index = integers_of<std::int32_t>(tensor);

@@ -17,6 +17,10 @@ const TensorView& need(const Checkpoint& checkpoint, const std::string& name, DT
 // Finite floating-point values of any type, with this shape. Throws "corrupt_file", "not_finite".
 std::vector<float> need_floats(const Checkpoint& checkpoint, const std::string& name, const Shape& shape);
 
+// A scale for each of `out` rows, stored as [out, 1] or [out]; a single one for the whole tensor is spread
+// over the rows.
+std::vector<float> need_row_scales(const Checkpoint& checkpoint, const std::string& name, std::int64_t out);
+
 // A copy of integers as they are stored.
 template <class Integer>
 std::vector<Integer> integers_of(const TensorView& tensor) {

@@ -62,7 +62,8 @@ class StructureCheck {
     if (scheme == nullptr || (plain && !is_quantized_weight(*scheme, *plain))) return false;
     ++report.quantized_modules;
     const bool ragged = scheme->group_size != 0 && site.shape[1] % scheme->group_size != 0;
-    if (ragged && scheme->format != PackedFormat::Gptq && scheme->format != PackedFormat::GptqV2) {
+    if (ragged && scheme->block_rows == 0 && scheme->format != PackedFormat::Gptq &&
+        scheme->format != PackedFormat::GptqV2) {
       report.problems.push_back(module + " has " + std::to_string(site.shape[1]) +
                                 " inputs, which groups of " + std::to_string(scheme->group_size) +
                                 " do not divide");

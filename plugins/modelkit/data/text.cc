@@ -17,23 +17,6 @@ namespace {
 
 constexpr std::uintmax_t largest_text = std::uintmax_t{2} << 30;
 
-std::string read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
-    throw Error("invalid_input", "there is no such file", path.string(), "give the path of a text file");
-  }
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > largest_text) {
-    throw Error("invalid_input", "the text is larger than 2 GiB", path.string(), "take a part of it");
-  }
-  std::string text(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw Error("io", "the file cannot be read", path.string());
-  }
-  return text;
-}
-
 // "file:3:17" of a byte; columns count bytes.
 std::string place_of(std::string_view text, std::size_t offset, const std::string& path) {
   const auto before = text.substr(0, offset);
@@ -44,8 +27,25 @@ std::string place_of(std::string_view text, std::size_t offset, const std::strin
 
 }  // namespace
 
+std::string read_input_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    throw Error("invalid_input", "there is no such file", path.string(), "give the path of a file");
+  }
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error || size > largest_text) {
+    throw Error("invalid_input", "the file is larger than 2 GiB", path.string(), "take a part of it");
+  }
+  std::string text(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
+    throw Error("io", "the file cannot be read", path.string());
+  }
+  return text;
+}
+
 std::vector<std::string> read_documents(const std::filesystem::path& path) {
-  std::string all = read_file(path);
+  std::string all = read_input_file(path);
   if (const std::size_t bad = utf8::find_invalid(all); bad != std::string::npos) {
     throw Error("invalid_input",
                 "the text is not UTF-8: the byte at offset " + std::to_string(bad) + " is wrong",

@@ -7,6 +7,9 @@
 
 namespace presswork::modelkit {
 
+// The bytes of a file that a user named, at most 2 GiB. Throws "invalid_input" or "io".
+std::string read_input_file(const std::filesystem::path& path);
+
 // The documents of the file at `path`. A name that ends in ".jsonl": one for every line, the "text" of that
 // line's object (see json_lines.h). Any other name: the whole file, one document. Documents without a byte
 // are left out. Throws Error "invalid_input" with file:line:column (in bytes, from 1): not there, not UTF-8,

@@ -41,8 +41,8 @@ std::vector<std::int32_t> targets_of(const TokenWindows& windows) {
   return targets;
 }
 
-Perplexity perplexity(Transformer& model, const TokenWindows& windows, const PassOptions& options) {
-  expect_predictions(windows);
+std::vector<double> token_losses(Transformer& model, const TokenWindows& windows,
+                                 std::span<const std::int32_t> targets, const PassOptions& options) {
   const auto total = static_cast<double>(windows.count());
   const auto report = [&](double share) {
     if (options.progress) options.progress(share * total, total);
@@ -51,19 +51,24 @@ Perplexity perplexity(Transformer& model, const TokenWindows& windows, const Pas
   const double layers = static_cast<double>(model.layers()) / static_cast<double>(model.layers() + 1);
   HiddenStates states =
       run_layers(model, windows, options.states, [&](double share) { report(layers * share); });
-  const auto targets = targets_of(windows);
-  const auto losses =
+  auto losses =
       losses_of(model, states, targets, [&](double share) { report(layers + (1.0 - layers) * share); });
+  if (!std::all_of(losses.begin(), losses.end(), [](double loss) { return std::isfinite(loss); })) {
+    throw Error("not_finite", "the log-likelihoods hold NaN or infinity", head_linear(model.config()).module,
+                "write or download the model again");
+  }
+  report(1.0);
+  return losses;
+}
+
+Perplexity perplexity(Transformer& model, const TokenWindows& windows, const PassOptions& options) {
+  expect_predictions(windows);
+  const auto losses = token_losses(model, windows, targets_of(windows), options);
   WindowedMean mean;
   for (std::size_t w = 0; w < windows.count(); ++w) {
     mean.add(std::span(losses).subspan(w * windows.length(), windows.length() - 1));
   }
   const auto [nll, error] = mean.mean();
-  if (!std::isfinite(nll)) {
-    throw Error("not_finite", "the log-likelihoods hold NaN or infinity", head_linear(model.config()).module,
-                "write or download the model again");
-  }
-  report(1.0);
   return {.perplexity = std::exp(nll),
           .standard_error = std::exp(nll) * error,
           .mean_nll = nll,

@@ -31,6 +31,10 @@ struct Perplexity {
 // vocabulary, "not_finite" naming where a NaN appeared first.
 Perplexity perplexity(Transformer& model, const TokenWindows& windows, const PassOptions& options = {});
 
+// -log p of each position's target, float64; 0 where the target is negative. Errors as perplexity().
+std::vector<double> token_losses(Transformer& model, const TokenWindows& windows,
+                                 std::span<const std::int32_t> targets, const PassOptions& options);
+
 // The next token of each position; -1 at the end of each window.
 std::vector<std::int32_t> targets_of(const TokenWindows& windows);
 

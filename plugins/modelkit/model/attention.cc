@@ -76,6 +76,10 @@ void Attention::each(const std::function<void(Projection&)>& visit) {
   for (Projection* projection : {&q_, &k_, &v_, &o_}) visit(*projection);
 }
 
+std::size_t Attention::bytes() const {
+  return q_.packed->bytes() + k_.packed->bytes() + v_.packed->bytes() + o_.packed->bytes();
+}
+
 void Attention::norm_heads(const LayerLoader& layer, const std::vector<Norm>& norms, const Matrix& x) const {
   Compute& compute = layer.compute();
   const std::size_t depth = size(layer.config().head_dim);

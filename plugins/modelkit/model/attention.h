@@ -34,6 +34,7 @@ class Attention {
   void expect_finite(const LayerLoader& layer, const Scratch& scratch) const;
 
   void each(const std::function<void(Projection&)>& visit);
+  std::size_t bytes() const;  // device memory of the linears
 
  private:
   void norm_heads(const LayerLoader& layer, const std::vector<Norm>& norms, const Matrix& x) const;

@@ -82,13 +82,7 @@ std::uint64_t DecoderLayer::scratch_bytes(const ModelConfig& model, std::size_t 
   return sequence_bytes * std::clamp<std::uint64_t>(kScratchBytes / sequence_bytes, 1, rows / tokens);
 }
 
-std::size_t DecoderLayer::bytes() const {
-  std::size_t sum = 0;
-  const auto add = [&](Projection& projection) { sum += projection.packed->bytes(); };
-  const_cast<Attention&>(attention_).each(add);
-  const_cast<FeedForward&>(feed_forward_).each(add);
-  return sum;
-}
+std::size_t DecoderLayer::bytes() const { return attention_.bytes() + feed_forward_.bytes(); }
 
 void DecoderLayer::replace(std::string_view module, const LinearWeight& weight) {
   bool found = false;

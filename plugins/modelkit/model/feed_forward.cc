@@ -77,6 +77,10 @@ void Mlp::each(const std::function<void(Projection&)>& visit) {
   visit(down_);
 }
 
+std::size_t Mlp::bytes() const {
+  return (gated_ ? gate_.packed->bytes() : 0) + up_.packed->bytes() + down_.packed->bytes();
+}
+
 FeedForward::FeedForward(const LayerLoader& layer) {
   const ModelConfig& m = layer.config();
   const LayerModules& names = m.modules;
@@ -115,6 +119,13 @@ void FeedForward::each(const std::function<void(Projection&)>& visit) {
   for (Mlp& mlp : mlps_) mlp.each(visit);
   if (router_.packed != nullptr) visit(router_);
   if (shared_router_.packed != nullptr) visit(shared_router_);
+}
+
+std::size_t FeedForward::bytes() const {
+  std::size_t sum = router_.packed == nullptr ? 0 : router_.packed->bytes();
+  if (shared_router_.packed != nullptr) sum += shared_router_.packed->bytes();
+  for (const Mlp& mlp : mlps_) sum += mlp.bytes();
+  return sum;
 }
 
 void FeedForward::forward(const LayerLoader& layer, const Matrix& out, bool accumulate, const Matrix& normed,

@@ -21,6 +21,7 @@ class Mlp {
                const Matrix& gate, const Matrix& hidden, const LinearObserver& observer) const;
   void expect_finite(const LayerLoader& layer, const Matrix& gate, const Matrix& hidden) const;
   void each(const std::function<void(Projection&)>& visit);
+  std::size_t bytes() const;  // device memory of the linears
 
  private:
   bool gated_, fused_;
@@ -43,6 +44,7 @@ class FeedForward {
                const Scratch& scratch, const LinearObserver& observer) const;
   void expect_finite(const LayerLoader& layer, const Scratch& scratch) const;
   void each(const std::function<void(Projection&)>& visit);
+  std::size_t bytes() const;  // device memory of the linears
 
  private:
   void mix(const LayerLoader& layer, const Matrix& out, const Matrix& normed, const Scratch& scratch,

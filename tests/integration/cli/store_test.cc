@@ -70,6 +70,27 @@ TEST_F(StoreCare, VerifyNamesAFlippedBitAndTheStageThatWouldRebuildIt) {
   EXPECT_EQ(json["damaged"][0]["rebuilt_by"][0]["instance"], "second");
 }
 
+TEST_F(StoreCare, DoctorFindsAFlippedBitAndItsAdviceMendsIt) {
+  ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
+  const auto finding = [&] {
+    base::Json found;
+    for (const base::Json& check : presswork({"doctor", "--json"}).json()["checks"]) {
+      if (check["subject"] == "store") found = check;
+    }
+    return found;
+  };
+  EXPECT_EQ(finding()["state"], "ok");
+  const fs::path object = object_of("r1", "second");
+  flip_bit(object);
+  const base::Json damaged = finding();
+  EXPECT_EQ(damaged["state"], "fail");
+  EXPECT_NE(damaged["finding"].get<std::string>().find("has other contents"), std::string::npos) << damaged;
+  EXPECT_NE(damaged["advice"].get<std::string>().find("presswork verify --repair"), std::string::npos);
+  ASSERT_EQ(presswork({"verify", "--repair"}).code, 0);
+  ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
+  EXPECT_EQ(finding()["state"], "ok");
+}
+
 TEST_F(StoreCare, RepairForgetsWhatIsLostAndTheNextRunMakesItAnew) {
   ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
   const fs::path object = object_of("r1", "second");
@@ -193,7 +214,11 @@ TEST_F(SharedStoreCare, GcKeepsWhatTheOtherWorkspaceNeeds) {
   const Finished verified = other({"verify"});
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
   fs::remove_all(folder.path() / "other");
-  EXPECT_EQ(presswork({"gc", "--json"}).json()["artifacts"], 2) << "its folder is gone, and so is its claim";
+  const Finished refused = presswork({"gc"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("--forget-missing"), std::string::npos) << refused.err;
+  EXPECT_EQ(count(fs::path(shared()) / "objects"), 2u) << "its disk may not be mounted";
+  EXPECT_EQ(presswork({"gc", "--forget-missing", "--json"}).json()["artifacts"], 2);
   EXPECT_EQ(count(fs::path(shared()) / "objects"), 0u);
 }
 

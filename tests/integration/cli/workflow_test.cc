@@ -150,18 +150,6 @@ TEST_F(Workflow, ResultsGoToStdoutAndProgressToStderr) {
   EXPECT_EQ(quiet.err, "");
 }
 
-TEST_F(Workflow, DoctorFindsAFlippedByte) {
-  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
-  ASSERT_EQ(presswork({"doctor"}).code, 0);
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(workspace() / "store/objects")) {
-    if (!entry.is_regular_file()) continue;
-    std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
-    std::filesystem::resize_file(entry.path(), 1);
-  }
-  const Finished finished = presswork({"doctor"});
-  EXPECT_NE(finished.out.find("run the workflow again"), std::string::npos) << finished.out;
-}
-
 TEST_F(Workflow, AWorkspaceThatIsTakenIsExitCodeFour) {
   const std::string slow = file("slow.yaml",
                                 "presswork: 1\nname: slow\nstages:\n"

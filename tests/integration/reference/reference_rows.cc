@@ -51,8 +51,7 @@ std::vector<Row> rows_of(const std::filesystem::path& reference_file) {
   std::vector<Row> rows;
   const nlohmann::json document = read(reference_file);
   for (const auto& [name, texts] : document.items()) {
-    // int3 is stored in int8 containers by no format that is read here.
-    if ((name != "fp32" && !name.starts_with("rtn ")) || name.find("int3") != std::string::npos) continue;
+    if (name != "fp32" && !name.starts_with("rtn ")) continue;
     for (const auto& [text, value] : texts.items()) rows.push_back({name, text, value.get<double>()});
   }
   return rows;

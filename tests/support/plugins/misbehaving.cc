@@ -1,14 +1,18 @@
 // Stages that each break the contract in one way.
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "presswork/stage.hpp"
 
@@ -229,12 +233,34 @@ struct EatsMemory : Stage {
   }
 };
 
+// Asks for 600 MB in pieces, and maps a file of a gigabyte to be read.
+struct Grows : Stage {
+  static constexpr const char* id = "misbehaving/grows";
+  static Json describe() { return description("Use 600 MB of memory, and a mapped file beside them"); }
+  void run(const Context& context) override {
+    constexpr std::size_t gigabyte = std::size_t{1} << 30;
+    const auto file = context.scratch_dir() / "large";
+    std::ofstream(file).flush();
+    std::filesystem::resize_file(file, gigabyte);
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (::mmap(nullptr, gigabyte, PROT_READ, MAP_PRIVATE, descriptor, 0) == MAP_FAILED) {
+      throw Error("io", "the file cannot be mapped");
+    }
+    context.metric("mapped", true);
+    std::vector<std::unique_ptr<char[]>> pieces;
+    for (int i = 0; i < 600; ++i) pieces.emplace_back(new char[1'000'000]);
+    std::ofstream(context.work_dir() / "text") << pieces.size();
+    context.output("text", context.work_dir() / "text");
+  }
+};
+
 }  // namespace presswork
 
 PRESSWORK_PLUGIN("presswork-test-misbehaving", "0.1.0", presswork::Throws, presswork::Aborts,
                  presswork::Segfaults, presswork::ExitsEarly, presswork::Forges, presswork::ForgesOnStdout,
                  presswork::IgnoresTermAndForks, presswork::LeavesOrphans, presswork::ForksAndReturns,
                  presswork::ClosesDescriptors, presswork::Floods, presswork::FailsSilently,
-                 presswork::BadMetric, presswork::NotFinite, presswork::EatsMemory, presswork::BadOutput<0>,
-                 presswork::BadOutput<1>, presswork::BadOutput<2>, presswork::BadOutput<3>,
-                 presswork::BadOutput<4>, presswork::BadOutput<5>, presswork::BadOutput<6>);
+                 presswork::BadMetric, presswork::NotFinite, presswork::EatsMemory, presswork::Grows,
+                 presswork::BadOutput<0>, presswork::BadOutput<1>, presswork::BadOutput<2>,
+                 presswork::BadOutput<3>, presswork::BadOutput<4>, presswork::BadOutput<5>,
+                 presswork::BadOutput<6>);

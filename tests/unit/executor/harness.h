@@ -9,16 +9,36 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "orchestrator/executor/executor.h"
 #include "support/child.h"
 
 namespace presswork::executor {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
+// The stages' own misbehaviour is what is tested, not a sanitizer's report of it.
+inline void leave_misbehaviour_to_the_host() {
+  static bool done = false;
+  if (std::exchange(done, true)) return;
+  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+    const char* given = std::getenv(name);
+    const std::string options = std::string(given == nullptr ? "" : given) +
+                                ":handle_segv=0:handle_abort=0:allocator_may_return_null=1";
+    ::setenv(name, options.c_str(), 1);
+  }
+}
+
 // Each test runs twice: with hosts that are started, and with hosts that are copies of a fork server.
 class ExecutorTest : public ::testing::TestWithParam<WarmHosts> {
  protected:
   ExecutorTest() {
+    leave_misbehaviour_to_the_host();
     fs::create_directories(root_ / "work");
     fs::create_directories(root_ / "scratch");
     fs::create_directories(root_ / "elsewhere");

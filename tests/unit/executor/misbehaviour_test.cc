@@ -223,6 +223,34 @@ TEST_P(MisbehaviourTest, running_out_of_memory_is_an_ending_of_its_own) {
   EXPECT_EQ(outcome.ending, Ending::out_of_memory) << outcome.code << outcome.message;
 }
 
+TEST_P(MisbehaviourTest, a_stage_is_held_to_its_memory_when_that_is_enforced) {
+  if (is_sanitized) GTEST_SKIP() << "skipped: a sanitizer's shadow is larger than any limit";
+  StageRequest grows = request("misbehaving-plugins/test-misbehaving", "misbehaving/grows");
+  grows.memory = 300'000'000;
+  EXPECT_EQ(run(grows).ending, Ending::succeeded) << "it is only told its limit";
+  grows.token = next_token_++;
+  grows.enforce_memory = true;
+  fs::remove(root_ / "work" / "text");
+  const Outcome held = run(grows);
+  EXPECT_EQ(held.ending, Ending::out_of_memory) << held.code << held.message;
+  EXPECT_EQ(held.metrics.at("mapped"), true) << "what is mapped to be read does not count";
+  grows.token = next_token_++;
+  grows.memory = 1'000'000'000;
+  EXPECT_EQ(run(grows).ending, Ending::succeeded) << "it fits";
+}
+
+TEST_P(MisbehaviourTest, a_stopped_stage_is_killed_when_its_grace_is_over) {
+  StageRequest stopped = echo({{"milliseconds", 600'000}});
+  stopped.grace = milliseconds(1);
+  executor_->start(stopped);
+  wait_for_event(HostEvent::Kind::metric);
+  ::kill(events_[0].pid, SIGSTOP);
+  executor_->cancel(stopped.token);
+  const Outcome outcome = wait();
+  EXPECT_EQ(outcome.ending, Ending::cancelled);
+  EXPECT_THAT(outcome.message, HasSubstr("was killed"));
+}
+
 INSTANTIATE_TEST_SUITE_P(hosts, MisbehaviourTest, ::testing::Values(WarmHosts::never, WarmHosts::always),
                          path_name);
 

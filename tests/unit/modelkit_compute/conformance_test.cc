@@ -9,8 +9,8 @@
 
 #include "plugins/modelkit/compute/compute.h"
 #include "presswork/error.h"
+#include "unit/modelkit_compute/device_values.h"
 #include "unit/modelkit_compute/implementations.h"
-#include "unit/modelkit_compute/reference.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -19,17 +19,8 @@ using reference::Values;
 
 class Operations : public testing::TestWithParam<Implementation> {
  protected:
-  Matrix on_device(const Values& values) {
-    const Matrix matrix = compute_->allocate(values.rows, values.cols);
-    compute_->write(matrix, values.floats());
-    return matrix;
-  }
-
-  std::vector<float> from_device(const Matrix& matrix) {
-    std::vector<float> values(matrix.rows * matrix.cols);
-    compute_->read(matrix, values);
-    return values;
-  }
+  Matrix on_device(const Values& values) { return modelkit::on_device(*compute_, values); }
+  std::vector<float> from_device(const Matrix& matrix) { return modelkit::from_device(*compute_, matrix); }
 
   std::shared_ptr<const PackedLinear> packed(const Values& weight, const std::vector<float>& bias = {}) {
     LinearSource source{weight.rows, weight.cols, {}, bias};
@@ -42,12 +33,7 @@ class Operations : public testing::TestWithParam<Implementation> {
   }
 
   void expect_near(const Matrix& got, const Values& expected, double tolerance) {
-    const auto values = from_device(got);
-    ASSERT_EQ(values.size(), expected.at.size());
-    double worst = 0.0;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      worst = std::max(worst, std::abs(values[i] - expected.at[i]));
-    EXPECT_LE(worst, tolerance);
+    modelkit::expect_near(*compute_, got, expected, tolerance);
   }
 
   std::unique_ptr<Compute> compute_ = GetParam().make();

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "support.h"
 
@@ -81,6 +83,50 @@ TEST(ModelConfig, AnUnknownArchitectureIsAnsweredWithTheKnownOnes) {
   EXPECT_THAT(error.message, HasSubstr("MambaForCausalLM"));
   EXPECT_THAT(error.hint, HasSubstr("LlamaForCausalLM"));
   EXPECT_EQ(error_for("architectures", Json::array()).code, "unsupported");
+}
+
+TEST(ModelConfig, VariantsOfAnArchitectureThatWouldComputeSomethingElseAreRefused) {
+  for (const auto& [name, key, value] : std::initializer_list<std::tuple<const char*, const char*, Json>>{
+           {"FalconForCausalLM", "alibi", true},
+           {"OPTForCausalLM", "do_layer_norm_before", false},
+           {"OPTForCausalLM", "word_embed_proj_dim", 8},
+       }) {
+    Json json = base();
+    json["architectures"] = {name};
+    EXPECT_NO_THROW(parse(json)) << name;
+    json[key] = value;
+    const auto error = testing::error_of([&] { parse(json); });
+    ASSERT_TRUE(error) << name << " " << key;
+    EXPECT_EQ(error->code, "unsupported");
+    EXPECT_THAT(error->hint, HasSubstr("supported"));
+  }
+}
+
+TEST(ModelConfig, ScalingWithAnAlphaIsALargerBaseForHunyuan) {
+  Json json = base();
+  json["architectures"] = {"HunYuanDenseV1ForCausalLM"};
+  json["head_dim"] = 8;
+  json["rope_theta"] = 10000.0;
+  json["rope_scaling"] = {{"type", "dynamic"}, {"alpha", 64.0}, {"factor", 1.0}};
+  const ModelConfig model = parse(json);
+  EXPECT_EQ(model.rope.kind, RopeKind::Default);
+  EXPECT_NEAR(model.rope.theta, 10000.0 * 256.0, 1e-6);  // 64^(8/6) = 256
+}
+
+TEST(ModelConfig, WindowsOfOlmo3HaveARopeThatIsNotScaled) {
+  Json json = base();
+  json["architectures"] = {"Olmo3ForCausalLM"};
+  json["num_hidden_layers"] = 4;
+  json["sliding_window"] = 16;
+  json["rope_theta"] = 500000.0;
+  json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}};
+  const ModelConfig model = parse(json);
+  ASSERT_TRUE(model.local_rope);
+  EXPECT_EQ(model.local_rope->theta, 500000.0);
+  EXPECT_EQ(model.local_rope->kind, RopeKind::Default);
+  EXPECT_EQ(model.rope.kind, RopeKind::Linear);
+  EXPECT_EQ(model.kind(2).rope, LayerRope::Local);
+  EXPECT_EQ(model.kind(3).rope, LayerRope::Main);
 }
 
 TEST(ModelConfig, ValuesThatCannotBeAreRefusedByKey) {

@@ -86,7 +86,7 @@ TEST_P(GoldenFormat, StandsForTheWeightsThatItsOwnProgramReads) {
 INSTANTIATE_TEST_SUITE_P(Formats, GoldenFormat,
                          ::testing::Values("gptq4", "gptq4_order", "gptq4_ragged", "gptq8", "gptq2_v2",
                                            "gptq3_v2", "gptq4_v2", "awq", "nf4", "nf4_nested", "fp4",
-                                           "float8", "float8_tensor"));
+                                           "float8", "float8_tensor", "float8_block", "fp8"));
 
 const std::string kGptq = R"({"quant_method":"gptq","bits":4,"group_size":-1,"sym":true,"desc_act":false)";
 
@@ -188,6 +188,20 @@ TEST_F(PackedFormats, MethodsThatAreNotReadAreAnsweredWithThoseThatAre) {
     EXPECT_EQ(error->code, "unsupported") << config;
     EXPECT_THAT(error->hint, HasSubstr("supported")) << config;
   }
+}
+
+TEST_F(PackedFormats, BlocksOfEightBitFloatsMustFitTheirScales) {
+  const auto problem = [&](const std::string& block) {
+    const auto error =
+        testing::error_of([&] { read(R"({"quant_method":"fp8","weight_block_size":)" + block + "}"); });
+    return error ? error->message : "";
+  };
+  write({{{"m.weight", DType::F8_E4M3, {4, 8}}, std::vector<std::byte>(32, std::byte{0x38})},
+         floats("m.weight_scale_inv", {2, 2}, {1, 2, 3, 4})});
+  EXPECT_EQ(problem("[2, 4]"), "");
+  EXPECT_THAT(problem("[2, 8]"), HasSubstr("m.weight_scale_inv"));
+  EXPECT_THAT(problem("null"), HasSubstr("m.weight_scale_inv"));
+  for (const char* block : {"[0, 4]", "[2]", "[2, -4]", "[2, 1e300]"}) EXPECT_NE(problem(block), "") << block;
 }
 
 TEST_F(PackedFormats, ModulesThatWereNotConvertedAreReadPlain) {

@@ -39,9 +39,9 @@ class RetentionTest : public ::testing::Test {
     }
     return id;
   }
-  Forgettable with(std::optional<std::size_t> keep_last, const std::string& before = "",
-                   bool failed = false) {
-    return forgettable(*ledger_, {keep_last, before, failed});
+  Forgettable with(std::optional<std::size_t> keep_last, const std::string& before = "", bool failed = false,
+                   bool interrupted = false) {
+    return forgettable(*ledger_, {keep_last, before, failed, interrupted});
   }
 
   TempDir dir_;
@@ -69,13 +69,14 @@ TEST_F(RetentionTest, ForgetsByTimeAndByBothRulesTogether) {
   EXPECT_EQ(with(2, "2026-02-02").runs, (Ids{"r1"}));
 }
 
-TEST_F(RetentionTest, KeepsWhatCanGoOn) {
+TEST_F(RetentionTest, KeepsWhatCanGoOnUnlessToldOtherwise) {
   run("a", "running", "1", 'a');
   run("a", "interrupted", "2", 'b');
   run("a", "failed", "3", 'c');
   run("a", "succeeded", "4", 'd');
   EXPECT_EQ(with(0).runs, (Ids{"r4"}));
   EXPECT_EQ(with(0, "", true).runs, (Ids{"r3", "r4"}));
+  EXPECT_EQ(with(0, "", false, true).runs, (Ids{"r1", "r2", "r4"}));
 }
 
 TEST_F(RetentionTest, KeepsACheckpointAsLongAsAnyRunHasIt) {

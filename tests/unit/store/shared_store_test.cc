@@ -53,20 +53,38 @@ TEST_F(SharedStore, ThatIsNotMountedIsNamed) {
   EXPECT_NE(error.message.find(store_.native()), std::string::npos) << error.message;
 }
 
-TEST_F(SharedStore, KnowsItsWorkspacesAsLongAsTheyAreThere) {
+TEST_F(SharedStore, KnowsItsWorkspacesAndWhichAreNotThere) {
+  const ArtifactStore made(files_, store_);
   for (const char* name : {"b", "a", "c"}) {
-    fs::create_directories(dir_.path() / name);
-    register_workspace(files_, store_, dir_.path() / name);
+    register_workspace(files_, store_, open_workspace(dir_.path() / name, store_).root);
   }
   register_workspace(files_, store_, dir_.path() / "a");
-  fs::remove(dir_.path() / "c");
-  EXPECT_EQ(registered_workspaces(files_, store_),
-            (std::vector<fs::path>{dir_.path() / "a", dir_.path() / "b"}));
+  fs::remove_all(dir_.path() / "b");
+  fs::remove_all(dir_.path() / "c");
+  fs::create_directories(dir_.path() / "c");  // what an unmounted disk leaves
+  const auto known = registered_workspaces(files_, store_);
+  ASSERT_EQ(known.size(), 3u);
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    EXPECT_EQ(known[i].root, dir_.path() / std::string(1, static_cast<char>('a' + i)));
+    EXPECT_EQ(known[i].there, i == 0);
+  }
+  unregister_workspace(files_, store_, dir_.path() / "b");
+  EXPECT_EQ(registered_workspaces(files_, store_).size(), 2u);
+}
+
+// A project that is moved takes its store along, and leaves nothing behind that is missed.
+TEST_F(SharedStore, KnowsTheWorkspaceThatItLiesInWhereverThatIsMoved) {
+  const Workspace workspace = open_workspace(dir_.path() / "a");
+  register_workspace(files_, workspace.store(), workspace.root);
+  write_file(workspace.ledger(), "");
+  fs::rename(dir_.path() / "a", dir_.path() / "moved");
+  const auto known = registered_workspaces(files_, dir_.path() / "moved/store");
+  ASSERT_EQ(known.size(), 1u);
+  EXPECT_EQ(known[0].root, dir_.path() / "moved");
 }
 
 TEST_F(SharedStore, DoesNotGuessWhichWorkspaceADamagedEntryMeant) {
-  fs::create_directories(dir_.path() / "a");
-  register_workspace(files_, store_, dir_.path() / "a");
+  register_workspace(files_, store_, open_workspace(dir_.path() / "a", store_).root);
   const fs::path entry = fs::directory_iterator(store_ / "workspaces")->path();
   write_file(entry, "/somewhere else");
   EXPECT_EQ(error_of([&] { registered_workspaces(files_, store_); }).code, ErrorCode::corrupt);

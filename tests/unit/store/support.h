@@ -103,6 +103,12 @@ class FaultyFileSystem : public base::FileSystem {
     fired = false;
   }
   void work() { left_ = 0; }
+  // Counts as a call, and fails as one: for what happens between the calls, as a change of the ledger does.
+  void pass(std::string_view action, const fs::path& path) {
+    if (!fails()) return;
+    dead_ = for_good_;
+    throw base::system_error(action, path.native(), error_number_);
+  }
 
   std::optional<base::FileStatus> status(const fs::path& path) override {
     pass("look at", path);
@@ -184,12 +190,6 @@ class FaultyFileSystem : public base::FileSystem {
     fired = true;
     return true;
   }
-  void pass(std::string_view action, const fs::path& path) {
-    if (!fails()) return;
-    dead_ = for_good_;
-    throw base::system_error(action, path.native(), error_number_);
-  }
-
   base::FileSystem& real_ = base::real_file_system();
   int left_ = 0;
   int error_number_ = EIO;

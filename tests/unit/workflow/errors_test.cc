@@ -309,6 +309,36 @@ TEST(SchemaErrorsTest, NameTheVersionThatIsRead) {
   }
 }
 
+TEST(FaultsTest, OfAllKindsAreShownAtOnceAndEachOnce) {
+  const std::string yaml = R"(presswork: 1
+name: job
+stages:
+  load: {uses: model/load, with: {path: m}, note: x}
+  quantize: {uses: quantize/rtm, inputs: {model: loda.model}}
+  again: {uses: quantize/rtn, inputs: {model: load.model}, with: {bits: "${{ params.bits }}"}}
+)";
+  workflow::Faults faults;
+  const auto read = workflow::parse(yaml, "job.yaml", faults);
+  ASSERT_TRUE(read);
+  workflow::check(*read, Stages(), faults);
+  std::vector<std::string> messages;
+  try {
+    faults.throw_if_any();
+  } catch (const base::Error& error) {
+    messages.push_back(error.message);
+    for (const base::Error& other : error.others) messages.push_back(other.message);
+  }
+  EXPECT_EQ(messages, (std::vector<std::string>{
+                          "unknown key \"note\" in stages.load", "there is no stage \"quantize/rtm\"",
+                          "there is no node \"loda\"", "there is no parameter \"bits\""}));
+}
+
+TEST(FaultsTest, WhatDoesNotFitTheSchemaIsNotReadFurther) {
+  workflow::Faults faults;
+  EXPECT_FALSE(workflow::parse("presswork: 1\nname: job\nstages: {a: {uses: 5}}\n", "job.yaml", faults));
+  EXPECT_FALSE(faults.empty());
+}
+
 TEST(FaultsTest, AfterTwentyOnlyTheNumberOfTheRestIsSaid) {
   std::string yaml = "presswork: 1\nname: job\nstages:\n";
   for (int i = 0; i < 30; ++i) yaml += "  n" + std::to_string(i) + ": {uses: model/none}\n";

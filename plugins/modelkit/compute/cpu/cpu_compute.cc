@@ -16,10 +16,6 @@
 namespace presswork::modelkit {
 namespace {
 
-float* row(const Matrix& m, std::size_t r) {
-  return static_cast<CpuStorage*>(m.storage.get())->data() + m.offset + r * m.stride;
-}
-
 std::string shape_text(const Matrix& m) {
   return "[" + std::to_string(m.rows) + ", " + std::to_string(m.cols) + "]";
 }
@@ -52,7 +48,7 @@ Matrix CpuCompute::allocate(std::size_t rows, std::size_t cols) {
 void CpuCompute::write(const Matrix& to, std::span<const float> from) {
   if (from.size() != to.rows * to.cols) throw Error("internal", "the host's values do not fill it", "write");
   for (std::size_t r = 0; r < to.rows; ++r) {
-    std::memcpy(row(to, r), from.data() + r * to.cols, to.cols * sizeof(float));
+    std::memcpy(cpu_row(to, r), from.data() + r * to.cols, to.cols * sizeof(float));
   }
 }
 
@@ -60,7 +56,7 @@ void CpuCompute::read(const Matrix& from, std::span<float> to) {
   if (to.size() != from.rows * from.cols)
     throw Error("internal", "the host's memory has another size", "read");
   for (std::size_t r = 0; r < from.rows; ++r) {
-    std::memcpy(to.data() + r * from.cols, row(from, r), from.cols * sizeof(float));
+    std::memcpy(to.data() + r * from.cols, cpu_row(from, r), from.cols * sizeof(float));
   }
 }
 
@@ -94,7 +90,8 @@ void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<con
   const std::size_t bytes = size_of(table.dtype) * table.cols;
   each_block(out.rows, out.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {
-      to_float(table.dtype, table.data + static_cast<std::size_t>(ids[r]) * bytes, table.cols, row(out, r));
+      to_float(table.dtype, table.data + static_cast<std::size_t>(ids[r]) * bytes, table.cols,
+               cpu_row(out, r));
     }
   });
 }
@@ -102,7 +99,7 @@ void CpuCompute::gather(const Matrix& out, const HostTable& table, std::span<con
 void CpuCompute::linear(const Matrix& out, const Matrix& x, const PackedLinear& weight, bool accumulate) {
   expect(out.rows == x.rows && x.cols == weight.in() && out.cols == weight.out(), "linear", out, x);
   const auto& packed = static_cast<const CpuLinear&>(weight);
-  packed.multiply(row(out, 0), out.stride, row(x, 0), x.stride, x.rows, accumulate, threads_);
+  packed.multiply(cpu_row(out, 0), out.stride, cpu_row(x, 0), x.stride, x.rows, accumulate, threads_);
 }
 
 void CpuCompute::rms_norm(const Matrix& out, const Matrix& x, const Matrix& weight, float epsilon) {
@@ -110,7 +107,7 @@ void CpuCompute::rms_norm(const Matrix& out, const Matrix& x, const Matrix& weig
   expect(weight.rows == 1 && weight.cols == x.cols, "rms_norm", weight, x);
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r)
-      rms_norm_row(row(out, r), row(x, r), row(weight, 0), x.cols, epsilon);
+      rms_norm_row(cpu_row(out, r), cpu_row(x, r), cpu_row(weight, 0), x.cols, epsilon);
   });
 }
 
@@ -122,8 +119,8 @@ void CpuCompute::layer_norm(const Matrix& out, const Matrix& x, const Matrix& we
   expect(!biased || (bias.rows == 1 && bias.cols == x.cols), "layer_norm", bias, x);
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {
-      layer_norm_row(row(out, r), row(x, r), row(weight, 0), biased ? row(bias, 0) : nullptr, x.cols,
-                     epsilon);
+      layer_norm_row(cpu_row(out, r), cpu_row(x, r), cpu_row(weight, 0), biased ? cpu_row(bias, 0) : nullptr,
+                     x.cols, epsilon);
     }
   });
 }
@@ -138,7 +135,7 @@ void CpuCompute::each_head(const Matrix& x, const Matrix& cos, const Matrix& sin
     for (std::size_t r = from; r < to; ++r) {
       const std::size_t position = first + r % tokens;
       for (std::size_t c = 0; c < x.cols; c += head_dim) {
-        rotate(row(x, r) + c, row(cos, position), row(sin, position));
+        rotate(cpu_row(x, r) + c, cpu_row(cos, position), cpu_row(sin, position));
       }
     }
   });
@@ -180,10 +177,10 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
   const CpuStorage packed_k(memory_, pairs * panels), packed_v(memory_, pairs * s.keys * depth);
   threads_.run(pairs, [&](std::size_t i) {
     const std::size_t first = i / s.kv_heads * s.keys, column = i % s.kv_heads * depth;
-    pack_keys(packed_k.data() + i * panels, row(k, first) + column, k.stride, s.keys, depth);
+    pack_keys(packed_k.data() + i * panels, cpu_row(k, first) + column, k.stride, s.keys, depth);
     float* values = packed_v.data() + i * s.keys * depth;
     for (std::size_t t = 0; t < s.keys; ++t) {
-      std::memcpy(values + t * depth, row(v, first + t) + column, depth * sizeof(float));
+      std::memcpy(values + t * depth, cpu_row(v, first + t) + column, depth * sizeof(float));
     }
   });
   const std::size_t tiles = (s.queries + kRows - 1) / kRows;
@@ -191,12 +188,12 @@ void CpuCompute::attention(const Matrix& out, const Matrix& q, const Matrix& k, 
     const std::size_t sequence = i / (s.heads * tiles), head = i / tiles % s.heads;
     const std::size_t kv_head = head / (s.heads / s.kv_heads), first = i % tiles * kRows;
     AttentionTile tile;
-    tile.q = row(q, sequence * s.queries + first) + head * depth;
+    tile.q = cpu_row(q, sequence * s.queries + first) + head * depth;
     tile.q_stride = q.stride;
     const std::size_t pair = sequence * s.kv_heads + kv_head;
     tile.k_panels = packed_k.data() + pair * panels;
     tile.v = packed_v.data() + pair * s.keys * depth;
-    tile.out = row(out, sequence * s.queries + first) + head * depth;
+    tile.out = cpu_row(out, sequence * s.queries + first) + head * depth;
     tile.out_stride = out.stride;
     tile.rows = std::min(kRows, s.queries - first);
     tile.position = s.keys - s.queries + first;
@@ -222,10 +219,10 @@ void CpuCompute::decode_attention_rows(const Matrix& out, const Matrix& q, const
       const std::size_t seen = s.keys - s.queries + query + 1;
       for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head) {
         DecodeAttention one;
-        one.q = row(q, sequence * s.queries + query) + head * s.head_dim;
-        one.k = row(k, sequence * s.keys) + kv_head * s.head_dim;
-        one.v = row(v, sequence * s.keys) + kv_head * s.head_dim;
-        one.out = row(out, sequence * s.queries + query) + head * s.head_dim;
+        one.q = cpu_row(q, sequence * s.queries + query) + head * s.head_dim;
+        one.k = cpu_row(k, sequence * s.keys) + kv_head * s.head_dim;
+        one.v = cpu_row(v, sequence * s.keys) + kv_head * s.head_dim;
+        one.out = cpu_row(out, sequence * s.queries + query) + head * s.head_dim;
         one.stride = k.stride;
         one.depth = s.head_dim;
         one.first = s.sliding_window != 0 && seen > s.sliding_window ? seen - s.sliding_window : 0;
@@ -248,21 +245,22 @@ void CpuCompute::decode_attention_rows(const Matrix& out, const Matrix& q, const
 
 void CpuCompute::activate(const Matrix& x, Activation f) {
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) activate_row(row(x, r), x.cols, f);
+    for (std::size_t r = first; r < last; ++r) activate_row(cpu_row(x, r), x.cols, f);
   });
 }
 
 void CpuCompute::activate_multiply(const Matrix& gate, const Matrix& up, Activation f) {
   expect(gate.rows == up.rows && gate.cols == up.cols, "activate_multiply", gate, up);
   each_block(gate.rows, gate.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) activate_multiply_row(row(gate, r), row(up, r), gate.cols, f);
+    for (std::size_t r = first; r < last; ++r)
+      activate_multiply_row(cpu_row(gate, r), cpu_row(up, r), gate.cols, f);
   });
 }
 
 void CpuCompute::add(const Matrix& x, const Matrix& y) {
   expect(x.rows == y.rows && x.cols == y.cols, "add", x, y);
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) add_row(row(x, r), row(y, r), x.cols);
+    for (std::size_t r = first; r < last; ++r) add_row(cpu_row(x, r), cpu_row(y, r), x.cols);
   });
 }
 
@@ -270,9 +268,9 @@ void CpuCompute::scale(const Matrix& x, float factor) {
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {
       if (factor == 0.0F) {
-        std::fill_n(row(x, r), x.cols, 0.0F);
+        std::fill_n(cpu_row(x, r), x.cols, 0.0F);
       } else {
-        scale_row(row(x, r), x.cols, factor);
+        scale_row(cpu_row(x, r), x.cols, factor);
       }
     }
   });
@@ -280,14 +278,14 @@ void CpuCompute::scale(const Matrix& x, float factor) {
 
 void CpuCompute::softcap(const Matrix& x, float cap) {
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) softcap_row(row(x, r), x.cols, cap);
+    for (std::size_t r = first; r < last; ++r) softcap_row(cpu_row(x, r), x.cols, cap);
   });
 }
 
 void CpuCompute::clamp(const Matrix& x, float limit) {
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {
-      for (std::size_t c = 0; c < x.cols; ++c) row(x, r)[c] = std::clamp(row(x, r)[c], -limit, limit);
+      for (std::size_t c = 0; c < x.cols; ++c) cpu_row(x, r)[c] = std::clamp(cpu_row(x, r)[c], -limit, limit);
     }
   });
 }
@@ -298,7 +296,7 @@ void CpuCompute::take_rows(const Matrix& out, const Matrix& x, std::span<const s
          x);
   each_block(out.rows, out.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r)
-      std::memcpy(row(out, r), row(x, rows[r]), x.cols * sizeof(float));
+      std::memcpy(cpu_row(out, r), cpu_row(x, rows[r]), x.cols * sizeof(float));
   });
 }
 
@@ -307,7 +305,8 @@ void CpuCompute::add_rows(const Matrix& x, const Matrix& y, std::span<const std:
   expect(y.rows == rows.size() && y.rows == factors.size() && y.cols == x.cols, "add_rows", x, y);
   expect(std::all_of(rows.begin(), rows.end(), [&](std::size_t r) { return r < x.rows; }), "add_rows", x, y);
   each_block(y.rows, y.cols, [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) add_scaled_row(row(x, rows[r]), row(y, r), y.cols, factors[r]);
+    for (std::size_t r = first; r < last; ++r)
+      add_scaled_row(cpu_row(x, rows[r]), cpu_row(y, r), y.cols, factors[r]);
   });
 }
 
@@ -319,8 +318,9 @@ void CpuCompute::log_sum_exp(LogSumExp& state, const Matrix& logits, std::size_t
   each_block(logits.rows, logits.cols, [&](std::size_t from, std::size_t to) {
     for (std::size_t r = from; r < to; ++r) {
       const auto target = static_cast<std::size_t>(targets[r]);
-      if (target >= first && target - first < logits.cols) state.target[r] = row(logits, r)[target - first];
-      log_sum_exp_row(row(logits, r), logits.cols, state.largest[r], state.sum[r]);
+      if (target >= first && target - first < logits.cols)
+        state.target[r] = cpu_row(logits, r)[target - first];
+      log_sum_exp_row(cpu_row(logits, r), logits.cols, state.largest[r], state.sum[r]);
     }
   });
 }
@@ -334,7 +334,7 @@ void CpuCompute::divergence(Divergence& state, const Matrix& baseline, const Mat
   const auto offset = static_cast<std::int32_t>(first);
   each_block(model.rows, model.cols, [&](std::size_t from, std::size_t to) {
     for (std::size_t r = from; r < to; ++r) {
-      const float *b = row(baseline, r), *m = row(model, r);
+      const float *b = cpu_row(baseline, r), *m = cpu_row(model, r);
       const auto target = static_cast<std::size_t>(targets[r]);
       if (target >= first && target - first < model.cols) {
         state.baseline.target[r] = b[target - first];
@@ -356,7 +356,7 @@ bool CpuCompute::all_finite(const Matrix& x) {
   std::atomic<bool> finite{true};
   each_block(x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {
-      if (!all_finite_row(row(x, r), x.cols)) finite = false;
+      if (!all_finite_row(cpu_row(x, r), x.cols)) finite = false;
     }
   });
   return finite;

@@ -17,6 +17,7 @@ class CpuCompute final : public Compute {
 
   std::string_view device() const override { return "cpu"; }
   unsigned threads() const override { return threads_.threads(); }
+  ThreadPool& pool() { return threads_; }
   Matrix allocate(std::size_t rows, std::size_t cols) override;
   void write(const Matrix& to, std::span<const float> from) override;
   void read(const Matrix& from, std::span<float> to) override;

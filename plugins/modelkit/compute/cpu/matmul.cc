@@ -1,13 +1,11 @@
 #include "plugins/modelkit/compute/cpu/matmul.h"
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "plugins/modelkit/compute/cpu/attention_kernel.h"
 #include "plugins/modelkit/compute/cpu/few_rows_kernel.h"
-#include "presswork/error.h"
+#include "plugins/modelkit/compute/cpu/sgemm.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -15,8 +13,6 @@ namespace {
 constexpr std::size_t kSlice = 512;  // outputs: with 384 to 4096 inputs 0.8 to 8 MB
 constexpr std::size_t kHeight = 64;  // rows in a block
 constexpr std::size_t kPackRows = 16;
-
-dnnl_dim_t dim(std::size_t value) { return static_cast<dnnl_dim_t>(value); }
 
 void copy_rows(float* to, std::size_t to_stride, const float* from, std::size_t from_stride, std::size_t rows,
                std::size_t cols) {
@@ -28,9 +24,7 @@ void copy_rows(float* to, std::size_t to_stride, const float* from, std::size_t 
 // out [rows, n] (+)= x [rows, k] * weight [k, n]
 void product(float* out, std::size_t out_stride, const float* x, std::size_t x_stride, const float* weight,
              std::size_t rows, std::size_t n, std::size_t k, bool accumulate) {
-  const auto status = dnnl_sgemm('N', 'N', dim(rows), dim(n), dim(k), 1.0F, x, dim(x_stride), weight, dim(n),
-                                 accumulate ? 1.0F : 0.0F, out, dim(out_stride));
-  if (status != dnnl_success) throw Error("internal", "oneDNN refused a matrix product", "linear");
+  sgemm({'N', 'N', rows, n, k, 1.0F, x, x_stride, weight, n, accumulate ? 1.0F : 0.0F, out, out_stride});
 }
 
 }  // namespace

@@ -46,4 +46,9 @@ class CpuStorage final : public Storage {
   std::size_t count_;
 };
 
+// Row r of a matrix that lies in this memory.
+inline float* cpu_row(const Matrix& m, std::size_t r) {
+  return static_cast<CpuStorage*>(m.storage.get())->data() + m.offset + r * m.stride;
+}
+
 }  // namespace presswork::modelkit

@@ -6,14 +6,17 @@
 
 namespace presswork::modelkit {
 
-extern const Architecture kCohere, kCohere2, kGemma, kGemma2, kGemma3, kGlm, kGlm4, kGptJ, kGptNeoX, kGranite,
-    kLlama, kMistral, kMixtral, kNemotron, kOlmo2, kPhi, kPhi3, kQwen2, kQwen2Moe, kQwen3, kQwen3Moe,
-    kSmolLm3, kStableLm, kStarcoder2;
+extern const Architecture kArcee, kCohere, kCohere2, kErnie45, kExaone4, kFalcon, kGemma, kGemma2, kGemma3,
+    kGlm, kGlm4, kGptBigCode, kGptJ, kGptNeoX, kGranite, kHelium, kHunyuan, kLlama, kMistral, kMixtral,
+    kNemotron, kOlmo, kOlmo2, kOlmo3, kOlmoe, kOpt, kPersimmon, kPhi, kPhi3, kQwen2, kQwen2Moe, kQwen3,
+    kQwen3Moe, kSeedOss, kSmolLm3, kStableLm, kStarcoder2;
 
 inline const Architecture* const kArchitectures[] = {
-    &kCohere,  &kCohere2, &kGemma,    &kGemma2,  &kGemma3,   &kGlm,      &kGlm4,     &kGptJ,
-    &kGptNeoX, &kGranite, &kLlama,    &kMistral, &kMixtral,  &kNemotron, &kOlmo2,    &kPhi,
-    &kPhi3,    &kQwen2,   &kQwen2Moe, &kQwen3,   &kQwen3Moe, &kSmolLm3,  &kStableLm, &kStarcoder2,
+    &kArcee,    &kCohere,  &kCohere2,   &kErnie45,    &kExaone4,    &kFalcon,  &kGemma,    &kGemma2,
+    &kGemma3,   &kGlm,     &kGlm4,      &kGptBigCode, &kGptJ,       &kGptNeoX, &kGranite,  &kHelium,
+    &kHunyuan,  &kLlama,   &kMistral,   &kMixtral,    &kNemotron,   &kOlmo,    &kOlmo2,    &kOlmo3,
+    &kOlmoe,    &kOpt,     &kPersimmon, &kPhi,        &kPhi3,       &kQwen2,   &kQwen2Moe, &kQwen3,
+    &kQwen3Moe, &kSeedOss, &kSmolLm3,   &kStableLm,   &kStarcoder2,
 };
 
 }  // namespace presswork::modelkit

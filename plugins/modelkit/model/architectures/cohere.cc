@@ -1,15 +1,12 @@
 // Command R: attention and MLP side by side behind one layer norm, interleaved rope, scaled logits.
-#include "plugins/modelkit/checkpoint/config_reader.h"
 #include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/cohere_family.h"
 
 namespace presswork::modelkit {
 namespace {
 
 void configure(const ConfigReader& config, ModelConfig& model) {
-  model.parallel = true;
-  model.norm = {.centred = true};
-  model.rope_interleaved = true;
-  model.logit_scale = config.number("logit_scale", 0.0625);
+  configure_cohere(config, model);
   if (config.boolean("use_qk_norm", false)) {
     model.qk_norm = QkNorm::OwnHead;
     model.qk_norm_style = {.centred = true};

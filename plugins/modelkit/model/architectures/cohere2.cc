@@ -1,15 +1,13 @@
 // Command R7B and A: Command R with a window in three of four layers, and no rope in the others.
 #include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/cohere_family.h"
 #include "plugins/modelkit/model/architectures/windows.h"
 
 namespace presswork::modelkit {
 namespace {
 
 void configure(const ConfigReader& config, ModelConfig& model) {
-  model.parallel = true;
-  model.norm = {.centred = true};
-  model.rope_interleaved = true;
-  model.logit_scale = config.number("logit_scale", 0.0625);
+  configure_cohere(config, model);
   const std::int64_t pattern =
       config.has("sliding_window_pattern") ? config.size("sliding_window_pattern", 1 << 20) : 4;
   read_windows(config, model, [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });

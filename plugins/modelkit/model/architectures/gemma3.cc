@@ -1,22 +1,16 @@
 // Gemma 3 (text): Gemma 2 with norms on q and k instead of soft caps, and five layers with a window and a
 // rope of their own for each one that sees everything.
-#include <cmath>
-
 #include "plugins/modelkit/model/architectures/all.h"
+#include "plugins/modelkit/model/architectures/gemma_family.h"
 #include "plugins/modelkit/model/architectures/windows.h"
 
 namespace presswork::modelkit {
 namespace {
 
 void configure(const ConfigReader& config, ModelConfig& model) {
-  model.norm.plus_one = true;
+  configure_capped_gemma(config, model);
   model.qk_norm = QkNorm::Head;
   model.qk_norm_style.plus_one = true;
-  model.embedding_scale = std::sqrt(static_cast<double>(model.hidden));
-  if (!config.has("head_dim")) model.head_dim = 256;
-  model.attention_scale = 1.0 / std::sqrt(config.number("query_pre_attn_scalar", 256));
-  model.attention_softcap = config.number("attn_logit_softcapping", 0);
-  model.logit_softcap = config.number("final_logit_softcapping", 0);
   const char* key = config.present({"sliding_window_pattern", "_sliding_window_pattern"});
   const std::int64_t pattern = config.has(key) ? config.size(key, 1 << 20) : 6;
   read_windows(config, model, [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });

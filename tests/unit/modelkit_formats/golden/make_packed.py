@@ -1,7 +1,7 @@
 """Makes packed_*.safetensors beside it: a module "m" in a quantized format of other programs, what it stands for
 ("expected", float32), and its quantization_config in the metadata.
 
-    pip install numpy torch safetensors bitsandbytes compressed-tensors && python make_packed.py
+    pip install numpy torch safetensors bitsandbytes compressed-tensors transformers && python make_packed.py
 
 GPTQ and AWQ are packed by the loops of AutoGPTQ's qlinear_cuda_old.pack() and AutoAWQ's gemm.from_linear() (the
 packages themselves need a GPU); bitsandbytes and compressed-tensors write their own."""
@@ -129,6 +129,28 @@ def float8(name, strategy, out=16, inputs=32):
     save(name, config, {f"m.{key}": value for key, value in parts.items()}, expected.numpy())
 
 
+def block_float8(name, method, out=21, inputs=40):
+    """Blocks that do not divide the weight, read by transformers after padding it to whole blocks."""
+    from transformers.integrations.finegrained_fp8 import Fp8Dequantize
+
+    rows, columns = 8, 16
+    padded = np.zeros((-(-out // rows) * rows, -(-inputs // columns) * columns), np.float32)
+    padded[:out, :inputs] = RANDOM.normal(0, 0.05, (out, inputs))
+    blocks = padded.reshape(padded.shape[0] // rows, rows, padded.shape[1] // columns, columns)
+    scales = torch.from_numpy(np.abs(blocks).max((1, 3)) / 448)
+    spread = scales.repeat_interleave(rows, 0).repeat_interleave(columns, 1)
+    q = (torch.from_numpy(padded) / spread).to(torch.float8_e4m3fn)
+    expected = Fp8Dequantize(None)._dequantize_one(q, scales, torch.float32)[:out, :inputs]
+    weights = {"num_bits": 8, "type": "float", "symmetric": True, "strategy": "block",
+               "block_structure": [rows, columns], "dynamic": False}
+    config = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [rows, columns]}
+    if method == "compressed-tensors":
+        config = {"quant_method": method, "format": "float-quantized", "ignore": ["lm_head"],
+                  "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
+    ending = "weight_scale_inv" if method == "fp8" else "weight_scale"
+    save(name, config, {"m.weight": q[:out, :inputs].contiguous(), f"m.{ending}": scales}, expected.numpy())
+
+
 gptq("gptq4", 4, 16, True, 1)
 gptq("gptq4_order", 4, 16, False, 1, desc_act=True)
 gptq("gptq4_ragged", 4, 32, True, 1, inputs=40)
@@ -142,3 +164,5 @@ bitsandbytes("nf4_nested", "nf4", True, out=40, inputs=480)
 bitsandbytes("fp4", "fp4", False)
 float8("float8", "channel")
 float8("float8_tensor", "tensor")
+block_float8("float8_block", "compressed-tensors")
+block_float8("fp8", "fp8")
