@@ -17,8 +17,8 @@ struct Features {
 Features features_of_engine();
 
 // A workflow of some `stages` stages with data edges, a decision with two branches and their join, retries,
-// and processes left behind; with a fan-out and a loop where the engine has them. All of it tells `journal`.
-// The same draws make the same workflow.
+// and processes left behind; some also with a fan-out or a loop, where the engine has them. All of it tells
+// `journal`. The same draws make the same workflow.
 std::string make_workflow(std::mt19937& random, int stages, const Features& features,
                           const std::filesystem::path& journal);
 
