@@ -45,7 +45,7 @@ Error error_for(const std::string& file, int code, const std::string& reason, in
       return Error(ErrorCode::io, message);
     case SQLITE_IOERR:
       if (system_error == ENOSPC || system_error == EDQUOT) {
-        return Error(ErrorCode::no_space, message,
+        return Error(ErrorCode::no_space, message + " (the disk is full)",
                      "free some disk space and run again; what was finished is kept");
       }
       return Error(ErrorCode::io, message, "look into the system's log (dmesg) for a failing disk");
