@@ -7,7 +7,7 @@
 
 namespace presswork::cli {
 
-// Throws Error{not_found} with the nearest one.
+// As the run has it, or had it before a rollback. Throws Error{not_found} with the nearest one.
 store::InstanceRow find_instance(Session& session, const std::string& run, const std::string& id);
 
 }  // namespace presswork::cli

@@ -9,6 +9,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/other_workspaces.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/run.h"
 #include "orchestrator/store/registry.h"
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/store_lock.h"
@@ -72,6 +73,16 @@ std::set<std::string> needed_by_others(Session& session) {
   return needed;
 }
 
+// What runs that died left: processes, work folders, what was being put together.
+void clean_up(Session& session) {
+  struct : engine::Observer {
+    void on_event(const engine::Event&) override {}
+  } nobody;
+  const engine::StopRequest stop{0};
+  engine::clean_up({session.workspace(), session.ledger(), session.artifacts(), session.executor(),
+                    session.clock(), nobody, stop});
+}
+
 // Folders of runs that the ledger does not have (any more), and scratch that nothing goes on with.
 void remove_folders(Session& session) {
   base::FileSystem& files = base::real_file_system();
@@ -125,14 +136,15 @@ int gc(Session& session, const Options& options) {
   const auto lock = store::WorkspaceLock::acquire(session.workspace());
   session.artifacts();
   const auto store_lock = store::StoreLock::alone(session.workspace().store());
-  const store::Forgettable what = store::forgettable(session.ledger(), retention);
+  if (!options.dry_run) {
+    session.artifacts().sweep();  // before the ledger is opened, which takes room on a full disk
+    clean_up(session);
+  }
   heed_missing(session, options);
+  const store::Forgettable what = store::forgettable(session.ledger(), retention);
   const store::Garbage garbage = store::free_space(session.ledger(), session.artifacts(), what,
                                                    needed_by_others(session), options.dry_run);
-  if (!options.dry_run) {
-    session.artifacts().sweep();
-    remove_folders(session);
-  }
+  if (!options.dry_run) remove_folders(session);
   print(session, options, what, garbage);
   return kOk;
 }

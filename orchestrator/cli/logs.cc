@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -40,6 +41,18 @@ std::vector<store::AttemptRow> attempts_of(Session& session, const std::string& 
   return attempts;
 }
 
+// Those that a rollback superseded.
+std::vector<store::AttemptRow> former_attempts(Session& session, const std::string& run,
+                                               const std::string& instance, int number) {
+  std::vector<store::AttemptRow> attempts;
+  for (const store::SupersededRow& row : session.ledger().history(run)) {
+    if (row.id != instance) continue;
+    std::copy_if(row.attempts.begin(), row.attempts.end(), std::back_inserter(attempts),
+                 [&](const auto& attempt) { return number == 0 || attempt.number == number; });
+  }
+  return attempts;
+}
+
 // The attempt whose log is asked for. A cached stage has none of its own: then that of the run that did the
 // work.
 store::AttemptRow find_attempt(Session& session, const Options& options) {
@@ -53,6 +66,8 @@ store::AttemptRow find_attempt(Session& session, const Options& options) {
       if (!made.empty()) return made.back();
     }
   }
+  const auto former = former_attempts(session, run.id, instance.id, options.attempt);
+  if (!former.empty()) return former.back();
   throw Error(ErrorCode::not_found,
               instance.id + " of " + run.id + " has no " +
                   (options.attempt > 0 ? "attempt " + std::to_string(options.attempt) : "log"),

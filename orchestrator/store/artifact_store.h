@@ -84,6 +84,13 @@ struct Garbage {
   std::uint64_t artifacts = 0;
   std::uint64_t objects = 0;
   std::uint64_t bytes = 0;  // that no other name keeps on the disk
+
+  Garbage& operator+=(const Garbage& more) {
+    artifacts += more.artifacts;
+    objects += more.objects;
+    bytes += more.bytes;
+    return *this;
+  }
 };
 
 enum class Export {

@@ -104,8 +104,13 @@ Garbage free_space(Ledger& ledger, ArtifactStore& artifacts, const Forgettable& 
   needed.insert(others.begin(), others.end());
   const Garbage planned = artifacts.collect(needed, true);
   if (dry_run) return planned;
+  // On a full disk this may make the room that the ledger needs to forget.
+  std::set<std::string> all = needed_artifacts(ledger);
+  all.insert(others.begin(), others.end());
+  Garbage garbage = artifacts.collect(all, false);
   forget(ledger, what);
-  return artifacts.collect(needed, false);
+  garbage += artifacts.collect(needed, false);
+  return garbage;
 }
 
 std::set<std::string> unfinished_keys(Ledger& ledger) {

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "orchestrator/base/error.h"
 
@@ -45,7 +46,7 @@ Error error_for(const std::string& file, int code, const std::string& reason, in
       return Error(ErrorCode::io, message);
     case SQLITE_IOERR:
       if (system_error == ENOSPC || system_error == EDQUOT) {
-        return Error(ErrorCode::no_space, message + " (the disk is full)",
+        return Error(ErrorCode::no_space, message + ": " + std::strerror(system_error),
                      "free some disk space and run again; what was finished is kept");
       }
       return Error(ErrorCode::io, message, "look into the system's log (dmesg) for a failing disk");

@@ -163,7 +163,9 @@ void ArtifactStore::discard(const std::string& digest) {
   }
   for (const FileEntry& entry : contents.files) {
     const fs::path object = object_path(entry.sha256);
-    if (!file_problem(file_system_, object, entry, true, {}).empty()) file_system_.remove_all(object);
+    // Twice: what could not be read once may be sound, and another artifact's, too.
+    const auto damaged = [&] { return !file_problem(file_system_, object, entry, true, {}).empty(); };
+    if (damaged() && damaged()) file_system_.remove_all(object);
     const std::lock_guard lock(mutex_);
     durable_.erase(object);
   }

@@ -90,7 +90,7 @@ std::optional<LockHolder> live_holder(const std::string& text) {
 
 class HeldLock : public WorkspaceLock {
  public:
-  explicit HeldLock(int fd) : fd_(fd) {}
+  HeldLock(int fd, bool locked) : fd_(fd), locked_(locked) {}
   ~HeldLock() override {
     // The file stays: were it removed, two processes could hold locks on two files of this name.
     [[maybe_unused]] const int ignored = ::ftruncate(fd_, 0);
@@ -106,14 +106,19 @@ class HeldLock : public WorkspaceLock {
                        {"command", own_command()},
                        {"since", base::to_utc_string(base::system_clock().now())}};
     const std::string text = base::canonical(json) + "\n";
-    if (::ftruncate(fd_, 0) != 0 ||
-        ::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-      throw base::system_error("write", file.native(), errno);
+    errno = 0;
+    if (::ftruncate(fd_, 0) == 0 &&
+        ::pwrite(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) {
+      return;
     }
+    // On a full disk the lock holds without a name: garbage collection needs it to make room.
+    if (locked_ && (errno == ENOSPC || errno == EDQUOT || errno == 0)) return;
+    throw base::system_error("write", file.native(), errno);
   }
 
  private:
   int fd_;
+  bool locked_;  // false on a file system without flock
 };
 
 bool same_file(int fd, const fs::path& path) {
@@ -151,7 +156,7 @@ std::unique_ptr<WorkspaceLock> WorkspaceLock::acquire(const Workspace& workspace
       ::close(fd);
       refuse(workspace, holder);
     }
-    auto lock = std::make_unique<HeldLock>(fd);
+    auto lock = std::make_unique<HeldLock>(fd, locked);
     lock->name_holder(file);
     return lock;
   }

@@ -11,12 +11,22 @@
 namespace presswork::modelkit {
 namespace {
 
+constexpr const char* kHint =
+    R"(write {"context": "...", "choices": ["...", "..."], "answer": 0} on each line)";
+
+nlohmann::ordered_json parsed(std::string_view line, const std::string& where) {
+  try {
+    return parse_json(line, where);
+  } catch (const Error& error) {
+    throw Error("invalid_input", error.message, where, kHint);
+  }
+}
+
 Question question_of(std::string_view line, const std::string& where) {
-  const auto object = parse_json(line, where);
+  const auto object = parsed(line, where);
   const auto expect = [&](bool right, const char* message) {
     if (right) return;
-    throw Error("invalid_input", message, where,
-                R"(write {"context": "...", "choices": ["...", "..."], "answer": 0} on each line)");
+    throw Error("invalid_input", message, where, kHint);
   };
   expect(object.is_object(), "the line is not a JSON object");
   const auto value = [&](const char* key) {

@@ -17,8 +17,7 @@ struct Question {
 };
 
 // In order; lines of white space are passed over, other keys ignored. `where` names the file. Throws
-// "invalid_input" with file:line for what is no such object, and when there is no question; "corrupt_file"
-// for what is no JSON.
+// "invalid_input" with file:line for what is no such object, and when there is no question.
 std::vector<Question> parse_questions(std::string_view all, const std::string& where);
 
 // Those of a file; errors also as read_input_file().

@@ -57,6 +57,9 @@ TEST_F(Rollback, TakesARunBackAndAResumeGoesOnFromThere) {
   EXPECT_EQ(status.json()["state"], "interrupted") << status.out;
   EXPECT_EQ(status.json()["superseded"].size(), 2u);
   EXPECT_EQ(status.json()["superseded"][0]["reason"], "rolled back to first");
+  const Finished logs = presswork({"logs", "r1", "second"});
+  EXPECT_EQ(logs.code, 0) << logs.err;
+  EXPECT_NE(logs.out.find("echoed"), std::string::npos) << logs.out;
 
   const Finished resumed = presswork({"resume", "r1"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
@@ -65,6 +68,7 @@ TEST_F(Rollback, TakesARunBackAndAResumeGoesOnFromThere) {
   for (const auto& row : checkpoints.list("checkpoints")) ++generations[row["instance"]];
   EXPECT_EQ(generations,
             (std::map<std::string, std::size_t>{{"first", 1}, {"second", 2}, {"third", 2}, {"beside", 1}}));
+  EXPECT_EQ(presswork({"logs", "r1", "second", "--attempt", "1"}).code, 0);
   EXPECT_NE(presswork({"status", "r1", "--all"}).out.find("superseded second (generation 1)"),
             std::string::npos);
 }

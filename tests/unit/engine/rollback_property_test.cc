@@ -153,7 +153,7 @@ class RollbackProperty : public EngineTest {
 
 TEST_F(RollbackProperty, ComesToTheSameAsAnUndisturbedRun) {
   std::size_t done_again = 0;
-  for (unsigned seed = 1; seed <= 40; ++seed) {
+  for (unsigned seed = 1; seed <= 16; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const std::string yaml = RandomWorkflow(seed).yaml();
     fs::remove_all(folder / ".presswork");
@@ -168,7 +168,7 @@ TEST_F(RollbackProperty, ComesToTheSameAsAnUndisturbedRun) {
       done_again += gone.size();
     }
   }
-  EXPECT_GT(done_again, 300u);
+  EXPECT_GT(done_again, 100u);
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ TEST(AccuracyStage, SaysWhichLineIsNoQuestion) {
     return runner.input("model", kModel).parameter("questions", file.path()).run();
   };
   for (const auto& [line, message] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"{", "not valid JSON"},
            {"[]", "not a JSON object"},
            {R"({"choices": ["b", "c"], "answer": 0})", "context"},
            {R"({"context": "a", "choices": ["b"], "answer": 0})", "at least two"},
@@ -92,7 +93,6 @@ TEST(AccuracyStage, SaysWhichLineIsNoQuestion) {
     EXPECT_THAT(result.message, HasSubstr(message));
     EXPECT_THAT(result.where, HasSubstr(".jsonl:3"));
   }
-  EXPECT_EQ(run("{").code, "corrupt_file");
 }
 
 TEST(AccuracyStage, RefusesAFileWithoutQuestions) {
