@@ -82,7 +82,11 @@ TEST_F(LargerModel, IsMeasuredNearTheMemoryThatWasPredicted) {
     const auto peak = result.metrics.at("peak_memory_bytes").get<double>();
     const auto predicted = result.metrics.at("predicted_peak_memory_bytes").get<double>();
     EXPECT_THAT(predicted / peak, AllOf(Gt(0.9), Lt(1.25))) << weights << ": " << predicted << ", " << peak;
-    EXPECT_THAT(plan / predicted, AllOf(Gt(0.8), Lt(1.7))) << weights << ": " << plan << ", " << predicted;
+    // Both hold the same weights and cache; they differ in what the process is taken to need besides: a fixed
+    // allowance before the run, what it really has in it.
+    constexpr double kAllowance = 64 << 20;
+    EXPECT_GT(plan / predicted, 0.8) << weights << ": " << plan << ", " << predicted;
+    EXPECT_LT(plan - predicted, kAllowance) << weights << ": " << plan << ", " << predicted;
   }
 }
 
