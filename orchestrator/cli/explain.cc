@@ -129,8 +129,9 @@ void add_attempts(Text& text, const Json& attempts) {
 void add_iterations(Text& text, const Json& iterations) {
   report::Table table = columns(3);
   for (const Json& one : iterations) {
+    const Json values = value_of(one, "state");
     std::string state;
-    for (const auto& [name, value] : value_of(one, "state").items())
+    for (const auto& [name, value] : values.items())
       state += (state.empty() ? "" : ", ") + one_line(name) + " = " + shown(value);
     table.add(
         {shown(value_of(one, "number")), one_line(text_of(one, "outcome")), report::truncate(state, 90)});
@@ -162,8 +163,9 @@ std::string to_text(const Json& facts, const report::Style& style) {
   add_decision(text, value_of(facts, "decision"));
   add_iterations(text, value_of(facts, "iterations"));
   add_attempts(text, value_of(facts, "attempts"));
+  const Json described = value_of(facts, "outputs");
   report::Table outputs = columns(3);
-  for (const auto& [name, output] : value_of(facts, "outputs").items()) {
+  for (const auto& [name, output] : described.items()) {
     outputs.add({one_line(name), text_of(output, "type") + " " + text_of(output, "digest").substr(0, 12),
                  style.dim(one_line(text_of(output, "path")))});
   }

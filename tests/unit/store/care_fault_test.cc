@@ -17,13 +17,10 @@ namespace {
 
 using base::Json;
 using testing::FaultyFileSystem;
+using testing::in_memory;
 using testing::read_file;
 using testing::TempDir;
 using testing::write_file;
-
-fs::path in_memory() {
-  return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
-}
 
 // Each change is a call that may fail.
 class FaultyLedger : public SqliteLedger {

@@ -8,15 +8,11 @@ namespace presswork::store {
 namespace {
 
 using testing::FaultyFileSystem;
+using testing::in_memory;
 using testing::MapMemo;
 using testing::read_file;
 using testing::TempDir;
 using testing::write_file;
-
-// Thousands of little stores: in memory where that is possible.
-fs::path quick() {
-  return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
-}
 
 struct Fault {
   int error_number;
@@ -33,7 +29,7 @@ class StoreFaults : public ::testing::TestWithParam<Fault> {
     for (int n = 1;; ++n) {
       SCOPED_TRACE("call " + std::to_string(n));
       ASSERT_LT(n, 1000);
-      TempDir dir(quick());
+      TempDir dir(in_memory());
       FaultyFileSystem file_system;
       bool threw = false;
       bool fired = false;
@@ -78,7 +74,7 @@ class StoreFaults : public ::testing::TestWithParam<Fault> {
   }
 
   static std::string digest_of_produced() {
-    TempDir dir(quick());
+    TempDir dir(in_memory());
     ArtifactStore store(base::real_file_system(), dir.path() / "store");
     produce(dir.path());
     return store.publish(dir.path() / "out").digest;
@@ -121,7 +117,7 @@ TEST_P(StoreFaults, ReferenceShowsAllOrNothingAndCanBeRepeated) {
   MapMemo memo;
   std::string digest;
   {
-    TempDir dir(quick());
+    TempDir dir(in_memory());
     produce(dir.path());
     digest = ArtifactStore(base::real_file_system(), dir.path() / "store")
                  .digest_of(dir.path() / "out", memo, true);
@@ -170,7 +166,7 @@ TEST_P(StoreFaults, DiscardLeavesNothingVisibleOrCanBeRepeated) {
 }
 
 TEST_P(StoreFaults, TheLayoutIsCompletedByTheNextWhoOpensTheStore) {
-  TempDir dir(quick());
+  TempDir dir(in_memory());
   for (int n = 1; n < 20; ++n) {
     FaultyFileSystem file_system;
     file_system.fail_at(n, GetParam().error_number, GetParam().for_good);

@@ -28,7 +28,7 @@ class GarbageTest : public ::testing::Test {
     return count;
   }
 
-  TempDir dir_;
+  TempDir dir_{testing::in_memory()};
   FaultyFileSystem file_system_;
   ArtifactStore store_{file_system_, dir_.path() / "store"};
   std::string shared_ = std::string(100'000, 's');
