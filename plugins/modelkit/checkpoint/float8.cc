@@ -1,6 +1,7 @@
 #include "plugins/modelkit/checkpoint/float8.h"
 
 #include "plugins/modelkit/checkpoint/stored_tensor.h"
+#include "presswork/error.h"
 
 namespace presswork::modelkit {
 
@@ -9,6 +10,8 @@ LinearWeight read_float8_linear(const Checkpoint& checkpoint, const Quantization
   const TensorView& tensor = checkpoint.tensor(module + ".weight");
   if (tensor.shape.size() != 2 || size_of(tensor.dtype) != 1 || !is_floating(tensor.dtype))
     need(checkpoint, tensor.name, DType::F8_E4M3, {0, 0});
+  if (tensor.elements() == 0)
+    throw Error("corrupt_file", "the tensor " + tensor.name + " is empty", checkpoint.folder().string());
   const std::int64_t out = tensor.shape[0], in = tensor.shape[1];
   const std::string name = module + std::string(scales);
   ScaledFloatWeight floats{.dtype = tensor.dtype, .bytes = tensor.bytes, .scales = {}};

@@ -44,6 +44,9 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& wher
   } catch (const Json::parse_error& error) {
     throw Error("corrupt_file", "not valid JSON at " + line_and_column(text, error.byte), where,
                 "repair the file or download it again");
+  } catch (const Json::out_of_range& error) {  // a number like 1e999
+    throw Error("corrupt_file", std::string("holds a number that is too large: ") + error.what(), where,
+                "repair the file or download it again");
   }
 }
 

@@ -147,6 +147,7 @@ TEST(ModelConfig, TextThatIsNotJsonIsNamedWithLineAndColumn) {
   ASSERT_TRUE(error);
   EXPECT_THAT(error->message, HasSubstr("line 2"));
   EXPECT_TRUE(testing::error_of([] { ModelConfig::parse(std::string(1000000, '['), "config.json"); }));
+  EXPECT_TRUE(testing::error_of([] { ModelConfig::parse(R"({"rms_norm_eps": 1e999})", "config.json"); }));
 }
 
 }  // namespace

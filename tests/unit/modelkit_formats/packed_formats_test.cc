@@ -201,6 +201,8 @@ TEST_F(PackedFormats, BlocksOfEightBitFloatsMustFitTheirScales) {
   EXPECT_EQ(problem("[2, 4]"), "");
   EXPECT_THAT(problem("[2, 8]"), HasSubstr("m.weight_scale_inv"));
   EXPECT_THAT(problem("null"), HasSubstr("m.weight_scale_inv"));
+  write({{{"m.weight", DType::F8_E4M3, {4, 0}}, {}}, floats("m.weight_scale_inv", {1}, {1})});
+  EXPECT_THAT(problem("null"), HasSubstr("empty"));
   for (const char* block : {"[0, 4]", "[2]", "[2, -4]", "[2, 1e300]"}) EXPECT_NE(problem(block), "") << block;
 }
 
