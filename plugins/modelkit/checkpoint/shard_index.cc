@@ -17,7 +17,7 @@ std::map<std::string, std::string> parse_shard_index(std::string_view text, cons
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (!shard.is_string()) throw Error("corrupt_file", "gives no file name for " + name, where);
     const auto& file = shard.get_ref<const std::string&>();
-    if (std::filesystem::path(file).filename() != file || file == "." || file == ".." ||
+    if (file.empty() || std::filesystem::path(file).filename() != file || file == "." || file == ".." ||
         file.find('\0') != std::string::npos) {
       throw Error("corrupt_file", "names the shard \"" + file + "\"; a plain file name is expected", where,
                   "use the model's original files");
