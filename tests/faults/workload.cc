@@ -120,8 +120,9 @@ std::string make_workflow(std::mt19937& random, int stages, const Features& feat
     writer.stage(id, writer.work(id, some_outputs(random, i)));
   }
   add_decision(writer, random);
-  if (features.matrix) add_matrix(writer);
-  if (features.loop) add_loop(writer, random);
+  // Not each time: a short campaign has time for several workflows.
+  if (features.matrix && draw(random, 0, 1) == 0) add_matrix(writer);
+  if (features.loop && draw(random, 0, 1) == 0) add_loop(writer, random);
   return writer.text();
 }
 
