@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -97,8 +98,7 @@ void add_key(Text& text, const Json& key) {
   text.block("KEY", table);
 }
 
-void add_decision(Text& text, const Json& decision) {
-  if (!decision.is_object()) return;
+void add_branches(Text& text, const Json& decision) {
   report::Table table = columns(3);
   for (const Json& one : value_of(decision, "cases")) {
     const bool taken = report::flag_of(one, "taken");
@@ -108,6 +108,38 @@ void add_decision(Text& text, const Json& decision) {
   }
   text.block("BRANCHES", table);
   add_values(text, "VALUES", value_of(decision, "inputs"));
+}
+
+// Those that fulfilled the constraint, the best first.
+void add_candidates(Text& text, const Json& decision) {
+  constexpr std::size_t most = 12;
+  const Json candidates = value_of(value_of(decision, "inputs"), "candidates");
+  if (!candidates.is_object()) return;
+  const std::string chosen = text_of(decision, "branch");
+  std::vector<std::pair<std::string, Json>> ordered;
+  for (const auto& [id, value] : candidates.items()) ordered.emplace_back(id, value);
+  const bool maximize = report::flag_of(decision, "maximize");
+  std::stable_sort(ordered.begin(), ordered.end(), [&](const auto& a, const auto& b) {
+    if ((a.first == chosen) != (b.first == chosen)) return a.first == chosen;
+    return maximize ? b.second < a.second : a.second < b.second;
+  });
+  report::Table table = columns(3);
+  for (std::size_t i = 0; i < std::min(most, ordered.size()); ++i) {
+    const auto& [id, value] = ordered[i];
+    table.add({id == chosen ? text.style().green(text.style().glyph("▶", ">")) : "", one_line(id),
+               value.is_null() ? "" : shown(value)});
+  }
+  if (ordered.size() > most)
+    table.add({"", text.style().dim("and " + std::to_string(ordered.size() - most) + " more"), ""});
+  text.block("CANDIDATES", table);
+}
+
+std::string assignments(const Json& values) {
+  std::string all;
+  if (!values.is_object()) return all;
+  for (const auto& [name, value] : values.items())
+    all += (all.empty() ? "" : ", ") + one_line(name) + " = " + shown(value);
+  return all;
 }
 
 void add_attempts(Text& text, const Json& attempts) {
@@ -127,14 +159,16 @@ void add_attempts(Text& text, const Json& attempts) {
 }
 
 void add_iterations(Text& text, const Json& iterations) {
-  report::Table table = columns(3);
-  for (const Json& one : iterations) {
-    const Json values = value_of(one, "state");
-    std::string state;
-    for (const auto& [name, value] : values.items())
-      state += (state.empty() ? "" : ", ") + one_line(name) + " = " + shown(value);
-    table.add(
-        {shown(value_of(one, "number")), one_line(text_of(one, "outcome")), report::truncate(state, 90)});
+  constexpr std::size_t most = 30;
+  report::Table table = columns(4);
+  const std::size_t first = iterations.size() > most ? iterations.size() - most : 0;
+  if (first > 0) table.add({"", text.style().dim(std::to_string(first) + " before"), "", ""});
+  for (std::size_t i = first; i < iterations.size(); ++i) {
+    const Json& one = iterations[i];
+    const std::string outcome = text_of(one, "outcome"), inputs = assignments(value_of(one, "inputs"));
+    table.add({shown(value_of(one, "number")), report::truncate(assignments(value_of(one, "state")), 50),
+               outcome.empty() ? text.style().dim("not decided") : one_line(outcome),
+               inputs.empty() ? "" : text.style().dim("by " + report::truncate(inputs, 60))});
   }
   text.block("ITERATIONS", table);
 }
@@ -144,9 +178,14 @@ std::string to_text(const Json& facts, const report::Style& style) {
   const std::string uses = text_of(facts, "uses");
   text.fact("stage", style.bold(one_line(text_of(facts, "id"))) + " of " + text_of(facts, "run") + " (" +
                          one_line(text_of(facts, "workflow")) + ")");
-  text.fact("uses", uses.empty() ? text_of(facts, "kind") : one_line(uses));
+  const std::string kind = text_of(facts, "kind");
+  text.fact("uses", uses.empty() ? kind : one_line(uses));
   text.fact("state", style.state(text_of(facts, "state")));
-  text.fact("branch", style.bold(one_line(text_of(value_of(facts, "decision"), "branch"))));
+  const Json decision = value_of(facts, "decision");
+  text.fact(kind == "select" ? "chosen" : "branch", style.bold(one_line(text_of(decision, "branch"))));
+  text.fact("where", one_line(text_of(decision, "where")));
+  text.fact(report::flag_of(decision, "maximize") ? "maximize" : "minimize",
+            one_line(text_of(decision, "objective")));
   text.fact("why", one_line(text_of(facts, "why")));
   text.fact("time", duration(value_of(facts, "seconds")));
   text.fact("memory", value_of(facts, "peak_memory_bytes").is_number()
@@ -158,14 +197,23 @@ std::string to_text(const Json& facts, const report::Style& style) {
     needs.add({one_line(text_of(need, "id")), style.state(text_of(need, "state"))});
   text.block("NEEDS", needs);
   add_inputs(text, value_of(facts, "inputs"));
-  add_values(text, "PARAMETERS", value_of(facts, "with"));
+  add_values(text,
+             kind == "loop"     ? "STATE"
+             : kind == "select" ? "CELL"
+                                : "PARAMETERS",
+             value_of(facts, "with"));
   if (value_of(facts, "key").is_object()) add_key(text, value_of(facts, "key"));
-  add_decision(text, value_of(facts, "decision"));
+  if (kind == "select") {
+    add_candidates(text, decision);
+  } else if (decision.is_object()) {
+    add_branches(text, decision);
+  }
   add_iterations(text, value_of(facts, "iterations"));
   add_attempts(text, value_of(facts, "attempts"));
   const Json described = value_of(facts, "outputs");
   report::Table outputs = columns(3);
-  for (const auto& [name, output] : described.items()) {
+  const Json made = value_of(facts, "outputs");  // items() only refers to it
+  for (const auto& [name, output] : made.items()) {
     outputs.add({one_line(name), text_of(output, "type") + " " + text_of(output, "digest").substr(0, 12),
                  style.dim(one_line(text_of(output, "path")))});
   }

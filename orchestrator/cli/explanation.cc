@@ -26,6 +26,20 @@ std::optional<workflow::Workflow> workflow_of(const store::RunRow& run) {
   }
 }
 
+// The node of an instance, in the bodies of the loops that it is in.
+const workflow::Node* node_at(const workflow::Workflow& workflow, const std::string& instance) {
+  const std::string path = report::node_of(instance);
+  const workflow::Scope* scope = &workflow;
+  for (std::size_t at = 0;;) {
+    const std::size_t slash = path.find('/', at);
+    const workflow::Node* node = scope->find(path.substr(at, slash - at));
+    if (node == nullptr || slash == std::string::npos) return node;
+    if (node->loop() == nullptr) return nullptr;
+    scope = node->loop()->body.get();
+    at = slash + 1;
+  }
+}
+
 // What the run said when it came to the instance. Its journal may be gone.
 std::string said_why(Session& session, const store::RunRow& run, const store::InstanceRow& row) {
   std::string why;
@@ -85,7 +99,7 @@ Json key_of(Session& session, const store::RunRow& run, const store::InstanceRow
   for (const auto& [name, input] : row.inputs.items()) parts.inputs[name] = report::value_of(input, "digest");
   parts.salt = report::text_of(report::value_of(run.plan, "options"), "salt");
   if (const auto workflow = workflow_of(run)) {
-    const workflow::Node* node = workflow->find(report::node_of(row.id));
+    const workflow::Node* node = node_at(*workflow, row.id);
     if (node != nullptr && node->stage() != nullptr) parts.seed = node->stage()->seed;
   }
   try {
@@ -119,22 +133,45 @@ Json inputs_of(Session& session, const store::RunRow& run, const store::Instance
   return inputs;
 }
 
-const workflow::Decision* decision_of(const std::optional<workflow::Workflow>& workflow,
-                                      const std::string& id) {
-  const workflow::Node* node = workflow ? workflow->find(report::node_of(id)) : nullptr;
-  return node == nullptr ? nullptr : node->decision();
-}
-
 Json decision_json(const store::RunRow& run, const store::DecisionRow& row) {
   Json json = {{"branch", row.branch}, {"inputs", row.inputs}, {"made", row.made}, {"cases", Json::array()}};
   const auto workflow = workflow_of(run);
-  const workflow::Decision* decision = decision_of(workflow, row.id);
-  if (decision == nullptr) return json;
-  for (const workflow::Case& one : decision->cases) {
-    json["cases"].push_back(
-        {{"when", one.when ? one.when->text() : ""}, {"then", one.then}, {"taken", one.then == row.branch}});
+  const workflow::Node* node = workflow ? node_at(*workflow, row.id) : nullptr;
+  if (node == nullptr) return json;
+  if (const workflow::Decision* decision = node->decision()) {
+    for (const workflow::Case& one : decision->cases) {
+      json["cases"].push_back({{"when", one.when ? one.when->text() : ""},
+                               {"then", one.then},
+                               {"taken", one.then == row.branch}});
+    }
+  }
+  if (const workflow::Select* select = node->select()) {
+    const workflow::Choice& choice = select->choice;
+    json["where"] = choice.where ? choice.where->text() : "";
+    json["objective"] = choice.objective ? choice.objective->text() : "";
+    json["maximize"] = choice.maximize;
   }
   return json;
+}
+
+// Each with the way that the loop went after it, and the values that it was decided by.
+Json iterations_of(Session& session, const store::RunRow& run, const std::string& loop) {
+  Json list = Json::array();
+  std::map<std::string, store::DecisionRow> decisions;
+  for (store::DecisionRow& row : session.ledger().decisions(run.id)) {
+    if (row.id.starts_with(loop + "[")) decisions[row.id] = std::move(row);
+  }
+  for (const store::IterationRow& row : session.ledger().iterations(run.id)) {
+    if (row.loop != loop) continue;
+    const auto decision = decisions.find(loop + "[" + std::to_string(row.number) + "]");
+    const bool decided = decision != decisions.end();
+    list.push_back({{"number", row.number},
+                    {"state", report::value_of(row.state, "values")},
+                    {"artifacts", report::value_of(row.state, "artifacts")},
+                    {"outcome", decided ? decision->second.branch : row.outcome},
+                    {"inputs", decided ? decision->second.inputs : Json()}});
+  }
+  return list;
 }
 
 Json attempts_of(Session& session, const store::RunRow& run, const std::string& id) {
@@ -186,6 +223,14 @@ void add_checkpoint(Json& json, Session& session, const store::CheckpointRow& ch
   }
 }
 
+// A loop and a selection have no work of their own: what they offer, others made.
+void pass_on(Json& json, const store::InstanceRow& row) {
+  json["metrics"] = report::value_of(row.with, "metrics");
+  json["with"] = report::value_of(row.with, row.kind == "loop" ? "state" : "matrix");
+  json["inputs"] = Json::object();
+  json["outputs"] = row.inputs;
+}
+
 }  // namespace
 
 Json explanation_of(Session& session, const store::RunRow& run, const store::InstanceRow& row) {
@@ -207,17 +252,13 @@ Json explanation_of(Session& session, const store::RunRow& run, const store::Ins
                {"with", row.with},
                {"key", key_of(session, run, row)},
                {"attempts", attempts_of(session, run, row.id)},
-               {"iterations", Json::array()},
+               {"iterations", iterations_of(session, run, row.id)},
                {"outputs", Json::object()},
                {"metrics", Json::object()}};
   if (good && checkpoint) add_checkpoint(json, session, *checkpoint);
+  if (row.kind == "loop" || row.kind == "select") pass_on(json, row);
   for (const store::DecisionRow& decision : session.ledger().decisions(run.id)) {
     if (decision.id == row.id) json["decision"] = decision_json(run, decision);
-  }
-  for (const store::IterationRow& iteration : session.ledger().iterations(run.id)) {
-    if (iteration.loop != row.id) continue;
-    json["iterations"].push_back(
-        {{"number", iteration.number}, {"state", iteration.state}, {"outcome", iteration.outcome}});
   }
   return json;
 }

@@ -64,6 +64,8 @@ std::string to_text(const Live& live, const report::Style& style, Board::Time no
                        {style.bold("TIME"), Align::right},
                        {style.bold("MEMORY"), Align::right},
                        {style.bold("PROGRESS")}});
+  for (const auto& [instance, loop] : live.board.loops())
+    table.add({report::one_line(instance), "", "", "", report::iteration_text(loop.iteration, loop.max)});
   for (const report::RunningStage& stage : live.board.running()) {
     const GroupFacts facts = group_facts(stage.pid);
     std::string progress = stage.publishing ? "storing results" : report::progress_text(stage.estimate);
@@ -99,7 +101,10 @@ base::Json to_json(const Live& live, Board::Time now) {
                      {"failed", counts.failed},
                      {"cached", counts.cached},
                      {"stages", base::Json::array()},
+                     {"loops", base::Json::array()},
                      {"waiting", base::Json::array()}};
+  for (const auto& [instance, loop] : live.board.loops())
+    json["loops"].push_back({{"instance", instance}, {"iteration", loop.iteration}, {"max", loop.max}});
   for (const report::RunningStage& stage : live.board.running()) {
     const GroupFacts facts = group_facts(stage.pid);
     base::Json one = {{"instance", stage.instance},

@@ -17,6 +17,11 @@ auto find(std::vector<RunningStage>& running, const std::string& instance) {
                       [&](const RunningStage& stage) { return stage.instance == instance; });
 }
 
+// A loop, a decision or a selection: it is told like a stage, but has nothing that it uses.
+bool is_no_stage(const engine::Event& event) {
+  return event.data.is_object() && event.data.contains("uses") && text_of(event.data, "uses").empty();
+}
+
 double seconds_between(Board::Time from, Board::Time to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -34,6 +39,11 @@ void Board::follow(const engine::Event& event, Time now) {
     start(event, now);
   } else if (kind == "stage_waiting") {
     waiting_[event.instance] = {text_of(event.data, "for"), std::nullopt, 1};
+  } else if (kind == "loop_iteration") {
+    loops_[event.instance] = {static_cast<int>(number_of(event.data, "iteration")),
+                              static_cast<int>(number_of(event.data, "max"))};
+  } else if (kind == "loop_ended") {
+    loops_.erase(event.instance);
   } else if (const auto it = find(running_, event.instance); it != running_.end()) {
     if (kind == "stage_progress") {
       it->estimate.update(number_of(event.data, "done"), number_of(event.data, "total"),
@@ -70,6 +80,7 @@ void Board::end(const engine::Event& event, Time now) {
       kind != "stage_skipped") {
     return;
   }
+  if (is_no_stage(event)) return;
   waiting_.erase(event.instance);
   if (const auto it = find(running_, event.instance); it != running_.end()) {
     if (succeeded) {
@@ -102,6 +113,10 @@ std::optional<double> Board::usual_seconds(const std::string& uses) const {
 }
 
 std::optional<milliseconds> Board::left(Time now) const {
+  const bool open = std::any_of(loops_.begin(), loops_.end(), [](const auto& loop) {
+    return loop.second.max == 0 || loop.second.iteration < loop.second.max;
+  });
+  if (open) return std::nullopt;
   double longest = 0, work = 0;
   for (const RunningStage& stage : running_) {
     double seconds = 0;
@@ -129,7 +144,8 @@ std::optional<milliseconds> Board::left(Time now) const {
 std::vector<std::string> count_words(const Board& board) {
   const Counts& counts = board.counts();
   const auto number = [](std::size_t n) { return format_integer(static_cast<long long>(n)); };
-  std::vector<std::string> words = {number(counts.done()) + "/" + number(counts.total) + " done"};
+  std::vector<std::string> words = {number(counts.done()) + "/" + number(counts.total) +
+                                    (board.loops().empty() ? "" : "+") + " done"};
   if (counts.failed > 0) words.push_back(number(counts.failed) + " failed");
   if (!board.running().empty()) words.push_back(number(board.running().size()) + " running");
   if (!board.waiting().empty()) words.push_back(number(board.waiting().size()) + " waiting");

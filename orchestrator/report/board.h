@@ -29,6 +29,11 @@ struct WaitingStage {
   int attempt = 1;                      // the next one
 };
 
+// A loop whose body runs: iteration 2 of at most 5.
+struct OpenLoop {
+  int iteration = 1, max = 0;  // 0: not said
+};
+
 struct Counts {
   std::size_t total = 0;  // stages known so far: a loop may bring more
   std::size_t kept = 0;   // by a resume, from before
@@ -45,11 +50,12 @@ class Board {
 
   const std::vector<RunningStage>& running() const { return running_; }  // in the order of their start
   const std::map<std::string, WaitingStage>& waiting() const { return waiting_; }
+  const std::map<std::string, OpenLoop>& loops() const { return loops_; }
   const Counts& counts() const { return counts_; }
   std::optional<Time> begun() const { return begun_; }
 
   // Of the whole run: from what running stages say of themselves, and for the rest from how long stages took
-  // so far and how many ran at once. Nothing where that would be a guess.
+  // so far and how many ran at once. Nothing where that would be a guess, as while a loop may go on.
   std::optional<std::chrono::milliseconds> left(Time now) const;
 
  private:
@@ -63,6 +69,7 @@ class Board {
   };
   std::vector<RunningStage> running_;
   std::map<std::string, WaitingStage> waiting_;
+  std::map<std::string, OpenLoop> loops_;
   Counts counts_;
   std::optional<Time> begun_;
   std::map<std::string, Sum> took_;  // by `uses`

@@ -5,6 +5,7 @@
 
 #include "orchestrator/base/units.h"
 #include "orchestrator/report/event_fields.h"
+#include "orchestrator/report/stage_line.h"
 #include "orchestrator/report/text.h"
 
 namespace presswork::report {
@@ -37,6 +38,7 @@ std::string failure(const engine::Event& event, const Style& style) {
     const std::string value = text_of(event.data, field);
     if (!value.empty()) line += "\n    " + std::string(field) + ": " + one_line(value);
   }
+  if (flag_of(event.data, "tolerated")) line += "\n    the run goes on without it";
   if (event.data.contains("retry_in_ms")) {
     line += "\n    attempt " + std::to_string(static_cast<long>(number_of(event.data, "attempt"))) +
             "; tries again in " + duration(number_of(event.data, "retry_in_ms") / 1000);
@@ -76,6 +78,16 @@ std::string decision(const engine::Event& event, const Style& style, std::size_t
   return line;
 }
 
+// "loss = 2.5, so it goes on"
+std::string loop_decision(const engine::Event& event, const Style& style) {
+  static const std::map<std::string, std::string> words = {
+      {"break", "it is done"}, {"continue", "it goes on"}, {"fail", "it fails"}};
+  const auto it = words.find(text_of(event.data, "way"));
+  const std::string inputs = assignments(value_of(event.data, "inputs"));
+  return "  " + style.dim(one_line(event.instance) + ":") + " " + (inputs.empty() ? "" : inputs + ", so ") +
+         (it == words.end() ? one_line(text_of(event.data, "way")) : it->second);
+}
+
 // loop_iteration, loop_ended, selected
 std::string loop_text(const engine::Event& event, const Style& style, std::size_t width) {
   const std::string name = pad_right(one_line(event.instance), width);
@@ -88,9 +100,11 @@ std::string loop_text(const engine::Event& event, const Style& style, std::size_
     if (value.is_number()) line += style.dim(" (" + format_number(value.get<double>()) + ")");
     return line;
   }
-  const std::string iteration = format_integer(static_cast<long long>(number_of(event.data, "iteration")));
+  const auto number = static_cast<int>(number_of(event.data, "iteration"));
+  const std::string iteration = format_integer(number);
   if (event.kind == "loop_iteration") {
-    std::string line = style.cyan(style.glyph("↻", "@")) + " " + name + "  iteration " + iteration;
+    std::string line = style.cyan(style.glyph("↻", "@")) + " " + name + "  " +
+                       iteration_text(number, static_cast<int>(number_of(event.data, "max")));
     const std::string state = assignments(value_of(event.data, "state"));
     return state.empty() ? line : line + "  " + style.dim("(" + state + ")");
   }
@@ -147,6 +161,7 @@ std::string describe(const engine::Event& event, const Style& style, Verbosity v
   if (kind == "stage_cancelled") {
     return ended(style.yellow(style.glyph("■", "x")), event, "cancelled", style, width);
   }
+  if (kind == "loop_decided" && verbosity >= 1) return loop_decision(event, style);
   if (kind == "stage_started" && verbosity >= 1) return started(event, style);
   if (kind == "stage_waiting" && verbosity >= 1) {
     return "  " + style.dim(one_line(event.instance) + ": waits for " + one_line(text_of(event.data, "for")));

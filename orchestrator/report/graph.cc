@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string_view>
+#include <utility>
 
 #include "orchestrator/report/text.h"
 
@@ -88,9 +89,10 @@ std::string mermaid_node(const DrawnNode& node, std::size_t index) {
   if (!node.uses.empty()) label += "<br/><small>" + mermaid_text(node.uses) + "</small>";
   if (const std::string notes = notes_of(node); !notes.empty())
     label += "<br/><small>" + mermaid_text(notes) + "</small>";
-  const bool diamond = node.shape == Shape::decision;
-  const char* open = diamond ? "{\"" : node.stacked ? "[[\"" : "[\"";
-  const char* close = diamond ? "\"}" : node.stacked ? "\"]]" : "\"]";
+  const auto [open, close] = node.shape == Shape::decision ? std::pair("{\"", "\"}")
+                             : node.shape == Shape::select ? std::pair("{{\"", "\"}}")
+                             : node.stacked                ? std::pair("[[\"", "\"]]")
+                                                           : std::pair("[\"", "\"]");
   return number(index) + open + label + close + (node.state.empty() ? "" : ":::" + node.state);
 }
 
@@ -160,6 +162,7 @@ std::string to_dot(const Drawing& drawing) {
       if (!notes.empty()) text += "\\n" + dot_text(notes);
       text += "\"";
       if (node.shape == Shape::decision) text += ", shape=diamond, style=filled";
+      if (node.shape == Shape::select) text += ", shape=hexagon, style=filled";
       if (node.stacked) text += ", peripheries=2";
       if (!node.state.empty()) text += std::string(", fillcolor=\"") + dot_fill(node.state) + "\"";
       if (node.critical) text += ", penwidth=2.5, color=\"#d9730d\"";

@@ -75,7 +75,7 @@ class LiveProgress : public engine::Observer {
     const std::string total = total_line(board_, screen_.style(), width(), now);
     std::size_t room = std::max<std::size_t>(std::min<std::size_t>(height, 6), height * 2 / 3);
     if (!total.empty() && room > 0) --room;
-    const std::size_t wanted = board_.running().size() + waiting_lines();
+    const std::size_t wanted = loop_lines() + board_.running().size() + waiting_lines();
     const std::size_t shown = wanted > room ? (room == 0 ? 0 : room - 1) : wanted;
     add_stages(out, shown, now);
     if (wanted > shown && room > 0) {
@@ -86,6 +86,9 @@ class LiveProgress : public engine::Observer {
     return out;
   }
 
+  // Nested loops, the inner ones last; of many that run at once the first are enough.
+  std::size_t loop_lines() const { return std::min<std::size_t>(board_.loops().size(), 3); }
+
   // Many that wait for room are one number in the total line.
   std::size_t waiting_lines() const { return std::min<std::size_t>(board_.waiting().size(), 3); }
 
@@ -93,9 +96,15 @@ class LiveProgress : public engine::Observer {
     std::size_t name = 8;
     for (const RunningStage& stage : board_.running())
       name = std::max(name, display_width(one_line(stage.instance)));
+    for (const auto& [instance, loop] : board_.loops())
+      name = std::max(name, display_width(one_line(instance)));
     const Style& style = screen_.style();
     const StageLine line{style, width(), std::min(name, std::max<std::size_t>(width() / 3, 8)),
                          spinner(style, now)};
+    const std::size_t loops = std::min(shown, loop_lines());
+    for (const auto& [instance, loop] : board_.loops()) {
+      if (out.size() < loops) out.push_back(line.of(instance, loop));
+    }
     for (const RunningStage& stage : board_.running()) {
       if (out.size() < shown) out.push_back(line.of(stage, now));
     }

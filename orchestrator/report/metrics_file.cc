@@ -22,7 +22,7 @@ using Moment = std::chrono::system_clock::time_point;
 
 constexpr std::chrono::seconds kEvery{5};
 constexpr std::size_t kMostStages = 1000;
-constexpr const char* kRunStates[] = {"running", "succeeded", "failed", "interrupted"};
+constexpr const char* kRunStates[] = {"running", "succeeded", "failed", "interrupted", "partial"};
 constexpr const char* kStates[] = {"waiting", "running",   "succeeded", "cached",
                                    "failed",  "timed_out", "skipped",   "cancelled"};
 

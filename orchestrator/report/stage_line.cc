@@ -121,6 +121,18 @@ std::string StageLine::of(const std::string& instance, const WaitingStage& stage
   return joined(std::move(parts), width, "  ");
 }
 
+std::string StageLine::of(const std::string& instance, const OpenLoop& loop) const {
+  std::vector<Part> parts;
+  parts.push_back({style.cyan(style.glyph("↻", "@")) + " " + pad_right(shorten(instance, name), name), 10});
+  parts.push_back({iteration_text(loop.iteration, loop.max), 9});
+  return joined(std::move(parts), width, "  ");
+}
+
+std::string iteration_text(int iteration, int max) {
+  std::string text = "iteration " + format_integer(iteration);
+  return max > 0 ? text + " of at most " + format_integer(max) : text;
+}
+
 std::string total_line(const Board& board, const Style& style, std::size_t width, Board::Time now) {
   if (!board.begun() || board.counts().total < 2) return {};
   const std::vector<std::string> words = count_words(board);

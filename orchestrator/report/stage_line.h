@@ -1,4 +1,4 @@
-// One line about a stage that runs or waits, and one about the whole run, as wide as there is room.
+// One line about a stage that runs or waits or a loop, and one about the whole run, as wide as there is room.
 #pragma once
 
 #include <string>
@@ -16,6 +16,7 @@ struct StageLine {
 
   std::string of(const RunningStage& stage, Board::Time now) const;
   std::string of(const std::string& instance, const WaitingStage& stage, Board::Time now) const;
+  std::string of(const std::string& instance, const OpenLoop& loop) const;
 };
 
 // "" for a single stage, which has a line of its own, and before a run began.
@@ -23,6 +24,9 @@ std::string total_line(const Board& board, const Style& style, std::size_t width
 
 // "52 % (21/40 layers)" or "(21 layers)"; "" when the stage said nothing.
 std::string progress_text(const Estimate& estimate);
+
+// "iteration 2 of at most 5"; `max` 0: it is not known.
+std::string iteration_text(int iteration, int max);
 
 // An id in at most `width` columns: its end tells instances of one stage apart, so it is cut in the middle.
 std::string shorten(const std::string& id, std::size_t width);

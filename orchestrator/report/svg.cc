@@ -170,6 +170,15 @@ class Svg {
            "\" width=\"" + px(box.width) + "\" height=\"" + px(box.height) + "\" rx=\"" + px(radius) + "\"/>";
   }
 
+  static std::string hexagon(const char* kind, const Box& box) {
+    constexpr double slant = 9;
+    const double left = box.x - slant / 2, right = box.x + box.width + slant / 2;
+    return std::string("<path class=\"") + kind + "\" d=\"M" + px(left + slant) + " " + px(box.y) + "H" +
+           px(right - slant) + "L" + px(right) + " " + px(box.y + box.height / 2) + "L" + px(right - slant) +
+           " " + px(box.y + box.height) + "H" + px(left + slant) + "L" + px(left) + " " +
+           px(box.y + box.height / 2) + "z\"/>";
+  }
+
   void node(std::size_t index) {
     const DrawnNode& node = drawing_.nodes[index];
     const Box& box = layout_.nodes[index];
@@ -179,11 +188,11 @@ class Svg {
       out_ += "</g>\n";
       return;
     }
-    if (node.critical) {
-      out_ += rect("halo", {box.x - 3.5, box.y - 3.5, box.width + 7, box.height + 7}, 0, 11);
-    }
+    const Box around{box.x - 3.5, box.y - 3.5, box.width + 7, box.height + 7};
+    const bool select = node.shape == Shape::select;
+    if (node.critical) out_ += select ? hexagon("halo", around) : rect("halo", around, 0, 11);
     if (node.stacked) out_ += rect("box", box, 8, 8) + rect("box", box, 4, 8);
-    out_ += rect("box", box, 0, 8);
+    out_ += select ? hexagon("box", box) : rect("box", box, 0, 8);
     const bool two = !node.uses.empty() || !node.note.empty();
     const double first = two ? box.y + 20 : box.y + box.height / 2 + 4.5;
     double x = box.x + 12;

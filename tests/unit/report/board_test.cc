@@ -44,6 +44,31 @@ TEST_F(BoardOfARun, KnowsMoreStagesThanAnnouncedOnceALoopBringsThem) {
   EXPECT_EQ(board.counts().total, 3u);
 }
 
+TEST_F(BoardOfARun, DoesNotGuessTheTimeLeftWhileALoopMayGoOn) {
+  send("run_started", "", {{"stages", 1}}, 0);
+  const auto iterate = [&](int number, int from) {
+    send("loop_iteration", "tune", {{"iteration", number}, {"max", 3}, {"state", Json::object()}}, from);
+    send("stage_started", "tune[" + std::to_string(number) + "]/a", {{"uses", "x"}}, from);
+    send("stage_succeeded", "tune[" + std::to_string(number) + "]/a", {}, from + 10);
+  };
+  iterate(1, 0);
+  iterate(2, 10);
+  send("stage_started", "last", {{"uses", "x"}}, 20);
+  EXPECT_EQ(board.loops().at("tune").iteration, 2);
+  EXPECT_EQ(count_words(board).front(), "2/3+ done");
+  EXPECT_FALSE(board.left(at(22)));
+  send("loop_ended", "tune", {{"outcome", "break"}, {"iteration", 2}, {"iterations", 2}}, 22);
+  EXPECT_TRUE(board.loops().empty());
+  EXPECT_EQ(*board.left(at(22)), milliseconds(8'000));
+}
+
+TEST_F(BoardOfARun, CountsNoStageForALoopThatFails) {
+  send("run_started", "", {{"stages", 1}}, 0);
+  send("stage_failed", "tune[1]/a", {{"uses", "x"}, {"message", "m"}}, 1);
+  send("stage_failed", "tune", {{"uses", ""}, {"message", "tune[1]/a failed"}}, 1);
+  EXPECT_EQ(board.counts().failed, 1u);
+}
+
 TEST_F(BoardOfARun, EstimatesTheRestFromWhatWasDone) {
   send("run_started", "", {{"stages", 10}}, 0);
   send("stage_started", "a", {{"uses", "x"}}, 0);

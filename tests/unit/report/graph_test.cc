@@ -66,6 +66,43 @@ TEST(GraphTest, DrawsDot) {
 )");
 }
 
+Drawing drawn_loops(const base::Json& params = {}) {
+  return drawing_of(workflow::parse(R"yaml(presswork: 1
+name: search
+params: {sizes: {type: list, default: [32, 64, 128]}, most: {type: integer, default: 4}}
+stages:
+  load: {uses: model/load}
+  quantize:
+    uses: quantize/rtn
+    inputs: {model: load.model}
+    matrix: {bits: [4, 8], group_size: "${{ params.sizes }}", exclude: [{bits: 8, group_size: 32}]}
+    with: {bits: "${{ matrix.bits }}"}
+  measure: {uses: evaluate/perplexity, matrix: {from: quantize}, inputs: {model: quantize.model}}
+  best: {select: {from: measure, minimize: measure.metrics.perplexity}}
+  tune:
+    loop:
+      max: "${{ params.most }}"
+      state: {rate: {type: number, initial: 0.5}, model: {type: artifact, initial: load.model}}
+      body:
+        prune: {uses: prune/magnitude, inputs: {model: state.model}, with: {rate: "${{ state.rate }}"}}
+        check: {uses: evaluate/perplexity, inputs: {model: prune.model}}
+      decide:
+        - {when: check.metrics.perplexity > best.metrics.perplexity, then: break}
+        - {default: continue, set: {rate: "${{ state.rate * 2 }}", model: prune.model}}
+      outputs: {model: prune.model}
+  report: {uses: report/summary, inputs: {model: tune.model}}
+)yaml",
+                                    "search.yaml"),
+                    params);
+}
+
+std::string edge_list(const Drawing& drawing) {
+  std::string text;
+  for (const DrawnEdge& edge : drawing.edges)
+    text += drawing.nodes[edge.from].id + (edge.solid ? " -> " : " .. ") + drawing.nodes[edge.to].id + "\n";
+  return text;
+}
+
 // A loop in a loop beside a matrix.
 Drawing with_frames() {
   Drawing drawing;
@@ -126,6 +163,29 @@ void check_layout(const Drawing& drawing, const Layout& layout) {
       EXPECT_LE(layout.edges[i][k - 1].y, layout.edges[i][k].y + 0.01) << "edges run downwards";
     }
   }
+}
+
+TEST(WorkflowDrawing, HasTheBodiesOfLoopsAndOneNodeForEachMatrix) {
+  const Drawing drawing = drawn_loops();
+  const DrawnNode& tune = drawing.nodes[drawing.find("tune")];
+  EXPECT_EQ(tune.shape, DrawnNode::Shape::loop);
+  EXPECT_EQ(tune.again, "until check.metrics.perplexity > best.metri…, at most ${{ params.most }}");
+  EXPECT_EQ(drawing.nodes[drawing.find("tune/check")].parent, drawing.find("tune"));
+  for (const char* matrix : {"quantize", "measure"})
+    EXPECT_EQ(drawing.nodes[drawing.find(matrix)].count, 5u) << "two by three, one excluded";
+  const DrawnNode& best = drawing.nodes[drawing.find("best")];
+  EXPECT_EQ(best.shape, DrawnNode::Shape::select);
+  EXPECT_EQ(best.uses, "minimize measure.metrics.perplexity");
+  EXPECT_EQ(edge_list(drawing),
+            "load -> quantize\nquantize -> measure\nmeasure -> best\nload -> tune\nbest .. tune\n"
+            "tune/prune -> tune/check\ntune -> report\n");
+  check_layout(drawing, lay_out(drawing));
+}
+
+TEST(WorkflowDrawing, CountsTheCellsThatARunsParametersMake) {
+  const Drawing drawing = drawn_loops({{"sizes", {32}}});
+  EXPECT_EQ(drawing.nodes[drawing.find("quantize")].count, 1u);
+  EXPECT_FALSE(drawing.nodes[drawing.find("quantize")].stacked);
 }
 
 TEST(Layout, KeepsNodesApartAndFramesAroundTheirBodies) {
@@ -284,6 +344,49 @@ TEST(RunDrawing, ShowsIterationsAsFramesWhenExpanded) {
   check_layout(drawing, lay_out(drawing));
   ASSERT_EQ(drawing.edges.size(), 1u);
   EXPECT_EQ(drawing.edges[0].label, "model");
+}
+
+TEST(RunDrawing, SaysHowFarAMatrixAndALoopAreAndWhatWasChosen) {
+  Drawing drawing = drawn_loops();
+  RunToDraw run = run_of_drawn();
+  run.decisions = {{"r1",
+                    "best",
+                    "measure[bits=4,group_size=64]",
+                    {{"candidates", {{"measure[bits=4,group_size=64]", 20.5}}}},
+                    ""}};
+  run.instances = {row("quantize[bits=4,group_size=32]", "quantize/rtn", "succeeded", 0, 1),
+                   row("quantize[bits=4,group_size=64]", "quantize/rtn", "running", 0, -1),
+                   row("measure[bits=4,group_size=64]", "evaluate/perplexity", "failed", 0, 1),
+                   row("measure[bits=8,group_size=64]", "evaluate/perplexity", "succeeded", 0, 1),
+                   row("best", "", "succeeded", 2, 2),
+                   row("tune", "", "running", 2, -1),
+                   row("tune[1]/prune", "prune/magnitude", "succeeded", 2, 4),
+                   row("tune[2]/prune", "prune/magnitude", "running", 4, -1)};
+  run.instances[4].kind = "select";
+  run.instances[5].kind = "loop";
+  run.instances[7].needs = {"tune"};
+  add_run(drawing, run);
+  EXPECT_EQ(drawing.nodes[drawing.find("quantize")].note, "1 of 5 done");
+  EXPECT_EQ(drawing.nodes[drawing.find("measure")].note, "1 of 5 failed");
+  EXPECT_EQ(drawing.nodes[drawing.find("best")].note, "bits=4,group_size=64");
+  EXPECT_EQ(drawing.nodes[drawing.find("tune")].note, "2 iterations, 28.0 s");
+  EXPECT_EQ(drawing.nodes[drawing.find("tune/prune")].state, "running");
+  EXPECT_EQ(drawing.nodes[drawing.find("tune/check")].state, "pending");
+  const Drawing expanded = drawing_of(run);
+  EXPECT_TRUE(expanded.edges.empty()) << "that an iteration needs its loop is told by the frame around it";
+}
+
+TEST(RunDrawing, FoldsAMatrixOfAThousandCellsIntoOneNode) {
+  Drawing drawing = drawn_loops();
+  RunToDraw run = run_of_drawn();
+  run.instances.clear();
+  for (int i = 0; i < 1000; ++i)
+    run.instances.push_back(row("quantize[" + std::to_string(i) + "]", "quantize/rtn", "succeeded", 1, 2));
+  const std::size_t before = drawing.nodes.size();
+  add_run(drawing, run);
+  EXPECT_EQ(drawing.nodes.size(), before);
+  EXPECT_EQ(drawing.nodes[drawing.find("quantize")].count, 1000u);
+  EXPECT_NE(to_svg(drawing).find("×1000"), std::string::npos);
 }
 
 TEST(Pictures, EscapeWhateverTheWorkflowSays) {

@@ -281,15 +281,30 @@ TEST_F(Progress, OnlyCountsWhatIsCachedInALargeRun) {
 TEST_F(Progress, NamesIterationsOfLoopsAndWhatWasSelected) {
   Terminal terminal(false);
   const auto progress = make_plain_progress(terminal.screen, clock, 0);
-  send(*progress, "loop_iteration", "tune", {{"iteration", 2}, {"state", {{"bits", 3}}}});
+  send(*progress, "loop_iteration", "tune", {{"iteration", 2}, {"max", 5}, {"state", {{"bits", 3}}}});
   send(*progress, "loop_ended", "tune", {{"outcome", "break"}, {"iteration", 2}, {"iterations", 2}});
   send(*progress, "selected", "best", {{"chosen", "quantize[bits=4]"}, {"among", 6}, {"value", 31.25}});
   send(*progress, "stage_rolled_back", "deploy", {{"uses", "x/y"}, {"state", "succeeded"}, {"message", ""}});
   EXPECT_EQ(terminal.raw,
-            "2026-09-21T14:13:20Z @ tune              iteration 2  (bits = 3)\n"
+            "2026-09-21T14:13:20Z @ tune              iteration 2 of at most 5  (bits = 3)\n"
             "2026-09-21T14:13:20Z @ tune              done with iteration 2\n"
             "2026-09-21T14:13:20Z ? best              quantize[bits=4] of 6 (31.25)\n"
             "2026-09-21T14:13:20Z < deploy            rolled back\n");
+}
+
+TEST_F(Progress, ShowsOpenLoopsAboveWhatRunsInThem) {
+  Terminal terminal(true);
+  const auto progress = make_live_progress(terminal.screen, clock, 0);
+  send(*progress, "run_started", "", {{"run", "r1"}, {"workflow", "demo"}, {"stages", 1}});
+  send(*progress, "loop_iteration", "tune", {{"iteration", 2}, {"max", 5}, {"state", Json::object()}});
+  send(*progress, "stage_started", "tune[2]/quantize[bits=4]", {{"uses", "test/noop"}});
+  clock.advance(milliseconds(200));
+  progress->on_tick();
+  EXPECT_EQ(terminal.shown(),
+            "run r1 of demo\n"
+            "@ tune              iteration 2 of at most 5\n"
+            "@ tune                      iteration 2 of at most 5\n"
+            "> tune[2]/quantize[bits=4]  200 ms  test/noop\n");
 }
 
 TEST_F(Progress, TellsAPipeOnceAMinuteHowFarTheRunIs) {

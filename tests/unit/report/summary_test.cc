@@ -117,6 +117,20 @@ class SummaryOfARun : public ::testing::Test {
     ledger->commit();
   }
 
+  void put_control(const std::string& id, const std::string& kind, const std::string& state,
+                   const Json& values, const Json& outputs, const std::string& cause = {}) {
+    store::InstanceRow instance;
+    instance.run = "r1";
+    instance.id = id;
+    instance.kind = kind;
+    instance.state = state;
+    instance.cause = cause;
+    instance.with = values;
+    instance.inputs = outputs;
+    instance.started = instance.ended = "2026-11-22T07:36:50.000Z";
+    ledger->put(instance);
+  }
+
   void put_compression() {
     put("load", "test/load", "cached", {{"tensors", 10}}, model("original", 4096));
     put("before", "test/measure", "succeeded", {{"loss", 20.0}, {"tokens", 100}});
@@ -215,6 +229,77 @@ TEST_F(SummaryOfARun, ShowsTheCellsOfALargeMatrixAndTheIterationsOfALoopAsOneLin
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 60) << text;
   const std::string all = to_text(summary, {}, true);
   EXPECT_GT(std::count(all.begin(), all.end(), '\n'), 1140);
+}
+
+TEST_F(SummaryOfARun, TellsWhatWasChosenAndTakesTheModelFromThere) {
+  put("load", "test/load", "succeeded", Json::object(), model("original", 4096));
+  put("before", "test/measure", "succeeded", {{"loss", 20.0}});
+  const std::string four = model("4bits", 1024), eight = model("8bits", 2048);
+  put("quantize[bits=4]", "test/shrink", "succeeded", {{"ratio", 4.0}}, four);
+  put("quantize[bits=8]", "test/shrink", "succeeded", {{"ratio", 2.0}}, eight);
+  put("after[bits=4]", "test/measure", "succeeded", {{"loss", 30.0}});
+  put("after[bits=8]", "test/measure", "succeeded", {{"loss", 21.0}});
+  put_control(
+      "best", "select", "succeeded", {{"metrics", {{"loss", 21.0}}}, {"matrix", {{"bits", 8}}}},
+      {{"model",
+        {{"instance", "quantize[bits=8]"}, {"output", "model"}, {"type", "model"}, {"digest", eight}}}});
+  ledger->put(store::DecisionRow{"r1",
+                                 "best",
+                                 "after[bits=8]",
+                                 {{"candidates", {{"after[bits=8]", 21.0}, {"after[bits=4]", 30.0}}}},
+                                 ""});
+  const Summary summary = summarize("r1", *ledger, *artifacts, Stages(true), clock);
+  EXPECT_EQ(fs::file_size(summary.model / "weights"), 2048u);
+  ASSERT_EQ(summary.changes.size(), 2u) << "cells are no measure of the run";
+  EXPECT_EQ(summary.changes[0].after, summary.changes[0].before / 2) << "the model's folder";
+  EXPECT_EQ(summary.changes[1].after, 21);
+  EXPECT_EQ(summary.changes[1].after_stage, "best");
+  EXPECT_NE(to_text(summary, {}).find("after[bits=8], the best of 2, loss 21\n"), std::string::npos)
+      << to_text(summary, {});
+}
+
+TEST_F(SummaryOfARun, TellsHowFarALoopWent) {
+  put_control("done", "loop", "succeeded",
+              {{"metrics", {{"outcome", "break"}, {"iteration", 3}, {"iterations", 3}}}}, {});
+  put_control("best", "loop", "succeeded",
+              {{"metrics", {{"outcome", "exhausted"}, {"iteration", 2}, {"iterations", 5}}}}, {});
+  put_control("open", "loop", "running", Json::object(), {});
+  for (int i = 1; i <= 4; ++i) ledger->put(store::IterationRow{"r1", "open", i, Json::object(), "", ""});
+  const Summary summary = summarize("r1", *ledger, *artifacts, Stages(true), clock);
+  EXPECT_EQ(summary.nodes[0].result, "done with iteration 3");
+  EXPECT_EQ(summary.nodes[1].result, "took iteration 2 of 5, where its limit is");
+  EXPECT_EQ(summary.nodes[2].result, "in iteration 4");
+}
+
+TEST_F(SummaryOfARun, TellsAFailureInALoopOnce) {
+  put_failed("tune[2]/work", 1);
+  put_control("tune", "loop", "failed", Json::object(), {}, "loop_failed: tune[2]/work failed: crashed");
+  put_control("other", "loop", "failed", Json::object(), {}, "loop_exhausted: after 5 iterations");
+  const Summary summary = summarize("r1", *ledger, *artifacts, Stages(true), clock);
+  ASSERT_EQ(summary.failures.size(), 2u);
+  EXPECT_EQ(summary.failures[0].id, "tune[2]/work");
+  EXPECT_EQ(summary.failures[1].id, "other");
+}
+
+TEST_F(SummaryOfARun, PutsIterationsBelowTheirLoopAndPendingNodesInTheirPlace) {
+  const std::string yaml = R"yaml(presswork: 1
+name: order
+stages:
+  tune:
+    loop: {max: 3, body: {work: {uses: test/measure}}, decide: [{default: break}]}
+  last: {uses: test/measure, after: tune}
+  cells: {uses: test/measure, after: last, matrix: {n: [1, 2]}}
+)yaml";
+  const Stages stages(true);
+  const engine::Plan plan = engine::make_plan(yaml, folder / "order.yaml", Json::object(), folder, stages);
+  put("tune[1]/work", "test/measure", "succeeded", {{"loss", 2.0}});
+  put_control("tune", "loop", "running", Json::object(), {});
+  put("cells[n=2]", "test/measure", "succeeded", {{"loss", 2.0}});
+  std::string order;
+  for (const NodeSummary& node : summarize("r1", *ledger, *artifacts, stages, clock, &plan).nodes)
+    order += node.id + " " + node.state + "\n";
+  EXPECT_EQ(order,
+            "tune running\ntune[1]/work succeeded\nlast pending\ncells[n=1] pending\ncells[n=2] succeeded\n");
 }
 
 TEST_F(SummaryOfARun, NamesTheRunThatIsNotThere) {
