@@ -90,7 +90,8 @@ void print_summary(Session& session, const engine::Plan& plan, const engine::Run
   if (session.options().json) {
     session.output().json(report::to_json(summary));
   } else {
-    session.output().text(report::to_text(summary, session.output().style()));
+    session.output().text(
+        report::to_text(summary, session.output().style(), false, session.output().columns()));
   }
 }
 

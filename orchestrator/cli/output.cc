@@ -14,6 +14,10 @@ Output::Output(int descriptor) : descriptor_(descriptor) {
   style_ = facts.style;
 }
 
+std::size_t Output::columns() const {
+  return terminal_ ? static_cast<std::size_t>(report::terminal_size(descriptor_).columns) : 0;
+}
+
 void Output::text(std::string_view text) {
   pending_.append(text);
   if (pending_.size() > (1u << 16)) flush();

@@ -26,6 +26,7 @@ class Output {
   bool reader_is_gone() const { return gone_; }
   void forbid_colour() { style_.colour = false; }
   bool to_terminal() const { return terminal_; }
+  std::size_t columns() const;  // of the terminal that it goes to; 0 when it goes elsewhere
   const report::Style& style() const { return style_; }
 
  private:

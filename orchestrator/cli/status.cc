@@ -78,7 +78,8 @@ int status(Session& session, const Options& options) {
     if (options.all) json["superseded"] = history_json(history);
     session.output().json(json);
   } else {
-    session.output().text(report::to_text(summary, session.output().style(), options.all));
+    session.output().text(
+        report::to_text(summary, session.output().style(), options.all, session.output().columns()));
     session.output().text(history_text(history));
   }
   return kOk;
@@ -94,9 +95,10 @@ Verb status_verb() {
           "  presswork status r3", [](CLI::App& app) -> std::function<int(Session&)> {
             auto options = std::make_shared<Options>();
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");
-            app.add_flag("-a,--all", options->all,
-                         "A line for each instance, also of large matrices and of loops, and what a rollback or retry "
-                         "superseded");
+            app.add_flag(
+                "-a,--all", options->all,
+                "A line for each instance, also of large matrices and of loops, and what a rollback or retry "
+                "superseded");
             return [options](Session& session) { return status(session, *options); };
           }};
 }

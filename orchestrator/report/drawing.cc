@@ -125,9 +125,17 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string text_of(const workflow::Template& value) {
-  const base::Json& source = value.source();
-  return source.is_string() ? source.get<std::string>() : source.dump();
+std::string text_of(const base::Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// Its value where it is known before a run, else as it is written.
+std::string text_of(const workflow::Template& value, const workflow::ValueOf& value_of) {
+  try {
+    return text_of(value.evaluate(value_of));
+  } catch (const base::Error&) {
+    return text_of(value.source());
+  }
 }
 
 // "minimize loss"
@@ -137,22 +145,22 @@ std::string text_of(const workflow::Choice& choice) {
 }
 
 // "until loss < 2, at most 5"
-std::string again_of(const workflow::Loop& loop) {
+std::string again_of(const workflow::Loop& loop, const workflow::ValueOf& value_of) {
   std::string text;
   for (const workflow::LoopCase& one : loop.decide) {
     if (one.action != workflow::LoopCase::Action::leave || !one.when) continue;
     text = "until " + truncate(one_line(one.when->text()), 40) + ", ";
     break;
   }
-  return text + "at most " + text_of(loop.max);
+  return text + "at most " + text_of(loop.max, value_of);
 }
 
-void describe(DrawnNode& node, const workflow::Loop& loop) {
+void describe(DrawnNode& node, const workflow::Loop& loop, const workflow::ValueOf& value_of) {
   node.shape = DrawnNode::Shape::loop;
-  node.again = again_of(loop);
+  node.again = again_of(loop, value_of);
   for (const workflow::StateVariable& variable : loop.state)
     node.details.emplace_back("state " + variable.name,
-                              variable.type ? text_of(variable.initial) : "artifact");
+                              variable.type ? text_of(variable.initial, value_of) : "artifact");
   for (const workflow::LoopCase& one : loop.decide) {
     static constexpr const char* words[] = {"break", "continue", "fail"};
     node.details.emplace_back(words[static_cast<int>(one.action)],
@@ -170,7 +178,14 @@ void describe(DrawnNode& node, const workflow::Select& select) {
 // Draws the nodes first: an edge may lead out of any of them.
 class Drawer {
  public:
-  Drawer(const Workflow& workflow, const base::Json& params) : workflow_(workflow), params_(params) {
+  // Parameters are all that is known before a run.
+  Drawer(const Workflow& workflow, const base::Json& params)
+      : value_of_([&workflow, &params](const workflow::Name& name) -> std::optional<base::Json> {
+          if (name.parts.size() != 2 || name.parts[0] != "params") return std::nullopt;
+          if (params.is_object() && params.contains(name.parts[1])) return params[name.parts[1]];
+          const workflow::Param* param = workflow.param(name.parts[1]);
+          return param == nullptr ? std::nullopt : param->fallback;
+        }) {
     drawing.title = workflow.name;
     drawing.subtitle = workflow.description;
     add_nodes(workflow::View::of(workflow), "", kNoNode);
@@ -199,7 +214,7 @@ class Drawer {
     out.parent = parent;
     if (!node.description.empty()) out.details.emplace_back("description", node.description);
     if (node.decision() != nullptr) out.shape = DrawnNode::Shape::decision;
-    if (const workflow::Loop* loop = node.loop()) describe(out, *loop);
+    if (const workflow::Loop* loop = node.loop()) describe(out, *loop, value_of_);
     if (const workflow::Select* select = node.select()) describe(out, *select);
     if (const workflow::Stage* stage = node.stage()) out.uses = stage->uses;
     if (const workflow::Matrix* matrix = node.matrix()) stack(out, view, node, *matrix);
@@ -212,30 +227,20 @@ class Drawer {
     out.stacked = out.count != 1;
     if (!matrix.from.empty()) out.details.emplace_back("matrix of", matrix.from);
     for (const workflow::Matrix::Axis& axis : matrix.axes)
-      out.details.emplace_back("matrix " + axis.name, truncate(text_of(axis.values), 80));
+      out.details.emplace_back("matrix " + axis.name, truncate(text_of(axis.values, value_of_), 80));
   }
 
   // 0 where a parameter that decides it has no value.
   std::size_t count(const Node* lineage) const {
     if (lineage == nullptr) return 0;
     try {
-      return workflow::cells(*lineage->matrix(),
-                             [this](const workflow::Name& name) { return value_of(name); })
-          .size();
+      return workflow::cells(*lineage->matrix(), value_of_).size();
     } catch (const base::Error&) {
       return 0;
     }
   }
 
-  std::optional<base::Json> value_of(const workflow::Name& name) const {
-    if (name.parts.size() != 2 || name.parts[0] != "params") return std::nullopt;
-    if (params_.is_object() && params_.contains(name.parts[1])) return params_[name.parts[1]];
-    const workflow::Param* param = workflow_.param(name.parts[1]);
-    return param == nullptr ? std::nullopt : param->fallback;
-  }
-
-  const Workflow& workflow_;
-  const base::Json& params_;
+  workflow::ValueOf value_of_;
   std::vector<std::pair<const Node*, std::string>> nodes_;  // as in the drawing; the prefix of their ids
 };
 

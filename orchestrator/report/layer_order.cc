@@ -124,21 +124,22 @@ void pull(Layers& layers, std::size_t rank, double gap) {
 using Neighbours = std::vector<std::size_t> LayerItem::*;
 
 // Puts what has neighbours of its own on one side, which nothing else is connected to, over their middle: a
-// parent over its children, or a join under what it joins.
+// parent over its children, a join under what it joins, the links of a chain in one line.
 void centre(Layers& layers, std::size_t rank, Neighbours side, Neighbours back, double gap) {
   const std::vector<std::size_t>& row = layers.ranks[rank];
   std::vector<double> wanted(row.size());
   const std::vector<double> weight(row.size(), 1);
   bool any = false;
   for (std::size_t i = 0; i < row.size(); ++i) {
+    const LayerItem& item = layers.items[row[i]];
     double sum = 0, count = 0;
-    for (const std::size_t other : layers.items[row[i]].*side) {
+    for (const std::size_t other : item.*side) {
       if ((layers.items[other].*back).size() > 1) continue;
       sum += layers.items[other].x;
       ++count;
     }
-    const bool moves = count > 1 && !layers.items[row[i]].bend;
-    wanted[i] = moves ? sum / count : layers.items[row[i]].x;
+    const bool moves = !item.bend && count > 0 && (count > 1 || (item.*side).size() == 1);
+    wanted[i] = moves ? sum / count : item.x;
     any = any || moves;
   }
   if (any) settle(layers, row, wanted, weight, gap);

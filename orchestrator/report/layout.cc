@@ -101,10 +101,12 @@ class Engine {
     const Box inner = lay_out(node);
     const double title = text_width(short_label(drawing_.nodes[node]), 13) +
                          text_width(drawing_.nodes[node].note + drawing_.nodes[node].again, 11) + 90;
-    box.width = std::max(inner.width + kFrameSide + kFrameRight, title);
+    const double needed = inner.width + kFrameSide + kFrameRight;
+    box.width = std::max(needed, title);
     box.height = inner.height + kFrameTop + kFrameBottom;
-    for (const std::size_t child : levels_[node].nodes) move_with_children(child, kFrameSide, kFrameTop);
-    for (const std::size_t edge : levels_[node].edges) move_edge(edge, kFrameSide, kFrameTop);
+    const double left = kFrameSide + (box.width - needed) / 2;
+    for (const std::size_t child : levels_[node].nodes) move_with_children(child, left, kFrameTop);
+    for (const std::size_t edge : levels_[node].edges) move_edge(edge, left, kFrameTop);
   }
 
   void move_with_children(std::size_t node, double x, double y) {

@@ -29,7 +29,7 @@ struct Layout {
 
 Layout lay_out(const Drawing& drawing);
 
-constexpr double kFrameTop = 34, kFrameSide = 18, kFrameRight = 46, kFrameBottom = 20;
+constexpr double kFrameTop = 42, kFrameSide = 18, kFrameRight = 46, kFrameBottom = 20;
 
 // Columns of text in a sans-serif font of that size, in pixels, rather too wide than too narrow.
 double text_width(std::string_view text, double size);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -221,7 +222,12 @@ void Exposition::sample(const std::vector<std::pair<std::string, std::string>>& 
   } else if (std::isinf(value)) {
     std::snprintf(number, sizeof number, value > 0 ? "+Inf" : "-Inf");
   } else {
-    std::snprintf(number, sizeof number, "%.17g", value);
+    // The shortest that reads back as the same number.
+    const double size = std::abs(value);
+    const bool plain = size == 0 || (size >= 1e-4 && size < 1e15);
+    *std::to_chars(number, number + sizeof number - 1, value,
+                   plain ? std::chars_format::fixed : std::chars_format::scientific)
+         .ptr = 0;
   }
   text_ += std::string(labels.empty() ? " " : "} ") + number + "\n";
 }

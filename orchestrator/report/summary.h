@@ -84,7 +84,8 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
 
 // `all`: a line for each instance. Otherwise the cells of a matrix and the iterations of a loop share a line
 // where there are many, and of other stages at most some forty are shown, those that failed in any case.
-std::string to_text(const Summary& summary, const Style& style, bool all = false);
+// `columns`: lines of the table of stages are cut to so many; 0: they are not.
+std::string to_text(const Summary& summary, const Style& style, bool all = false, std::size_t columns = 0);
 base::Json to_json(const Summary& summary);
 
 bool is_bytes(const std::string& unit);  // "B" or "bytes"

@@ -124,6 +124,17 @@ void add_row(Table& table, const Row& row, const Style& style) {
              truncate(ranges_of(row), 72)});
 }
 
+std::string cut(const std::string& lines, std::size_t columns) {
+  if (columns == 0) return lines;
+  std::string text;
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t end = lines.find('\n', at);
+    text += truncate(std::string_view(lines).substr(at, end - at), columns) + "\n";
+    at = end + 1;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string headlines_text(const std::vector<Metric>& headlines) {
@@ -144,7 +155,7 @@ std::string words(std::string name) {
   return one_line(name);
 }
 
-std::string stages_text(const Summary& summary, const Style& style, bool all) {
+std::string stages_text(const Summary& summary, const Style& style, bool all, std::size_t columns) {
   using Align = Table::Align;
   Table table({{style.bold("STAGE")},
                {style.bold("USES")},
@@ -164,7 +175,7 @@ std::string stages_text(const Summary& summary, const Style& style, bool all) {
       table.add({style.dim("and " + counted(hidden.size()) + " more"), "", states_of(hidden, style)});
     }
   }
-  std::string text = table.text();
+  std::string text = cut(table.text(), columns);
   if (rows.size() < summary.nodes.size() || !out.empty()) {
     text += style.dim(counted(summary.nodes.size()) + " in all; `presswork status " + summary.run.id +
                       " --all` shows each") +

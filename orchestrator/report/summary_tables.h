@@ -8,8 +8,8 @@
 
 namespace presswork::report {
 
-// The table of stages; see to_text() for `all`.
-std::string stages_text(const Summary& summary, const Style& style, bool all);
+// The table of stages; see to_text() for `all` and `columns`.
+std::string stages_text(const Summary& summary, const Style& style, bool all, std::size_t columns);
 
 // What failed and what to do about it, equal failures of a matrix or loop as one; "" when nothing did.
 std::string failures_text(const Summary& summary, const Style& style, bool all);

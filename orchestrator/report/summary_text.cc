@@ -101,6 +101,14 @@ Json node_json(const NodeSummary& node) {
   return json;
 }
 
+// A run's message that is the cause of one of its instances, "quantize: crashed_signal: …".
+bool is_told_below(const Summary& summary) {
+  return std::any_of(summary.nodes.begin(), summary.nodes.end(), [&](const NodeSummary& node) {
+    return !node.cause.empty() && summary.run.message.starts_with(node.id + ": ") &&
+           !summary.failures.empty();
+  });
+}
+
 }  // namespace
 
 bool is_bytes(const std::string& unit) { return unit == "B" || unit == "bytes"; }
@@ -117,15 +125,15 @@ std::string format_metric(const Json& value, const std::string& unit) {
   return unit == "x" ? text + "x" : text + " " + one_line(unit);
 }
 
-std::string to_text(const Summary& summary, const Style& style, bool all) {
+std::string to_text(const Summary& summary, const Style& style, bool all, std::size_t columns) {
   std::string out = "run " + style.bold(one_line(summary.run.id)) + " of " + one_line(summary.run.workflow) +
                     " " + style.state(summary.run.state);
   // An interrupted run has no end, and waits without working.
   if (!summary.run.ended.empty()) out += " in " + duration(summary.seconds);
   if (summary.run.state == "running") out += ", for " + duration(summary.seconds);
   out += "\n";
-  if (!summary.run.message.empty()) out += printable(summary.run.message) + "\n";
-  out += failures_text(summary, style, all) + "\n" + stages_text(summary, style, all) +
+  if (!summary.run.message.empty() && !is_told_below(summary)) out += printable(summary.run.message) + "\n";
+  out += failures_text(summary, style, all) + "\n" + stages_text(summary, style, all, columns) +
          changes_text(summary, style) + checklist_text(summary, style);
   Table paths({{""}, {""}});
   if (!summary.model.empty()) paths.add({"model", summary.model.string()});

@@ -66,6 +66,7 @@ std::string palette(bool dark) {
     const std::string state = std::string(".") + colours.state;
     css += state + " .box{fill:" + pick(colours.light_fill, colours.dark_fill) +
            ";stroke:" + pick(colours.light_line, colours.dark_line) + "}";
+    css += ".loop" + state + " .frame{stroke:" + pick(colours.light_line, colours.dark_line) + "}";
     css += ".graph " + state + " .mark{fill:" + pick(colours.light_line, colours.dark_line) + "}";
   }
   return css;
@@ -265,18 +266,26 @@ class Svg {
               "\" y=\"" + px(box.y + 22) + "\">" + xml_text(node.note) + "</text>";
     }
     if (!node.again.empty()) {
-      const double right = box.x + box.width;
-      out_ += "<text class=\"dim small\" text-anchor=\"end\" x=\"" + px(right - 14) + "\" y=\"" +
+      out_ += "<text class=\"dim small\" text-anchor=\"end\" x=\"" + px(box.x + box.width - 14) + "\" y=\"" +
               px(box.y + 22) + "\">↻ " + xml_text(node.again) + "</text>";
-      // The way back, along the right side of the body.
-      const double low = box.y + box.height - 26, high = box.y + kFrameTop + 14, out = right - 16,
-                   in = right - 38;
-      out_ += "<path class=\"edge plain\" d=\"M" + px(in) + " " + px(low) + "H" + px(out - 10) + "Q" +
-              px(out) + " " + px(low) + " " + px(out) + " " + px(low - 10) + "V" + px(high + 10) + "Q" +
-              px(out) + " " + px(high) + " " + px(out - 10) + " " + px(high) + "H" + px(in) +
-              "\" marker-end=\"url(#plain)\"/>";
+      way_back(index);
     }
     out_ += "</g>\n";
+  }
+
+  // Along the right side of the body.
+  void way_back(std::size_t index) {
+    const Box& box = layout_.nodes[index];
+    double body = box.x;
+    for (std::size_t i = 0; i < drawing_.nodes.size(); ++i) {
+      if (drawing_.nodes[i].parent == index)
+        body = std::max(body, layout_.nodes[i].x + layout_.nodes[i].width);
+    }
+    const double low = box.y + box.height - 26, high = box.y + kFrameTop + 14;
+    const double in = body + kFrameRight - 38, out = body + kFrameRight - 16;
+    out_ += "<path class=\"edge plain\" d=\"M" + px(in) + " " + px(low) + "H" + px(out - 10) + "Q" + px(out) +
+            " " + px(low) + " " + px(out) + " " + px(low - 10) + "V" + px(high + 10) + "Q" + px(out) + " " +
+            px(high) + " " + px(out - 10) + " " + px(high) + "H" + px(in) + "\" marker-end=\"url(#plain)\"/>";
   }
 
   const Drawing& drawing_;

@@ -171,6 +171,12 @@ TEST_F(SummaryOfARun, ComparesHeadlinesAndTheSizesOfTheFirstAndTheLastModel) {
                 model + "\n" + "report  /w/report.md\n");
 }
 
+TEST_F(SummaryOfARun, CutsTheTableOfStagesToTheTerminal) {
+  put_compression();
+  const std::string text = to_text(summarize("r1", *ledger, *artifacts, Stages(true), clock), {}, false, 40);
+  EXPECT_NE(text.find("\nbefore  test/measure  succeeded    1.5 s…\n"), std::string::npos) << text;
+}
+
 TEST_F(SummaryOfARun, ComparesEveryNumberThatChangedWhenNoStageNamesAHeadline) {
   put_compression();
   const Summary summary = summarize("r1", *ledger, *artifacts, Stages(false), clock);
@@ -204,6 +210,17 @@ TEST_F(SummaryOfARun, PutsFailuresFirstWithHintAndLog) {
                       "\nSTAGE "),
             std::string::npos)
       << text;
+}
+
+TEST_F(SummaryOfARun, SaysOnceWhyItFailed) {
+  put_failed("bad", 1);
+  ledger->set_run_state("r1", "failed", "2026-11-22T07:36:53.800Z", "bad: crashed_signal: died of signal 11");
+  std::string text = to_text(summarize("r1", *ledger, *artifacts, Stages(true), clock), {});
+  EXPECT_EQ(text.find("bad: crashed"), std::string::npos) << text;
+  EXPECT_NE(text.find("! bad crashed: died of signal 11"), std::string::npos) << text;
+  ledger->set_run_state("r1", "failed", "2026-11-22T07:36:53.800Z", "a required check failed: size");
+  text = to_text(summarize("r1", *ledger, *artifacts, Stages(true), clock), {});
+  EXPECT_NE(text.find("a required check failed: size\n"), std::string::npos) << text;
 }
 
 TEST_F(SummaryOfARun, ShowsTheCellsOfALargeMatrixAndTheIterationsOfALoopAsOneLineEach) {
