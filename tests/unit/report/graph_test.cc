@@ -169,7 +169,7 @@ TEST(WorkflowDrawing, HasTheBodiesOfLoopsAndOneNodeForEachMatrix) {
   const Drawing drawing = drawn_loops();
   const DrawnNode& tune = drawing.nodes[drawing.find("tune")];
   EXPECT_EQ(tune.shape, DrawnNode::Shape::loop);
-  EXPECT_EQ(tune.again, "until check.metrics.perplexity > best.metri…, at most 4");
+  EXPECT_EQ(tune.again, "until check.metrics.perplexity > best.metrics…, at most 4");
   EXPECT_EQ(drawing.nodes[drawing.find("tune/check")].parent, drawing.find("tune"));
   for (const char* matrix : {"quantize", "measure"})
     EXPECT_EQ(drawing.nodes[drawing.find(matrix)].count, 5u) << "two by three, one excluded";

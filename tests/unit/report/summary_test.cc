@@ -31,6 +31,7 @@ class Stages : public plugins::Catalogue {
   void add(const std::string& id, const std::string& metric, const std::string& unit, bool headline) {
     plugins::StageDescription& stage = stages_[id];
     stage.id = id;
+    stage.parameters = {{"type", "object"}};
     stage.metrics[metric] = {"number", unit, ""};
     stage.document = {{"metrics", {{metric, {{"type", "number"}, {"headline", headline}}}}}};
   }
@@ -174,7 +175,7 @@ TEST_F(SummaryOfARun, ComparesHeadlinesAndTheSizesOfTheFirstAndTheLastModel) {
 TEST_F(SummaryOfARun, CutsTheTableOfStagesToTheTerminal) {
   put_compression();
   const std::string text = to_text(summarize("r1", *ledger, *artifacts, Stages(true), clock), {}, false, 40);
-  EXPECT_NE(text.find("\nbefore  test/measure  succeeded    1.5 s…\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nbefore  test/measure  succeeded    1.5 …\n"), std::string::npos) << text;
 }
 
 TEST_F(SummaryOfARun, ComparesEveryNumberThatChangedWhenNoStageNamesAHeadline) {
