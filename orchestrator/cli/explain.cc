@@ -210,7 +210,6 @@ std::string to_text(const Json& facts, const report::Style& style) {
   }
   add_iterations(text, value_of(facts, "iterations"));
   add_attempts(text, value_of(facts, "attempts"));
-  const Json described = value_of(facts, "outputs");
   report::Table outputs = columns(3);
   const Json made = value_of(facts, "outputs");  // items() only refers to it
   for (const auto& [name, output] : made.items()) {
