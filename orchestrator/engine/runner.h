@@ -73,8 +73,11 @@ class Runner {
 
   // runner.cc: the loop, and what it keeps
   void load_history();
-  void adopt(std::size_t step);
-  void check_what_is_needed();
+  void take_over(std::size_t first);
+  bool premises_stand(std::size_t step) const;
+  bool restore(std::size_t step);
+  bool find_damage(std::size_t first, std::unordered_set<std::size_t>& checked,
+                   std::unordered_set<std::size_t>& damaged);
   bool is_intact(std::size_t step);
   void include(std::size_t first);  // steps from this one on: counts what they wait for
   void turn();
@@ -126,6 +129,8 @@ class Runner {
   void go_on(std::size_t loop, std::uint32_t scope, const std::string& way, const workflow::LoopCase* chosen);
   void exhaust(std::size_t loop);
   void close_loop(std::size_t loop, std::uint32_t scope, const std::string& outcome);
+  void retract_iterations(std::size_t loop, int after);
+  bool stands(std::uint32_t iteration) const;
   void fail_loop(std::size_t loop, const std::string& code, const base::Error& error);
 
   store::InstanceRow new_row(std::size_t step) const;
@@ -165,7 +170,9 @@ class Runner {
   std::map<std::string, store::DecisionRow> replay_;       // decisions that an earlier session of the run made
   std::map<std::string, store::SupersededMark> retracted_;  // instances that were rolled back, by id
   std::map<std::string, std::vector<store::IterationRow>> iterations_;  // by loop
-  std::size_t kept_ = 0;                                   // stages that an earlier session finished
+  std::vector<bool> stands_;  // by step: what an earlier session left of it is still what it comes to
+  std::vector<bool> firm_;    // by scope: likewise, of the loop's state when the iteration began
+  std::size_t kept_ = 0;      // stages that an earlier session finished
 
   bool open_ = false;  // a ledger transaction
   std::vector<Event> events_;
