@@ -22,7 +22,8 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
   while (!open.empty()) {
     const std::size_t step = open.back();
     open.pop_back();
-    if (wanted.insert(step).second) open.insert(open.end(), graph[step].needs.begin(), graph[step].needs.end());
+    if (wanted.insert(step).second)
+      open.insert(open.end(), graph[step].needs.begin(), graph[step].needs.end());
   }
   return wanted;
 }
@@ -30,9 +31,8 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
 }  // namespace
 
 bool is_named(const Step& step, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return name == step.id || name == step.node->id;
-  });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return name == step.id || name == step.node->id; });
 }
 
 Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundings, const RunOptions& options)
@@ -42,6 +42,7 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       options_(options),
       graph_(plan.graph),
       instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
+      folders_(static_cast<std::size_t>(options.limits.cores)),
       worker_([this] { around_.executor.wake(); }) {
   if (options.until.empty()) return;
   const std::set<std::size_t> wanted = wanted_steps(graph_, options.until);
@@ -93,7 +94,8 @@ void Runner::load_history() {
     iterations_[row.loop].push_back(std::move(row));
   }
   for (store::InstanceBrief& row : around_.ledger.instance_briefs(run_)) {
-    past_.emplace(row.id, Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
+    past_.emplace(row.id,
+                  Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
   }
   retracted_ = around_.ledger.superseded(run_);
 }
@@ -152,8 +154,8 @@ bool Runner::restore(std::size_t step) {
   return true;
 }
 
-// What is kept and still needed must be intact: what a step needs that has to be done, and all of an iteration,
-// which its loop reads. True when more damage was found.
+// What is kept and still needed must be intact: what a step needs that has to be done, and all of an
+// iteration, which its loop reads. True when more damage was found.
 bool Runner::find_damage(std::size_t first, std::unordered_set<std::size_t>& checked,
                          std::unordered_set<std::size_t>& damaged) {
   const std::size_t known = damaged.size();

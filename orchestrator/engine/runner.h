@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "orchestrator/engine/attempt_folders.h"
 #include "orchestrator/engine/binding.h"
 #include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/instance.h"
@@ -60,7 +61,7 @@ class Runner {
   // A loop between its first iteration and its end.
   struct OpenLoop {
     int max = 1;
-    std::vector<std::uint32_t> iterations;  // scopes
+    std::vector<std::uint32_t> iterations;      // scopes
     std::vector<store::IterationRow> recorded;  // by an earlier session of the run
   };
 
@@ -113,7 +114,7 @@ class Runner {
   void on(executor::Outcome outcome);
   void publish(std::size_t step);
   void release(std::size_t step);
-  void discard_attempt(std::size_t step, bool with_scratch);
+  void discard_attempt(std::size_t step, bool succeeded);
   void succeed(std::size_t step, std::map<std::string, store::OutputRow> outputs);
   void attempt_failed(std::size_t step);
   void undo(std::size_t step);
@@ -154,20 +155,20 @@ class Runner {
   Graph graph_;  // the plan's, and what loops add to it
   Instances instances_;
   std::unordered_map<std::size_t, std::unique_ptr<Work>> works_;  // of stages that are ready, until they end
-  std::vector<std::uint32_t> missing_;                    // needs that have not ended, by step
-  std::vector<std::vector<std::uint32_t>> dependents_;    // by step
-  std::vector<std::uint32_t> unfinished_;                 // steps that have not ended, by scope
-  std::deque<std::size_t> ready_;                         // all needs ended, not judged yet
-  std::deque<std::uint32_t> ended_iterations_;            // scopes, not judged yet
-  std::map<std::size_t, OpenLoop> loops_;                 // by step
+  std::vector<std::uint32_t> missing_;                            // needs that have not ended, by step
+  std::vector<std::vector<std::uint32_t>> dependents_;            // by step
+  std::vector<std::uint32_t> unfinished_;                         // steps that have not ended, by scope
+  std::deque<std::size_t> ready_;                                 // all needs ended, not judged yet
+  std::deque<std::uint32_t> ended_iterations_;                    // scopes, not judged yet
+  std::map<std::size_t, OpenLoop> loops_;                         // by step
   std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
   std::set<std::size_t> paused_;                          // of those, before a retry
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
   std::map<std::uint64_t, std::size_t> running_;          // token -> step
   std::set<std::size_t> unwanted_;                        // beyond `--until`
 
-  std::unordered_map<std::string, Past> past_;             // by instance id
-  std::map<std::string, store::DecisionRow> replay_;       // decisions that an earlier session of the run made
+  std::unordered_map<std::string, Past> past_;        // by instance id
+  std::map<std::string, store::DecisionRow> replay_;  // decisions that an earlier session of the run made
   std::map<std::string, store::SupersededMark> retracted_;  // instances that were rolled back, by id
   std::map<std::string, std::vector<store::IterationRow>> iterations_;  // by loop
   std::vector<bool> stands_;  // by step: what an earlier session left of it is still what it comes to
@@ -182,6 +183,7 @@ class Runner {
   std::uint64_t next_token_ = 1;
   Share used_{0, 0, 0, {}};
   int stop_heeded_ = 0;
+  AttemptFolders folders_;
   Worker worker_;  // last: its thread ends before the rest goes
 };
 

@@ -87,8 +87,8 @@ void Runner::begin_iteration(std::size_t loop, Json state, std::map<std::string,
   }
   tell("loop_iteration", loop, {{"iteration", number}, {"max", open.max}, {"state", state}});
   const std::size_t first = graph_.size();
-  open.iterations.push_back(graph_.add_iteration(static_cast<std::uint32_t>(loop), number, std::move(state),
-                                                 std::move(artifacts)));
+  open.iterations.push_back(
+      graph_.add_iteration(static_cast<std::uint32_t>(loop), number, std::move(state), std::move(artifacts)));
   firm_.push_back(firm);
   include(first);
   const std::uint32_t scope = open.iterations.back();

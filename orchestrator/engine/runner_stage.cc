@@ -29,8 +29,7 @@ void Runner::prepare(std::size_t step) {
   one.phase = Phase::writing_down;
   worker_.submit([this, step, binding = one.binding]() mutable -> Worker::Continuation {
     try {
-      write_down(binding, around_.artifacts, around_.ledger, options_.rehash,
-                 unless_stopped(1));
+      write_down(binding, around_.artifacts, around_.ledger, options_.rehash, unless_stopped(1));
       return [this, step, binding] {
         work(step).binding = binding;
         look_up(step);
@@ -167,8 +166,7 @@ void Runner::heed_estimate(std::size_t step, const executor::Outcome& outcome) {
   discard_attempt(step, false);
   one.phase = Phase::waiting;
   // A stage that cannot tell, or fails to, runs without an estimate.
-  one.estimate =
-      outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
+  one.estimate = outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
   const std::uint64_t needed = one.estimate->memory_bytes.value_or(0), limit = options_.limits.memory;
   if (limit > 0 && needed > limit) {
     fail(step, State::failed, std::string(base::to_string(base::ErrorCode::cannot_fit)),

@@ -1,5 +1,9 @@
-// A resume after a failure that is mended: what the failure led to is judged anew, and nothing that is committed
-// is done again where it comes to the same.
+// A resume after a failure that is mended: what the failure led to is judged anew, and nothing that is
+// committed is done again where it comes to the same.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "harness.h"
 
 namespace presswork::testing {
@@ -43,7 +47,8 @@ TEST_F(ResumeTest, ASelectionIsMadeAnewWhenACandidateThatFailedSucceeds) {
 
 TEST_F(ResumeTest, WhatComesToTheSameAfterAFailureIsNotDoneAgainEvenWithTheCacheOff) {
   options.use_cache = false;
-  const std::string maximum = std::string(choice).replace(std::string(choice).find("minimize"), 8, "maximize");
+  const std::string maximum =
+      std::string(choice).replace(std::string(choice).find("minimize"), 8, "maximize");
   EXPECT_EQ(run(maximum).state, "failed");
   EXPECT_EQ(resume_mended().state, "succeeded");
   EXPECT_THAT(started(), ElementsAre("fan[i=1]"));
@@ -64,12 +69,13 @@ TEST_F(ResumeTest, ACrashBetweenTheRecoveryAndTheJudgementAnewLosesNothing) {
 }
 
 TEST_F(ResumeTest, AFirstThatFellBackGoesToWhatIsThereNow) {
-  EXPECT_EQ(run("stages:\n"
-                "  a: {uses: test/work, with: {text: A, fails: failed}, on_failure: continue}\n"
-                "  b: {uses: test/work, with: {text: B}}\n"
-                "  c: {uses: test/work, join: all_done, after: [a, b], inputs: {x: \"first(a.out, b.out)\"}}\n")
-                .state,
-            "succeeded");
+  EXPECT_EQ(
+      run("stages:\n"
+          "  a: {uses: test/work, with: {text: A, fails: failed}, on_failure: continue}\n"
+          "  b: {uses: test/work, with: {text: B}}\n"
+          "  c: {uses: test/work, join: all_done, after: [a, b], inputs: {x: \"first(a.out, b.out)\"}}\n")
+          .state,
+      "succeeded");
   EXPECT_EQ(text("r1", "c"), "B");
   EXPECT_EQ(resume_mended().state, "succeeded");
   EXPECT_EQ(text("r1", "c"), "A");
@@ -162,6 +168,30 @@ TEST_F(ResumeTest, ALoopOnWhatFailedBeginsAnew) {
   EXPECT_EQ(text("r1", "after"), "At2");
   EXPECT_EQ(resume_mended().state, "succeeded");
   EXPECT_EQ(text("r1", "after"), "At4");
+}
+
+// As after a crash that cost the ledger its last pages.
+TEST_F(EngineTest, AProcessOfAnAttemptThatTheLedgerDoesNotKnowIsEndedByTheNextStart) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t stray = ::fork();
+  if (stray == 0) {
+    ::dup2(ends[0], 0);
+    ::close(ends[1]);
+    const char* const arguments[] = {"cat", nullptr};
+    const char* const environment[] = {"PRESSWORK_ATTEMPT=0123456789abcdef0123456789abcdef", nullptr};
+    ::execve("/bin/cat", const_cast<char**>(arguments), const_cast<char**>(environment));
+    ::_exit(1);
+  }
+  ::close(ends[0]);
+  fs::create_directories(workspace.attempts() / "0123456789abcdef0123456789abcdef");
+  // The environment is that of cat once it runs.
+  while (base::real_file_system().read("/proc/" + std::to_string(stray) + "/cmdline").substr(0, 3) != "cat") {
+  }
+  EXPECT_EQ(run("stages: {a: {uses: test/work}}\n").state, "succeeded");
+  EXPECT_EQ(::waitpid(stray, nullptr, WNOHANG), -1) << "its end has been waited for";
+  ::close(ends[1]);  // of which cat ends, if nothing else ended it
+  EXPECT_FALSE(fs::exists(workspace.attempts() / "0123456789abcdef0123456789abcdef"));
 }
 
 }  // namespace
