@@ -86,7 +86,7 @@ void print_summary(Session& session, const engine::Plan& plan, const engine::Run
   summary.checklist = result.checklist;
   summary.seconds -=
       std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / result.run));
-  if (const auto file = report_file(session, result.run)) summary.report = *file;
+  if (const auto file = report_file(session, summary)) summary.report = *file;
   if (session.options().json) {
     session.output().json(report::to_json(summary));
   } else {

@@ -11,9 +11,7 @@ namespace {
 
 std::optional<std::string> report_digest(Session& session, const std::string& run) {
   std::optional<std::string> digest;
-  for (const store::InstanceRow& instance : session.ledger().instances(run)) {
-    if (instance.key.empty() || (instance.state != "succeeded" && instance.state != "cached")) continue;
-    const auto checkpoint = session.ledger().checkpoint(instance.key);
+  for (const auto& [instance, checkpoint] : session.ledger().instances_with_checkpoints(run)) {
     if (!checkpoint) continue;
     for (const auto& [name, output] : checkpoint->outputs) {
       if (output.type == "report") digest = output.digest;
@@ -44,10 +42,18 @@ fs::path clear_place(Session& session, const std::string& run, const std::string
   return place;
 }
 
-}  // namespace
+std::optional<std::string> report_digest(const report::Summary& summary) {
+  std::optional<std::string> digest;
+  for (const report::NodeSummary& node : summary.nodes) {
+    for (const auto& [name, output] : node.outputs) {
+      if (output.type == "report") digest = output.digest;
+    }
+  }
+  return digest;
+}
 
-std::optional<fs::path> report_file(Session& session, const std::string& run) {
-  const auto digest = report_digest(session, run);
+std::optional<fs::path> copy_report(Session& session, const std::string& run,
+                                    const std::optional<std::string>& digest) {
   if (!digest) return std::nullopt;
   store::ArtifactStore& artifacts = session.artifacts();
   try {
@@ -61,6 +67,16 @@ std::optional<fs::path> report_file(Session& session, const std::string& run) {
     spdlog::warn("the report of {} cannot be read: {}", run, error.message);
     return std::nullopt;
   }
+}
+
+}  // namespace
+
+std::optional<fs::path> report_file(Session& session, const std::string& run) {
+  return copy_report(session, run, report_digest(session, run));
+}
+
+std::optional<fs::path> report_file(Session& session, const report::Summary& summary) {
+  return copy_report(session, summary.run.id, report_digest(summary));
 }
 
 fs::path keep_report(Session& session, const std::string& run, const fs::path& written) {

@@ -53,8 +53,7 @@ class Runner {
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
-    bool held = false;  // until the same work, being done for another stage, has ended
-    std::string why;    // it runs
+    std::string why;  // it runs
     executor::Outcome outcome;
   };
 
@@ -164,6 +163,7 @@ class Runner {
   std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
   std::set<std::size_t> paused_;                          // of those, before a retry
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
+  std::unordered_set<std::string> made_;                  // keys that this session made a checkpoint of
   std::map<std::uint64_t, std::size_t> running_;          // token -> step
   std::set<std::size_t> unwanted_;                        // beyond `--until`
 

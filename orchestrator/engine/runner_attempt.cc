@@ -201,6 +201,7 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   checkpoint.created = now();
   in_transaction();
   around_.ledger.put(checkpoint);
+  made_.insert(checkpoint.key);
   work.attempt.outcome = "succeeded";
   work.attempt.ended = now();
   record(work.attempt);

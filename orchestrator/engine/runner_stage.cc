@@ -117,14 +117,10 @@ void Runner::admit() {
     const std::size_t step = *at++;  // only this one may leave the set below
     Work& one = work(step);
     if (one.not_before > moment) continue;
-    if (in_work_.contains(one.row.key)) {
-      one.held = true;  // the same work is being done for another stage
-      continue;
-    }
-    if (one.held) {
-      one.held = false;
+    if (in_work_.contains(one.row.key)) continue;  // the same work is being done for another stage
+    if (made_.contains(one.row.key)) {             // or has been, since it was looked for
       waiting_.erase(step);
-      look_up(step);  // it may have been done by now
+      look_up(step);
       if (!waiting_.contains(step)) continue;
     }
     if (!one.estimate && wants_estimate(graph_[step])) {
