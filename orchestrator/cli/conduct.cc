@@ -29,7 +29,7 @@ struct Held {
 };
 
 Held hold(Session& session) {
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   Held held{store::WorkspaceLock::acquire(workspace), nullptr};
   session.artifacts();  // makes the store when there is none
   held.store = store::StoreLock::share(workspace.store());
@@ -119,7 +119,7 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 
 int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file) {
   const auto metrics = make_metrics(session, metrics_file);
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   const Held held = hold(session);
   engine::RunResult result;
   int signal_code = 0;
@@ -142,7 +142,7 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
 }
 
 void with_workspace(Session& session, const std::function<void(const engine::Surroundings&)>& work) {
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   const Held held = hold(session);
   const auto progress = make_progress(session);
   engine::StopRequest stop{0};
