@@ -10,6 +10,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/signals.h"
+#include "orchestrator/cli/stop_notice.h"
 #include "orchestrator/report/journal.h"
 #include "orchestrator/report/metrics_file.h"
 #include "orchestrator/report/pauses.h"
@@ -127,10 +128,11 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
     const auto progress = make_progress(session);
     const auto journal =
         report::make_journal(workspace.root / "runs", [](const std::string& what) { spdlog::warn(what); });
-    std::vector<engine::Observer*> observers = {journal.get(), progress.get()};
+    engine::StopRequest stop{0};
+    StopNotice notice(stop);
+    std::vector<engine::Observer*> observers = {journal.get(), progress.get(), &notice};
     if (metrics) observers.push_back(metrics.get());
     report::Fanout observer(std::move(observers));
-    engine::StopRequest stop{0};
     const Signals signals(stop, session.executor());
     result = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),
                  observer, stop});
