@@ -42,6 +42,20 @@ fs::path clear_place(Session& session, const std::string& run, const std::string
   return place;
 }
 
+// Beside the other files of the run; the store's own where there is no right to write, or no room.
+fs::path copy_out(Session& session, const std::string& run, const std::string& digest,
+                  const std::string& ending) {
+  const fs::path kept = session.artifacts().locate(digest);
+  try {
+    const fs::path place = clear_place(session, run, ending);
+    session.artifacts().export_to(digest, place);
+    return place;
+  } catch (const base::Error& error) {
+    if (error.code != base::ErrorCode::permission && error.code != base::ErrorCode::no_space) throw;
+    return kept;
+  }
+}
+
 std::optional<std::string> report_digest(const report::Summary& summary) {
   std::optional<std::string> digest;
   for (const report::NodeSummary& node : summary.nodes) {
@@ -60,9 +74,8 @@ std::optional<fs::path> copy_report(Session& session, const std::string& run,
     const bool folder = artifacts.manifest(*digest).directory;
     const std::string ending =
         folder ? "" : ending_of(base::real_file_system().read(artifacts.locate(*digest)));
-    const fs::path place = clear_place(session, run, ending);
-    artifacts.export_to(*digest, place);
-    return folder ? main_file(place) : place;
+    const fs::path copy = copy_out(session, run, *digest, ending);
+    return folder ? main_file(copy) : copy;
   } catch (const base::Error& error) {
     spdlog::warn("the report of {} cannot be read: {}", run, error.message);
     return std::nullopt;
