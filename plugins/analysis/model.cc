@@ -4,7 +4,8 @@
 #include <optional>
 
 #include "plugins/modelkit/checkpoint/verify.h"
-#include "plugins/modelkit/estimate/memory.h"
+#include "plugins/modelkit/estimate/estimate_json.h"
+#include "plugins/modelkit/estimate/model_shape.h"
 #include "plugins/modelkit/evaluate/parameter_counts.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
 #include "plugins/modelkit/formats/safetensors_writer.h"
@@ -14,55 +15,6 @@ namespace presswork {
 namespace {
 
 using namespace modelkit;
-
-// The formulas' word for how the weights are stored.
-std::string stored_precision(const ModelSource& model) {
-  if (!model.quantization().empty()) return model.quantization().schemes.front().bits <= 4 ? "int4" : "int8";
-  switch (model.config().dtype.value_or(DType::F32)) {
-    case DType::F16:
-      return "fp16";
-    case DType::BF16:
-      return "bf16";
-    case DType::I8:
-    case DType::F8_E4M3:
-    case DType::F8_E5M2:
-      return "int8";
-    default:
-      return "fp32";
-  }
-}
-
-InferenceShape guide_shape(const ModelConfig& m, std::int64_t parameters, const Context& context,
-                           const std::string& precision) {
-  InferenceShape shape;
-  shape.params = static_cast<double>(parameters);
-  shape.batch_size = context.parameter<double>("batch_size");
-  shape.seq_len = context.parameter<double>("seq_len");
-  shape.d_model = static_cast<double>(m.hidden);
-  shape.n_layers = static_cast<double>(m.layers);
-  shape.n_heads = static_cast<double>(m.heads);
-  shape.precision = precision;
-  return shape;
-}
-
-// Beyond the guide: grouped key/value heads, keys and values in 16 bits or more, weights as they lie on disk.
-InferenceShape refined_shape(const ModelSource& model, InferenceShape shape, bool stored) {
-  const ModelConfig& m = model.config();
-  shape.n_kv_heads = static_cast<double>(m.kv_heads);
-  shape.head_dim = static_cast<double>(m.head_dim);
-  if (bytes_per_parameter(shape.precision) < 2.0) shape.kv_precision = "fp16";
-  if (stored) shape.weight_bytes = static_cast<double>(model.checkpoint().total_bytes());
-  return shape;
-}
-
-Json to_json(const InferenceMemory& memory) {
-  return {{"total_memory_gb", memory.total() / kGigabyte},
-          {"model_memory_gb", memory.weights / kGigabyte},
-          {"kv_cache_memory_gb", memory.kv_cache / kGigabyte},
-          {"activation_memory_gb", memory.activation / kGigabyte},
-          {"buffer_memory_gb", memory.buffer / kGigabyte},
-          {"kv_cache_per_token_mb", memory.kv_cache_per_token / kMegabyte}};
-}
 
 Json to_json(const ModelConfig& m) {
   return {
@@ -136,7 +88,9 @@ class AnalyzeModel : public Stage {
     const auto asked = context.parameter<std::string>("precision");
     const bool automatic = asked == "auto";
     const std::string precision = automatic ? stored_precision(model) : asked;
-    const InferenceShape shape = guide_shape(model.config(), counts.total, context, precision);
+    InferenceShape shape = guide_shape(model, precision);
+    shape.batch_size = context.parameter<double>("batch_size");
+    shape.seq_len = context.parameter<double>("seq_len");
     const InferenceMemory guide = inference_memory(shape);
     const InferenceMemory refined = inference_memory(refined_shape(model, shape, automatic));
     context.metric("parameters", counts.total);
