@@ -5,6 +5,7 @@
 #include <set>
 
 #include "plugins/modelkit/checkpoint/verify.h"
+#include "plugins/modelkit/data/calibration_set.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
 #include "plugins/modelkit/prune/input_norms.h"
 #include "plugins/modelkit/prune/rewritten_checkpoint.h"
@@ -46,16 +47,15 @@ class Job {
   }
 
   void prune_by_wanda() {
-    const auto text = context_.optional_input("calibration");
-    if (!text) {
-      throw Error("invalid_input", "the method wanda needs a text to run the model on", "calibration",
-                  "connect a text to the input calibration, or use the method magnitude");
-    }
-    const Sampling sampling{.length = context_.parameter<std::size_t>("window"),
-                            .samples = context_.parameter<std::size_t>("samples")};
-    const TokenWindows windows = read_windows(Tokenizer::open(model_.checkpoint().folder()), *text, sampling);
+    const CalibrationSet calibration =
+        calibration_set(Tokenizer::open(model_.checkpoint().folder()), context_.optional_input("calibration"),
+                        {.length = context_.parameter<std::size_t>("window"),
+                         .samples = context_.parameter<std::size_t>("samples")});
+    const TokenWindows& windows = calibration.windows;
+    for (const std::string& warning : calibration.warnings) context_.warning(warning);
     context_.metric("calibration_windows", windows.count());
     context_.metric("calibration_digest", windows.digest());
+    context_.metric("calibration_bundled", calibration.bundled);
     const auto compute = make_cpu_compute(context_.threads());
     Transformer transformer(*compute, model_);
     each_layer_with_norms(transformer, windows, state_limit(context_.memory(), context_.scratch_dir()),
@@ -145,7 +145,7 @@ Json describe(const char* title, const char* text, const Json& properties) {
     },
     "inputs": {
       "model": {"type": "model", "required": true, "description": "Hugging Face model folder, dense or with integers of compressed-tensors."},
-      "calibration": {"type": "text", "required": false, "description": "Text that the method wanda runs the model on."}
+      "calibration": {"type": "text", "required": false, "description": "Text that the method wanda runs the model on. Without it a bundled text is taken, public-domain prose in English and Chinese."}
     },
     "outputs": {"model": {"type": "model", "description": "The same folder with zeros in place of the pruned weights: in the same format and of the same size. Zeros save room only in a sparse format, and time only where the hardware skips them."}},
     "metrics": {
@@ -160,7 +160,8 @@ Json describe(const char* title, const char* text, const Json& properties) {
       "mean_relative_error": {"type": "number", "description": "Mean of layer_errors."},
       "max_relative_error": {"type": "number", "description": "Largest of layer_errors."},
       "calibration_windows": {"type": "integer", "description": "Windows that the model was run on (wanda)."},
-      "calibration_digest": {"type": "string", "description": "SHA-256 of their token ids (wanda)."}
+      "calibration_digest": {"type": "string", "description": "SHA-256 of their token ids (wanda)."},
+      "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input (wanda)."}
     },
     "cacheable": true,
     "reads_run": false,

@@ -117,6 +117,13 @@ Strategy adjusted(Strategy strategy, Attempt attempt) {
   return strategy;
 }
 
+Strategy begun(Strategy strategy, const Attempt& attempt) {
+  const std::string missed = misses_of(attempt, strategy.limits).text;
+  strategy.why = "the model as it is failed (" + (missed.empty() ? "the deployment test failed" : missed) +
+                 "); " + strategy.choice + " was planned and is tried first";
+  return strategy;
+}
+
 Json AdjustStrategy::describe() {
   Json description = Json::parse(R"json({
     "title": "Adjust a strategy that failed",
@@ -125,6 +132,7 @@ Json AdjustStrategy::describe() {
       "type": "object",
       "additionalProperties": false,
       "properties": {
+        "carried_out": {"type": "boolean", "default": true, "description": "Whether the model came of the strategy; false: it was tested as it is, and the strategy is still to be tried."},
         "loss_percent": {"type": ["number", "null"], "default": null, "description": "Measured rise of the perplexity; null: not measured."},
         "memory_gb": {"type": ["number", "null"], "default": null, "description": "Memory of inference, measured or by formula from the measured weights, in GiB."},
         "tokens_per_s": {"type": ["number", "null"], "default": null, "description": "Measured speed."}
@@ -145,10 +153,10 @@ void AdjustStrategy::run(const Context& context) {
     return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
   };
   Strategy strategy = read_strategy(context.input("strategy"));
-  const std::string carried_out = strategy.choice;
-  publish(context,
-          adjusted(std::move(strategy),
-                   {carried_out, number("loss_percent"), number("memory_gb"), number("tokens_per_s"), {}}));
+  const Attempt attempt{
+      strategy.choice, number("loss_percent"), number("memory_gb"), number("tokens_per_s"), {}};
+  publish(context, context.parameter<bool>("carried_out") ? adjusted(std::move(strategy), attempt)
+                                                          : begun(std::move(strategy), attempt));
 }
 
 }  // namespace presswork

@@ -11,6 +11,9 @@ namespace presswork {
 // is left, the choice stays and `exhausted` is true.
 strategy::Strategy adjusted(strategy::Strategy strategy, strategy::Attempt attempt);
 
+// The model failed as it was, before the strategy was carried out: it is the next one.
+strategy::Strategy begun(strategy::Strategy strategy, const strategy::Attempt& attempt);
+
 class AdjustStrategy : public Stage {
  public:
   static constexpr const char* id = "strategy/adjust";

@@ -34,6 +34,8 @@ std::vector<Candidate> guides() {
 
 void add_integers(std::vector<Candidate>& all) {
   all.push_back({"rtn-int8", {quantize("rtn", "int8"), optimize("inference_engine")}});
+  all.push_back({"gptq-int8", {quantize("gptq", "int8"), optimize("inference_engine")}});
+  all.push_back({"gptq-int8-g32", {quantize("gptq", "int8", 32), optimize("inference_engine")}});
   for (const char* method : {"rtn", "gptq", "awq"}) {
     for (const int group : {128, 32}) {
       for (const bool symmetric : {true, false}) {

@@ -74,7 +74,7 @@ Json PlanStrategy::describe() {
       "additionalProperties": false,
       "properties": {
         "choose": {"type": "string", "enum": ["objective", "guide"], "default": "objective", "description": "objective: the best rank among what the workflow can carry out. guide: the guide's base rule, by the required ratio of memory alone."},
-        "methods": {"type": "array", "items": {"type": "string", "enum": ["rtn", "gptq", "awq", "n_m", "structured"]}, "default": ["rtn", "gptq", "awq", "n_m", "structured"], "description": "What the workflow can carry out; other candidates are listed, and never recommended by the objective."},
+        "methods": {"type": "array", "items": {"type": "string", "enum": ["ptq", "rtn", "gptq", "awq", "n_m", "structured"]}, "default": ["ptq", "rtn", "gptq", "awq", "n_m", "structured"], "description": "What the workflow can carry out (ptq: keep or take sixteen bits); other candidates are listed, and never recommended by the objective."},
         "weights": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}, "default": {"accuracy": 0.5, "memory": 0.3, "speed": 0.2}, "description": "Of the objective: accuracy * loss / (the limit, or 5 %) + memory * memory / (the limit, or the memory now) + speed / speedup. Less is better."},
         "baseline_tokens_per_s": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": null, "description": "Measured speed of the original; without it limits of speed cannot be predicted."},
         "catalogue": {"type": "string", "default": "", "description": "File with further cards, in the form of the shipped gpus.json."},

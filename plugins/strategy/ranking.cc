@@ -14,11 +14,19 @@ void at_most(std::vector<Violation>& found, const char* name, const std::optiona
   if (limit && value > *limit) found.push_back({name, *limit, value, value / *limit - 1});
 }
 
+// Groups must divide the inputs of every linear.
+bool groups_fit(const Step& step, const Subject& subject) {
+  return step.group_size == 0 ||
+         std::all_of(subject.widths.begin(), subject.widths.end(),
+                     [&](std::int64_t width) { return width % step.group_size == 0; });
+}
+
 bool can_take(const Candidate& candidate, const Subject& subject, const std::set<std::string>& methods) {
   return std::all_of(candidate.steps.begin(), candidate.steps.end(), [&](const Step& step) {
-    // Sixteen bits are no work for a model that has no more.
-    if (step.target_precision == "fp16") return modelkit::bytes_per_parameter(subject.guide.precision) <= 2;
-    return step.type == "optimization" || methods.count(step.method) != 0;
+    if (step.type == "optimization") return true;
+    if (methods.count(step.method) == 0 || !groups_fit(step, subject)) return false;
+    // Sixteen bits are no work for a model that has no more, and nothing is there to do that for others.
+    return step.target_precision != "fp16" || modelkit::bytes_per_parameter(subject.guide.precision) <= 2;
   });
 }
 

@@ -39,8 +39,8 @@ std::vector<Violation> violations_of(const Prediction& prediction, const Limits&
 double score(const Prediction& prediction, const Subject& subject, const Limits& limits,
              const Weights& weights);
 
-// What is needed beside the numbers: the steps that the workflow can take ("rtn", "gptq", "awq", "n_m",
-// "structured"), and candidates that are not to be taken again.
+// What is needed beside the numbers: the steps that the workflow can take ("ptq", "rtn", "gptq", "awq",
+// "n_m", "structured"), and candidates that are not to be taken again.
 struct Options {
   std::set<std::string> methods;
   Weights weights;

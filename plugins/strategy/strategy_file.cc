@@ -57,6 +57,7 @@ Json subject_json(const Subject& subject) {
           {"linear_params", subject.linear_params},
           {"kept_bytes", subject.kept_bytes},
           {"bytes", subject.bytes},
+          {"widths", subject.widths},
           {"tokens_per_s", optional(subject.tokens_per_s)},
           {"measured_loss", subject.measured_loss}};
 }
@@ -68,6 +69,7 @@ Subject subject_read(const Json& json) {
   subject.linear_params = json.at("linear_params");
   subject.kept_bytes = json.at("kept_bytes");
   subject.bytes = json.at("bytes");
+  subject.widths = json.at("widths").get<std::vector<std::int64_t>>();
   subject.tokens_per_s = optional(json, "tokens_per_s");
   subject.measured_loss = json.at("measured_loss").get<std::map<std::string, double>>();
   return subject;

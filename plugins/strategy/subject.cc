@@ -27,6 +27,8 @@ Subject read(const Json& analysis) {
   subject.refined.head_dim = model.at("head_dim").get<double>();
   if (modelkit::bytes_per_parameter(shape.precision) < 2) subject.refined.kv_precision = "fp16";
   subject.refined.weight_bytes = subject.bytes;
+  subject.widths = {model.at("d_model"), model.at("d_mlp"),
+                    model.at("n_heads").get<std::int64_t>() * model.at("head_dim").get<std::int64_t>()};
   const Json& kinds = analysis.at("parameters_by_kind");
   subject.linear_params = kinds.value("attention", 0.0) + kinds.value("mlp", 0.0);
   subject.kept_bytes = subject.bytes * (1 - subject.linear_params / shape.params);
@@ -67,6 +69,7 @@ Subject subject_from(const Json& parameters) {
   shape.precision = parameters.at("precision");
   subject.refined = shape;
   subject.linear_params = shape.params;
+  subject.widths = {static_cast<std::int64_t>(shape.d_model)};
   subject.bytes = shape.params * modelkit::bytes_per_parameter(shape.precision);
   return subject;
 }

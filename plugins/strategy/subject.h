@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "plugins/modelkit/estimate/memory.h"
 
@@ -18,6 +19,7 @@ struct Subject {
   double linear_params = 0;          // that quantization and pruning change
   double kept_bytes = 0;             // of everything else, as stored
   double bytes = 0;                  // of all weights, as stored
+  std::vector<std::int64_t> widths;  // inputs of its linears, which groups must divide
   std::optional<double> tokens_per_s;
   // Measured rise of the perplexity in percent when all linears are rounded to a precision ("int8", "int4"),
   // where the analysis has it.

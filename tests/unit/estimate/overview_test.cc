@@ -14,19 +14,16 @@ using Runner = testing::StageRunner<EstimateOverview>;
 
 const std::string kTiny = PRESSWORK_SOURCE_DIR "/examples/models/tiny-llama";
 
-Runner llama_7b() {
-  Runner runner;
-  runner.parameter("params", 6.7e9)
-      .parameter("d_model", 4096)
-      .parameter("n_layers", 32)
-      .parameter("n_heads", 32);
-  runner.parameter("batch_size", 8).parameter("seq_len", 2048);
-  return runner;
-}
+struct Llama7b : Runner {
+  Llama7b() {
+    parameter("params", 6.7e9).parameter("d_model", 4096).parameter("n_layers", 32).parameter("n_heads", 32);
+    parameter("batch_size", 8).parameter("seq_len", 2048);
+  }
+};
 
 TEST(EstimateOverviewTest, GivesTheGuidesExampleOfLlama7b) {
   // 6.7e9 * 2 * 1.1 + 2 * 32 * 8 * 2048 * 4096 * 2 + 8 * 2048 * 4096 * 2 bytes, by hand.
-  auto result = llama_7b().run();
+  auto result = Llama7b().run();
   ASSERT_TRUE(result.ok()) << result.message;
   const double bytes = 6.7e9 * 2 * 1.1 + 2.0 * 32 * 8 * 2048 * 4096 * 2 + 8.0 * 2048 * 4096 * 2;
   EXPECT_NEAR(result.metrics.at("inference_memory").at("total_memory_gb"), bytes / (1024.0 * 1024 * 1024),
@@ -37,7 +34,7 @@ TEST(EstimateOverviewTest, GivesTheGuidesExampleOfLlama7b) {
 }
 
 TEST(EstimateOverviewTest, CountsGroupedHeadsInTheExactMemoryOnly) {
-  auto result = llama_7b().parameter("n_kv_heads", 8).run();
+  auto result = Llama7b().parameter("n_kv_heads", 8).run();
   ASSERT_TRUE(result.ok()) << result.message;
   const double guide = result.metrics.at("inference_memory").at("kv_cache_memory_gb");
   EXPECT_DOUBLE_EQ(result.metrics.at("inference_memory_exact").at("kv_cache_memory_gb"), guide / 4);
@@ -60,7 +57,7 @@ TEST(EstimateOverviewTest, KnowsTheExactBytesOfAFolderInEachFormat) {
 }
 
 TEST(EstimateOverviewTest, ShowsTheSameAsTables) {
-  const auto result = llama_7b().parameter("gpus", {"RTX_4090"}).run();
+  const auto result = Llama7b().parameter("gpus", {"RTX_4090"}).run();
   ASSERT_TRUE(result.ok()) << result.message;
   const Json& tables = result.metrics.at("tables");
   ASSERT_EQ(tables.size(), 7u);

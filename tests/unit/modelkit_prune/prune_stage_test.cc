@@ -75,11 +75,12 @@ TEST(PruneStage, ChoosesOtherWeightsByWandaThanByMagnitude) {
       << "magnitude is the best there is by this error, which knows no inputs";
 }
 
-TEST(PruneStage, AsksForTheTextThatWandaNeeds) {
+TEST(PruneStage, SaysThatItTookTheBundledTextForWantOfAnother) {
   testing::StageRunner<PruneUnstructured> runner;
-  const auto result = runner.input("model", kTiny).parameter("method", "wanda").run();
-  EXPECT_EQ(result.code, "invalid_input");
-  EXPECT_EQ(result.where, "calibration");
+  runner.input("model", kTiny).parameter("method", "wanda").parameter("samples", 2).parameter("window", 32);
+  const auto result = runner.run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_EQ(result.metrics.at("calibration_bundled"), true);
 }
 
 TEST(PruneStage, LeavesOutWhatIsIgnored) {

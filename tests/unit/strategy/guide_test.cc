@@ -11,16 +11,13 @@ namespace {
 
 using Runner = presswork::testing::StageRunner<PlanStrategy>;
 
-Runner llama_7b(double memory_gb) {
-  Runner runner;
-  runner.parameter("params", 6.7e9)
-      .parameter("d_model", 4096)
-      .parameter("n_layers", 32)
-      .parameter("n_heads", 32);
-  runner.parameter("batch_size", 8).parameter("seq_len", 2048).parameter("precision", "fp16");
-  runner.parameter("memory_gb", memory_gb);
-  return runner;
-}
+struct Llama7b : Runner {
+  explicit Llama7b(double memory_gb) {
+    parameter("params", 6.7e9).parameter("d_model", 4096).parameter("n_layers", 32).parameter("n_heads", 32);
+    parameter("batch_size", 8).parameter("seq_len", 2048).parameter("precision", "fp16");
+    parameter("memory_gb", memory_gb);
+  }
+};
 
 struct Expected {
   double target, ratio, impact;
@@ -35,7 +32,7 @@ TEST(GuideRule, GivesTheWorkedExampleAtItsThreeTargets) {
   for (const Expected& row :
        {Expected{16, 1.366, 0.5, "guide-ptq-fp16"}, Expected{8, memory / 8, 1.5, "guide-awq-int8"},
         Expected{4, memory / 4, 4.5, "guide-gptq-int4-pruned"}}) {
-    const auto result = llama_7b(row.target).run();
+    const auto result = Llama7b(row.target).run();
     ASSERT_TRUE(result.ok()) << result.message;
     EXPECT_NEAR(result.metrics.at("required_ratio"), row.ratio, 0.0005);
     EXPECT_NEAR(result.metrics.at("required_ratio"), memory / row.target, 1e-9);
@@ -45,7 +42,7 @@ TEST(GuideRule, GivesTheWorkedExampleAtItsThreeTargets) {
 }
 
 TEST(GuideRule, IsRecommendedWhereTheWorkflowChoosesSo) {
-  const auto result = llama_7b(8).parameter("choose", "guide").run();
+  const auto result = Llama7b(8).parameter("choose", "guide").run();
   ASSERT_TRUE(result.ok()) << result.message;
   EXPECT_EQ(result.metrics.at("recommended"), "guide-awq-int8");
   EXPECT_EQ(result.metrics.at("method"), "awq");
@@ -81,7 +78,8 @@ TEST(GuideRule, StepsAreTheGuidesInItsWords) {
 
 TEST(GuideRule, ThreeOfTheCandidatesAreAlwaysTheGuides) {
   for (const double target : {0.1, 4.0, 1000.0}) {
-    const auto result = llama_7b(target).run();
+    Llama7b runner(target);
+    const auto result = runner.run();
     ASSERT_TRUE(result.ok()) << result.message;
     const Json strategy = Json::parse(std::ifstream(result.outputs.at("strategy")));
     int from_guide = 0;

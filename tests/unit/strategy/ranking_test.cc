@@ -8,7 +8,7 @@
 namespace presswork::strategy {
 namespace {
 
-const std::set<std::string> kAll = {"rtn", "gptq", "awq", "n_m", "structured"};
+const std::set<std::string> kAll = {"ptq", "rtn", "gptq", "awq", "n_m", "structured"};
 
 // 1e9 parameters of linears and 1e8 others in 16 bits; 1 GiB of keys and values.
 Subject subject() {
@@ -88,7 +88,15 @@ TEST_F(RankingTest, NeverPrefersWhatTheWorkflowCannotCarryOut) {
   const auto all = ranked_for(limits, {"rtn"});
   EXPECT_THAT(all.front().candidate.id, ::testing::StartsWith("rtn-"));
   EXPECT_FALSE(find(all, "gptq-int4-g128").executable);
-  EXPECT_TRUE(find(all, "guide-ptq-fp16").executable) << "16 bits are what the model has";
+  EXPECT_TRUE(find(ranked_for(limits), "guide-ptq-fp16").executable) << "16 bits are what the model has";
+}
+
+TEST_F(RankingTest, LeavesOutGroupsThatDoNotDivideTheModelsWidths) {
+  Subject odd = subject();
+  odd.widths = {128, 352};
+  const auto all = ranked(odd, {}, gpus, {kAll, {}, {}});
+  EXPECT_FALSE(find(all, "gptq-int4-g128").executable);
+  EXPECT_TRUE(find(all, "gptq-int4-g32").executable);
 }
 
 TEST_F(RankingTest, TheParetoSetIsWhatNothingDominates) {
