@@ -83,18 +83,6 @@ std::string result_text(const plugins::StageDescription& stage, const engine::Ca
   return table.text();
 }
 
-// What a stage that failed says is for stderr; a terminal or log has it from the progress display's events
-// only in a run, so here it is said in full.
-void complain(Session& session, const plugins::StageDescription& stage, const engine::CallResult& result) {
-  const executor::Outcome& outcome = result.outcome;
-  std::string text =
-      stage.id + " " + std::string(executor::to_string(outcome.ending)) + ": " + outcome.message;
-  if (!outcome.code.empty()) text += " [" + outcome.code + "]";
-  if (!outcome.where.empty()) text += "\n  where: " + outcome.where;
-  if (!outcome.hint.empty()) text += "\n  hint: " + outcome.hint;
-  session.screen().print(report::printable(text));
-}
-
 int call_verb_work(Session& session, const Options& options) {
   const plugins::StageDescription& stage = session.stage(options.stage);
   engine::CallRequest request = request_of(session, stage, options);

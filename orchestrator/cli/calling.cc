@@ -3,6 +3,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/signals.h"
 #include "orchestrator/report/progress.h"
+#include "orchestrator/report/text.h"
 
 namespace presswork::cli {
 
@@ -18,6 +19,16 @@ Called call(Session& session, const plugins::StageDescription& stage, const engi
   const bool succeeded = called.result.outcome.ending == executor::Ending::succeeded;
   called.code = succeeded ? kOk : signals.exit_code() != 0 ? signals.exit_code() : kFailed;
   return called;
+}
+
+void complain(Session& session, const plugins::StageDescription& stage, const engine::CallResult& result) {
+  const executor::Outcome& outcome = result.outcome;
+  std::string text =
+      stage.id + " " + std::string(executor::to_string(outcome.ending)) + ": " + outcome.message;
+  if (!outcome.code.empty()) text += " [" + outcome.code + "]";
+  if (!outcome.where.empty()) text += "\n  where: " + outcome.where;
+  if (!outcome.hint.empty()) text += "\n  hint: " + outcome.hint;
+  session.screen().print(report::printable(text));
 }
 
 }  // namespace presswork::cli

@@ -14,4 +14,7 @@ struct Called {
 // Throws as engine::call_stage() does.
 Called call(Session& session, const plugins::StageDescription& stage, const engine::CallRequest& request);
 
+// Says on stderr, in full, why a stage failed: a progress display has that from the events of a run only.
+void complain(Session& session, const plugins::StageDescription& stage, const engine::CallResult& result);
+
 }  // namespace presswork::cli

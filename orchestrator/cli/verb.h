@@ -47,6 +47,7 @@ Verb plugins_verb();
 Verb doctor_verb();
 Verb version_verb();
 Verb call_verb();
+Verb estimate_verb();
 
 // All of them, in the order in which the help shows them.
 std::vector<Verb> all_verbs();

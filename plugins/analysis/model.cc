@@ -3,8 +3,11 @@
 #include <fstream>
 #include <optional>
 
+#include "plugins/analysis/hardware.h"
+#include "plugins/analysis/model_findings.h"
 #include "plugins/modelkit/checkpoint/verify.h"
-#include "plugins/modelkit/estimate/memory.h"
+#include "plugins/modelkit/estimate/estimate_json.h"
+#include "plugins/modelkit/estimate/model_shape.h"
 #include "plugins/modelkit/evaluate/parameter_counts.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
 #include "plugins/modelkit/formats/safetensors_writer.h"
@@ -14,55 +17,6 @@ namespace presswork {
 namespace {
 
 using namespace modelkit;
-
-// The formulas' word for how the weights are stored.
-std::string stored_precision(const ModelSource& model) {
-  if (!model.quantization().empty()) return model.quantization().schemes.front().bits <= 4 ? "int4" : "int8";
-  switch (model.config().dtype.value_or(DType::F32)) {
-    case DType::F16:
-      return "fp16";
-    case DType::BF16:
-      return "bf16";
-    case DType::I8:
-    case DType::F8_E4M3:
-    case DType::F8_E5M2:
-      return "int8";
-    default:
-      return "fp32";
-  }
-}
-
-InferenceShape guide_shape(const ModelConfig& m, std::int64_t parameters, const Context& context,
-                           const std::string& precision) {
-  InferenceShape shape;
-  shape.params = static_cast<double>(parameters);
-  shape.batch_size = context.parameter<double>("batch_size");
-  shape.seq_len = context.parameter<double>("seq_len");
-  shape.d_model = static_cast<double>(m.hidden);
-  shape.n_layers = static_cast<double>(m.layers);
-  shape.n_heads = static_cast<double>(m.heads);
-  shape.precision = precision;
-  return shape;
-}
-
-// Beyond the guide: grouped key/value heads, keys and values in 16 bits or more, weights as they lie on disk.
-InferenceShape refined_shape(const ModelSource& model, InferenceShape shape, bool stored) {
-  const ModelConfig& m = model.config();
-  shape.n_kv_heads = static_cast<double>(m.kv_heads);
-  shape.head_dim = static_cast<double>(m.head_dim);
-  if (bytes_per_parameter(shape.precision) < 2.0) shape.kv_precision = "fp16";
-  if (stored) shape.weight_bytes = static_cast<double>(model.checkpoint().total_bytes());
-  return shape;
-}
-
-Json to_json(const InferenceMemory& memory) {
-  return {{"total_memory_gb", memory.total() / kGigabyte},
-          {"model_memory_gb", memory.weights / kGigabyte},
-          {"kv_cache_memory_gb", memory.kv_cache / kGigabyte},
-          {"activation_memory_gb", memory.activation / kGigabyte},
-          {"buffer_memory_gb", memory.buffer / kGigabyte},
-          {"kv_cache_per_token_mb", memory.kv_cache_per_token / kMegabyte}};
-}
 
 Json to_json(const ModelConfig& m) {
   return {
@@ -80,7 +34,7 @@ class AnalyzeModel : public Stage {
   static Json describe() {
     return Json::parse(R"json({
       "title": "Analyze a model",
-      "description": "Counts parameters by kind of module and by layer, gives the size on disk and the memory that inference needs by formula; with a text also runs the model and measures perplexity, speed and memory. The formula counts the whole model in memory, as a server holds it; Presswork's own pass holds one layer at a time, so its measured peak stands beside a prediction of its own.",
+      "description": "Counts parameters by kind of module and by layer, gives the size on disk and the memory that inference needs by formula; with a text also runs the model and measures perplexity, speed and memory; on request looks into weights, activations and sensitivity. The formula counts the whole model in memory, as a server holds it; Presswork's own pass holds one layer at a time, so its measured peak stands beside a prediction of its own.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -88,12 +42,18 @@ class AnalyzeModel : public Stage {
           "batch_size": {"type": "integer", "minimum": 1, "default": 1, "description": "Sequences served at once, for the memory formula."},
           "seq_len": {"type": "integer", "minimum": 1, "default": 2048, "description": "Tokens of a sequence, for the memory formula."},
           "precision": {"type": "string", "enum": ["auto", "fp32", "fp16", "bf16", "int8", "int4", "nf4"], "default": "auto", "description": "Precision in the memory formula; auto: as the model is stored."},
-          "window": {"type": "integer", "minimum": 2, "default": 512, "description": "Tokens in a window of the perplexity measurement."}
+          "window": {"type": "integer", "minimum": 2, "default": 512, "description": "Tokens in a window of the perplexity measurement, and of calibration."},
+          "weights": {"type": "boolean", "default": false, "description": "Read every linear: distribution and histogram of its weights, its errors in coarser forms, dead and equal weights."},
+          "activations": {"type": "boolean", "default": false, "description": "Run the model over the calibration text: distribution of the inputs of every linear."},
+          "sensitivity": {"type": "boolean", "default": false, "description": "Measure on the text how much the perplexity rises with every linear, and with each layer's, in eight, four and three bits and with half of the weights removed: five times (layers + 1) passes over sensitivity_windows, whose states are held in memory before each layer. Needs a text."},
+          "samples": {"type": "integer", "minimum": 1, "default": 16, "description": "Calibration windows at most (activations)."},
+          "sensitivity_windows": {"type": "integer", "minimum": 1, "default": 8, "description": "Windows of the text at most (sensitivity)."}
         }
       },
       "inputs": {
         "model": {"type": "model", "required": true, "description": "Hugging Face model folder."},
-        "text": {"type": "text", "required": false, "description": "Text to run the model on: UTF-8, or JSON Lines with a text field."}
+        "text": {"type": "text", "required": false, "description": "Text to run the model on: UTF-8, or JSON Lines with a text field."},
+        "calibration": {"type": "text", "required": false, "description": "Text for the activations. Without it a bundled text is taken, public-domain prose in English and Chinese."}
       },
       "outputs": {"analysis": {"type": "analysis", "description": "All findings as JSON; the same for the same inputs."}},
       "metrics": {
@@ -104,6 +64,12 @@ class AnalyzeModel : public Stage {
         "inference_memory_refined_gb": {"type": "number", "unit": "GiB", "description": "The same with the model's real key/value heads and head width, and, with precision auto, weights at their size on disk."},
         "parameters_by_module": {"type": "object", "description": "Parameters of embedding, attention, mlp, norm and head."},
         "parameters_by_layer": {"type": "array", "description": "Parameters of each decoder layer."},
+        "outlier_columns": {"type": "integer", "description": "Input columns of linears over four times as large as the median's (weights)."},
+        "largest_kurtosis": {"type": "number", "description": "Of the weights of one linear; 3 is a normal distribution (weights)."},
+        "duplicates": {"type": "integer", "description": "Groups of tensors with the same bytes (weights)."},
+        "outlier_channels": {"type": "integer", "description": "Input channels over six times as large as the median's (activations)."},
+        "loss_by_form": {"type": "object", "unit": "%", "description": "Form to measured rise of the perplexity with every linear in it (sensitivity)."},
+        "recommendations": {"type": "array", "description": "Advice, each with its reason."},
         "perplexity": {"type": "number", "description": "Measured on the text, by the protocol of evaluate/perplexity. Only with a text."},
         "stderr": {"type": "number", "description": "Standard error of the perplexity."},
         "tokens": {"type": "integer", "description": "Tokens scored."},
@@ -125,18 +91,46 @@ class AnalyzeModel : public Stage {
     analysis["quantized_modules"] = structure.quantized_modules;
     if (const auto text = context.optional_input("text"))
       analysis["evaluation"] = evaluate(context, model, *text);
+    look_deeper(context, model, analysis);
+    analysis["potential"] = analysis::potential_of(model, analysis);
+    analysis["recommendations"] = analysis::recommendations_of(analysis);
+    context.metric("recommendations", analysis["recommendations"]);
     const auto path = context.work_dir() / "analysis.json";
     write_file_atomically(path, analysis.dump(2) + "\n");
     context.output("analysis", path);
   }
 
  private:
+  // What is asked for beyond counting.
+  static void look_deeper(const Context& context, const ModelSource& model, Json& analysis) {
+    if (context.parameter<bool>("weights")) {
+      analysis["weights"] = analysis::weight_findings(context, model);
+      const Json& summary = analysis["weights"]["summary"];
+      context.metric("outlier_columns", summary["outlier_columns"]);
+      context.metric("largest_kurtosis", summary["largest_kurtosis"]);
+      context.metric("duplicates", analysis["weights"]["duplicates"].size());
+    }
+    if (context.parameter<bool>("activations")) {
+      analysis["activations"] =
+          analysis::activation_findings(context, model, context.optional_input("calibration"));
+      context.metric("outlier_channels", analysis["activations"]["summary"]["outlier_channels"]);
+    }
+    if (!context.parameter<bool>("sensitivity")) return;
+    analysis["sensitivity"] = analysis::sensitivity_findings(context, model, context.input("text"));
+    Json losses = Json::object();
+    for (const auto& [form, found] : analysis["sensitivity"]["model"].items())
+      losses[form] = found["loss_percent"];
+    context.metric("loss_by_form", losses);
+  }
+
   static Json describe_model(const Context& context, const ModelSource& model) {
     const ParameterCounts counts = count_parameters(model.config());
     const auto asked = context.parameter<std::string>("precision");
     const bool automatic = asked == "auto";
     const std::string precision = automatic ? stored_precision(model) : asked;
-    const InferenceShape shape = guide_shape(model.config(), counts.total, context, precision);
+    InferenceShape shape = guide_shape(model, precision);
+    shape.batch_size = context.parameter<double>("batch_size");
+    shape.seq_len = context.parameter<double>("seq_len");
     const InferenceMemory guide = inference_memory(shape);
     const InferenceMemory refined = inference_memory(refined_shape(model, shape, automatic));
     context.metric("parameters", counts.total);
@@ -188,4 +182,4 @@ class AnalyzeModel : public Stage {
 
 }  // namespace presswork
 
-PRESSWORK_PLUGIN("presswork-analysis", "0.1.0", presswork::AnalyzeModel);
+PRESSWORK_PLUGIN("presswork-analysis", "0.1.0", presswork::AnalyzeModel, presswork::AnalyzeHardware);

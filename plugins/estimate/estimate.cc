@@ -1,5 +1,7 @@
-// estimate/*: the guide's formulas as stages; a family of six small ones in one plugin.
+// estimate/*: the guide's formulas as stages; a family of small ones in one plugin.
+#include "plugins/estimate/overview.h"
 #include "plugins/modelkit/estimate/effects.h"
+#include "plugins/modelkit/estimate/estimate_json.h"
 #include "plugins/modelkit/estimate/memory.h"
 #include "presswork/stage.hpp"
 
@@ -79,15 +81,7 @@ class TrainingMemoryStage : public Stage {
     const TrainingMemory memory =
         training_memory(value("params"), value("batch_size"), value("seq_len"), value("d_model"),
                         value("n_layers"), context.parameter<std::string>("precision"));
-    report(context, {{"total_memory_gb", memory.total() / kGigabyte},
-                     {"model_memory_gb", memory.model() / kGigabyte},
-                     {"activation_memory_gb", memory.activations / kGigabyte},
-                     {"buffer_memory_gb", memory.buffer / kGigabyte},
-                     {"breakdown",
-                      {{"weights_gb", memory.weights / kGigabyte},
-                       {"optimizer_gb", memory.optimizer / kGigabyte},
-                       {"gradients_gb", memory.gradients / kGigabyte},
-                       {"activations_gb", memory.activations / kGigabyte}}}});
+    report(context, to_json(memory));
   }
 };
 
@@ -131,13 +125,7 @@ class InferenceMemoryStage : public Stage {
     if (!with.at("n_kv_heads").is_null()) shape.n_kv_heads = with["n_kv_heads"].get<double>();
     if (!with.at("head_dim").is_null()) shape.head_dim = with["head_dim"].get<double>();
     if (!with.at("kv_precision").is_null()) shape.kv_precision = with["kv_precision"].get<std::string>();
-    const InferenceMemory memory = inference_memory(shape);
-    report(context, {{"total_memory_gb", memory.total() / kGigabyte},
-                     {"model_memory_gb", memory.weights / kGigabyte},
-                     {"kv_cache_memory_gb", memory.kv_cache / kGigabyte},
-                     {"activation_memory_gb", memory.activation / kGigabyte},
-                     {"buffer_memory_gb", memory.buffer / kGigabyte},
-                     {"kv_cache_per_token_mb", memory.kv_cache_per_token / kMegabyte}});
+    report(context, to_json(inference_memory(shape)));
   }
 };
 
@@ -173,11 +161,7 @@ class GpuMatchingStage : public Stage {
     const double margin = context.parameter<double>("safety_margin");
     for (const auto& [name, gpu] : context.parameters().at("target_gpus").items()) {
       const GpuMatch match = match_gpu(required, gpu.at("memory_gb"), gpu.at("price_usd"), margin);
-      context.metric(name, {{"min_gpus", match.count},
-                            {"memory_utilization_percent", match.utilization},
-                            {"total_cost_usd", match.cost},
-                            {"cost_per_gb", match.cost_per_gb},
-                            {"cost_efficiency_score", match.cost_efficiency}});
+      context.metric(name, to_json(match));
     }
   }
 };
@@ -243,13 +227,7 @@ class QuantizationEffectStage : public Stage {
         context.parameter<std::string>("original_precision"),
         context.parameter<std::string>("target_precision"), context.parameter<double>("model_params"),
         context.parameter<std::string>("model_type"));
-    report(context, {{"compression_ratio", effect.ratio},
-                     {"memory_saving_percent", effect.memory_saving},
-                     {"model_size_reduction_mb", effect.size_reduction / kMegabyte},
-                     {"estimated_accuracy_degradation_percent", effect.accuracy_degradation},
-                     {"theoretical_speedup", effect.theoretical_speedup},
-                     {"memory_bandwidth_speedup", effect.bandwidth_speedup},
-                     {"recommended_for_deployment", effect.recommended}});
+    report(context, to_json(effect));
   }
 };
 
@@ -283,13 +261,7 @@ class PruningEffectStage : public Stage {
     const double sparsity = context.parameter<double>("sparsity_ratio");
     const PruningEffect effect = pruning_effect(sparsity, context.parameter<std::string>("pruning_type"),
                                                 context.parameter<double>("model_params"));
-    report(context, {{"sparsity_ratio", sparsity},
-                     {"effective_compression_ratio", effect.effective},
-                     {"theoretical_speedup", effect.speedup},
-                     {"memory_saving_mb", effect.memory_saving / kMegabyte},
-                     {"estimated_accuracy_degradation_percent", effect.accuracy_degradation},
-                     {"hardware_efficiency", effect.efficiency},
-                     {"recommended_max_sparsity", effect.max_sparsity}});
+    report(context, to_json(effect, sparsity));
   }
 };
 
@@ -297,4 +269,5 @@ class PruningEffectStage : public Stage {
 
 PRESSWORK_PLUGIN("presswork-estimate", "0.1.0", presswork::TrainingMemoryStage,
                  presswork::InferenceMemoryStage, presswork::GpuMatchingStage, presswork::BandwidthStage,
-                 presswork::QuantizationEffectStage, presswork::PruningEffectStage);
+                 presswork::QuantizationEffectStage, presswork::PruningEffectStage,
+                 presswork::EstimateOverview);

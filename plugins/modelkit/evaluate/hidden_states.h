@@ -33,6 +33,7 @@ class HiddenStates {
 
   std::size_t windows() const { return windows_; }
   std::size_t tokens() const { return tokens_; }
+  std::size_t width() const { return width_; }
   bool spilled() const { return descriptor_ >= 0; }
   static std::uint64_t memory_bytes(std::size_t windows, std::size_t tokens, std::size_t width,
                                     const StateLimit& limit);

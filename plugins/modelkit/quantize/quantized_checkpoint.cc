@@ -81,6 +81,13 @@ void QuantizedCheckpoint::write(const std::string& module, const LinearWeight& w
   }
 }
 
+void QuantizedCheckpoint::write_values(const std::string& tensor, const std::vector<float>& values) {
+  const DType dtype = source_.tensor(tensor).dtype;
+  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+  from_float(dtype, values.data(), values.size(), bytes.data());
+  writer_->write(tensor, bytes);
+}
+
 void QuantizedCheckpoint::copy(const std::string& tensor) {
   writer_->write(tensor, source_.tensor(tensor).bytes);
 }

@@ -35,6 +35,7 @@ class QuantizedCheckpoint {
 
   // Any order. write() takes a weight on the scheme's grid.
   void write(const std::string& module, const LinearWeight& weight);
+  void write_values(const std::string& tensor, const std::vector<float>& values);  // in the tensor's own type
   void copy(const std::string& tensor);
 
   // Completes the folder; returns the bytes of its weight files.

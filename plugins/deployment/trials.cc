@@ -1,0 +1,172 @@
+#include "plugins/deployment/trials.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "plugins/modelkit/data/random.h"
+#include "plugins/modelkit/evaluate/peak_memory.h"
+#include "plugins/modelkit/evaluate/statistics.h"
+#include "plugins/modelkit/inference/generator.h"
+#include "presswork/error.h"
+
+namespace presswork::deployment {
+
+using namespace modelkit;
+
+namespace {
+
+constexpr double kMostRepetition = 0.8;  // as evaluate/generate
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+std::int32_t most_likely(std::span<const float> logits) {
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+std::unique_ptr<Compute> compute_from(unsigned threads) {
+  reset_peak_memory();
+  return make_cpu_compute(threads, WeightForm::Stored);
+}
+
+}  // namespace
+
+Trials::Trials(const std::filesystem::path& folder, unsigned threads)
+    : source_(ModelSource::open(folder)),
+      tokenizer_(Tokenizer::open(folder)),
+      compute_(compute_from(threads)),
+      model_(*compute_, source_) {}
+
+std::vector<std::int32_t> Trials::random_ids(std::size_t count, std::uint64_t seed) const {
+  Random random(seed);
+  std::vector<std::int32_t> ids(count);
+  for (auto& id : ids)
+    id = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(source_.config().vocab)));
+  return ids;
+}
+
+Item Trials::basic_inference(const std::string& prompt, std::size_t new_tokens) {
+  const char* title = "It continues a prompt";
+  const Generation text = generate(model_, tokenizer_, prompt, {.max_new_tokens = new_tokens});
+  continuation_ = text.text;
+  if (!text.finite)
+    return judged("basic_inference", "functional", title, false, "NaN appeared: " + text.problem);
+  if (text.empty()) return judged("basic_inference", "functional", title, false, "nothing came");
+  const std::string repetition =
+      std::to_string(static_cast<int>(text.repetition * 100)) + " % of its 4-grams are repeated";
+  return judged("basic_inference", "functional", title, text.repetition <= kMostRepetition,
+                std::to_string(text.ids.size()) + " tokens came, " + repetition);
+}
+
+bool Trials::finite_after(const std::vector<std::int32_t>& ids) {
+  Session session(model_, ids.size());
+  return all_finite(session.append(ids));
+}
+
+Item Trials::edge_cases(std::size_t longest) {
+  const char* title = "It answers the shortest, the longest and the strangest prompt";
+  std::string failed;
+  const auto attempt = [&](const char* what, const std::vector<std::int32_t>& ids) {
+    try {
+      if (ids.empty() || finite_after(ids)) return;
+      failed += std::string(failed.empty() ? "" : "; ") + what + ": the logits are not finite";
+    } catch (const Error& error) {
+      failed += std::string(failed.empty() ? "" : "; ") + what + ": " + error.message;
+    }
+  };
+  attempt("one token", random_ids(1, 1));
+  attempt("the longest prompt", random_ids(longest, 2));
+  attempt("bytes and emoji",
+          tokenizer_.encode("\x01\xF0\x9F\x99\x88\xE2\x80\x8D \xF0\x9D\x95\x8F\t\n\n", true));
+  attempt("an empty text", tokenizer_.encode("", true));
+  return judged("edge_cases", "functional", title, failed.empty(),
+                failed.empty() ? "one token, " + std::to_string(longest) +
+                                     " tokens, emoji and control bytes, an empty text"
+                               : failed);
+}
+
+Item Trials::error_handling() {
+  const char* title = "It refuses what is wrong and goes on";
+  Session session(model_, 4);
+  const std::vector<std::int32_t> good = {0}, outside = {static_cast<std::int32_t>(source_.config().vocab)};
+  const auto first = session.append(good);
+  const std::vector<float> before(first.begin(), first.end());
+  const auto refused = [&](const std::vector<std::int32_t>& ids) {
+    try {
+      session.append(ids);
+      return false;
+    } catch (const Error&) {
+      return true;
+    }
+  };
+  const bool token = refused(outside), room = refused(random_ids(8, 3));
+  session.clear();
+  const auto again = session.append(good);
+  const bool same = std::equal(before.begin(), before.end(), again.begin(), again.end());
+  std::string why =
+      token ? "a token outside the vocabulary is refused" : "a token outside the vocabulary is taken";
+  why += room ? ", more tokens than there is room for too" : ", more tokens than there is room for are taken";
+  why += same ? ", and the next answer is right" : ", and the next answer is another than before";
+  return judged("error_handling", "functional", title, token && room && same, why);
+}
+
+Item Trials::stability(std::size_t tokens) {
+  const char* title = "It stays the same over many tokens";
+  constexpr std::size_t kSession = 64;
+  constexpr std::uint64_t kAllowance = 32u << 20;
+  std::vector<std::int32_t> expected;
+  bool same = true, finite = true;
+  std::uint64_t start = 0;
+  std::size_t done = 0;
+  while (done < tokens && finite) {
+    Session session(model_, kSession);
+    std::span<const float> logits = session.append(random_ids(1, 4));
+    std::vector<std::int32_t> ids;
+    for (std::size_t i = 1; i < kSession && finite; ++i) {
+      finite = all_finite(logits);
+      ids.push_back(most_likely(logits));
+      logits = session.append(std::span(&ids.back(), 1));
+    }
+    if (expected.empty()) {
+      expected = ids;
+      start = resident_bytes();
+    }
+    same = same && ids == expected;
+    done += kSession;
+  }
+  const std::uint64_t now_bytes = resident_bytes();
+  const bool bounded = now_bytes <= start + kAllowance;
+  std::string why = std::to_string(done) + " tokens";
+  why += finite ? "" : ", a NaN appeared";
+  why += same ? ", the same text each time" : ", another text than at first";
+  why += bounded ? ", no growth of memory"
+                 : ", memory grew by " + std::to_string((now_bytes - start) >> 20) + " MiB";
+  return judged("stability", "performance", title, same && finite && bounded, why);
+}
+
+Speed Trials::speed(std::size_t prompt_tokens, std::size_t new_tokens, std::size_t repeats) {
+  const auto prompt = random_ids(prompt_tokens, 5);
+  std::vector<double> prefill, decode;
+  for (std::size_t i = 0; i <= repeats; ++i) {
+    Session session(model_, prompt_tokens + new_tokens);
+    const double start = now();
+    std::span<const float> logits = session.append(prompt);
+    const double first = now();
+    for (std::size_t t = 0; t < new_tokens; ++t) {
+      const std::int32_t id = most_likely(logits);
+      logits = session.append(std::span(&id, 1));
+    }
+    if (i == 0) continue;  // the warm-up
+    prefill.push_back(static_cast<double>(prompt_tokens) / (first - start));
+    decode.push_back(static_cast<double>(new_tokens) / (now() - first));
+  }
+  return {percentile(prefill, 0.5), percentile(decode, 0.5), model_.weight_bytes(), peak_resident_bytes()};
+}
+
+}  // namespace presswork::deployment

@@ -1,0 +1,25 @@
+// GPTQ on one decoder layer: Hessians from the calibration windows, then each linear in its turn.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "plugins/modelkit/compute/cpu/thread_pool.h"
+#include "plugins/modelkit/quantize/calibration.h"
+#include "plugins/modelkit/quantize/gptq_quantizer.h"
+
+namespace presswork::modelkit {
+
+struct GptqLayerOptions {
+  GptqOptions gptq;
+  bool true_sequential =
+      false;  // later linears of a layer see the inputs that the quantized earlier ones make
+  std::set<std::string> targets;  // whole module names; other linears stay
+};
+
+// Figures of each linear: "weight_error", "output_error", "rounding_output_error" (relative), "damp",
+// "tokens".
+LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options,
+                                ThreadPool& threads);
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,101 @@
+#include "plugins/modelkit/quantize/grid.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <vector>
+
+#include "presswork/error.h"
+
+namespace presswork::modelkit {
+namespace {
+
+struct Range {
+  float low, high;
+};
+
+Range range_of(const float* w, std::int64_t count) {
+  Range range{w[0], w[0]};
+  for (std::int64_t i = 1; i < count; ++i) {
+    range.low = w[i] < range.low ? w[i] : range.low;
+    range.high = w[i] > range.high ? w[i] : range.high;
+  }
+  return range;
+}
+
+float stored(float scale, DType dtype) { return dtype == DType::F32 ? scale : rounded_through(dtype, scale); }
+
+// Times the rounded reciprocal, not divided, as PyTorch divides by a constant on a GPU. The last bit of the
+// scale matters: bf16 weights often lie exactly between two levels, and the reference perplexities move by
+// 0.4 %.
+GroupScale scale_for(const Range& range, const QuantizationGrid& grid) {
+  const float low = grid.lowest(), high = grid.highest();
+  GroupScale group;
+  if (grid.symmetric) {
+    group.scale =
+        stored(std::max(std::fabs(range.low), std::fabs(range.high)) * (1.0F / high), grid.scale_dtype);
+  } else {
+    group.scale = stored((std::max(range.high, 0.0F) - std::min(range.low, 0.0F)) * (1.0F / (high - low)),
+                         grid.scale_dtype);
+  }
+  if (!(group.scale >= FLT_MIN)) return {};  // nothing but zeros and numbers next to them
+  if (!grid.symmetric) {
+    group.zero = static_cast<std::int8_t>(
+        std::clamp(round_half_even(-std::min(range.low, 0.0F) / group.scale) + low, low, high));
+  }
+  return group;
+}
+
+}  // namespace
+
+void QuantizationGrid::check_divides(std::int64_t in, const std::string& module) const {
+  if (group_size == 0 || in % group_size == 0) return;
+  std::string fitting;
+  for (const std::int64_t size : {16, 32, 64, 128, 256, 512}) {
+    if (in % size == 0) fitting += (fitting.empty() ? "" : ", ") + std::to_string(size);
+  }
+  throw Error("invalid_parameter",
+              "the group size " + std::to_string(group_size) + " does not divide the " + std::to_string(in) +
+                  " inputs of " + module,
+              "/group_size",
+              (fitting.empty() ? std::string("use 0 (one scale per output channel)")
+                               : "sizes that fit: " + fitting + "; or 0 (one scale per output channel)") +
+                  ", or add the module to ignore");
+}
+
+double QuantizationError::relative() const {
+  return squared_norm == 0 ? 0.0 : std::sqrt(squared_error / squared_norm);
+}
+
+GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid) {
+  const Range range = range_of(w, count);
+  GroupScale best = scale_for(range, grid);
+  if (grid.clipping == Clipping::MinMax) return best;
+  static thread_local std::vector<std::int8_t> q;
+  q.resize(static_cast<std::size_t>(count));
+  double least = round_group(w, count, grid, best, q.data());
+  // In hundredths of the range, the whole range first; narrower than a fifth never pays.
+  for (int share = 99; share >= 20 && least > 0; --share) {
+    const float part = static_cast<float>(share) / 100.0F;
+    const GroupScale group = scale_for({range.low * part, range.high * part}, grid);
+    const double error = round_group(w, count, grid, group, q.data());
+    if (error < least) {
+      least = error;
+      best = group;
+    }
+  }
+  return best;
+}
+
+double round_group(const float* w, std::int64_t count, const QuantizationGrid& grid, const GroupScale& group,
+                   std::int8_t* q) {
+  const float low = grid.lowest(), high = grid.highest();
+  for (std::int64_t i = 0; i < count; ++i) q[i] = nearest_level(w[i], group, low, high);
+  double squared_error = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double difference = static_cast<double>(w[i]) - group.value(q[i]);
+    squared_error += difference * difference;
+  }
+  return squared_error;
+}
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,70 @@
+// Where the integers of a weight may lie, and how a group of weights gets its scale and zero point.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "plugins/modelkit/formats/dtype.h"
+
+namespace presswork::modelkit {
+
+// MinMax: the range of the group's own weights. Mse: that range, shrunk so that the squared error of the
+// rounded weights is least.
+enum class Clipping { MinMax, Mse };
+
+// Where integers may lie and what they share.
+struct QuantizationGrid {
+  int bits = 4;                 // 2..8
+  std::int64_t group_size = 0;  // inputs of a row that share a scale; 0: all
+  bool symmetric = true;
+  DType scale_dtype = DType::F32;  // scales are rounded to this before the integers are chosen
+  Clipping clipping = Clipping::MinMax;
+
+  float lowest() const { return static_cast<float>(-(1 << (bits - 1))); }
+  float highest() const { return static_cast<float>((1 << (bits - 1)) - 1); }
+  std::int64_t groups(std::int64_t in) const { return group_size == 0 ? 1 : in / group_size; }
+
+  // Throws "invalid_parameter" at /group_size when the group size does not divide `in`, naming `module` and
+  // sizes that would.
+  void check_divides(std::int64_t in, const std::string& module) const;
+};
+
+// Relative Frobenius error: ||W - dequantized|| / ||W||, from float64 sums by row; 0 for an all-zero matrix.
+struct QuantizationError {
+  double squared_error = 0;
+  double squared_norm = 0;
+  double relative() const;
+};
+
+// value = (q - zero) * scale
+struct GroupScale {
+  float scale = 1;
+  std::int8_t zero = 0;
+
+  float value(std::int8_t q) const { return static_cast<float>(q - zero) * scale; }
+};
+
+// Half to even for |x| < 2^22, as two additions, which compilers turn into vectors (std::nearbyint is a
+// call).
+inline float round_half_even(float x) {
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
+  return (x + kMagic) - kMagic;
+}
+
+// The nearest integer of the grid [lowest, highest].
+inline std::int8_t nearest_level(float w, const GroupScale& group, float lowest, float highest) {
+  const float level = round_half_even(w / group.scale) + static_cast<float>(group.zero);
+  return static_cast<std::int8_t>(level < lowest ? lowest : level > highest ? highest : level);
+}
+
+// Scale and zero point of `count` weights. symmetric: s = max|w| / (2^(b-1) - 1). asymmetric: the range
+// widened to hold 0, s = (max - min) / (2^b - 1), z = round(-min / s) - 2^(b-1). A group of zeros (or so
+// small that its scale would be subnormal) has scale 1 and zero 0.
+GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid);
+
+// q [count] = nearest levels; returns the squared error.
+double round_group(const float* w, std::int64_t count, const QuantizationGrid& grid, const GroupScale& group,
+                   std::int8_t* q);
+
+}  // namespace presswork::modelkit

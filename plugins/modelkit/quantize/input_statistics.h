@@ -1,0 +1,28 @@
+// The Gram matrices of a layer's linears' inputs, collected in as many passes as memory asks for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugins/modelkit/compute/cpu/gram.h"
+#include "plugins/modelkit/quantize/calibration.h"
+#include "plugins/modelkit/quantize/input_groups.h"
+
+namespace presswork::modelkit {
+
+// The groups of the layer with a module among `targets` (whole names).
+std::vector<InputGroup> target_groups(const CalibrationLayer& layer, const std::set<std::string>& targets);
+
+// Groups whose matrices are collected in one pass: each alone, or as many as fit in `bytes` (one at least).
+std::vector<std::vector<InputGroup>> one_by_one(const std::vector<InputGroup>& groups);
+std::vector<std::vector<InputGroup>> within_budget(const std::vector<InputGroup>& groups,
+                                                   std::uint64_t bytes);
+
+// By each group's first module. An expert that no token chose has a matrix of zeros.
+std::map<std::string, Gram> observe_grams(CalibrationLayer& layer, const std::vector<InputGroup>& groups,
+                                          ThreadPool& threads);
+
+}  // namespace presswork::modelkit

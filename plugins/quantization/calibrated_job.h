@@ -1,0 +1,217 @@
+// What the calibrated quantization stages have in common: the calibration set, the walk over the layers with
+// its checkpoints in the stage's scratch folder, and the result that is written from these.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "plugins/modelkit/data/calibration_set.h"
+#include "plugins/modelkit/evaluate/peak_memory.h"
+#include "plugins/modelkit/evaluate/perplexity.h"
+#include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/quantize/calibration.h"
+#include "plugins/modelkit/tokenizer/tokenizer.h"
+#include "plugins/quantization/quantization_job.h"
+
+namespace presswork::quantization {
+
+// Adds what the calibration needs and reports.
+inline void describe_calibration(Json& description) {
+  Json& properties = description["parameters"]["properties"];
+  properties["samples"] = {{"type", "integer"},
+                           {"minimum", 1},
+                           {"default", 128},
+                           {"description", "Windows of the calibration text that are used, the first ones."}};
+  properties["window"] = {
+      {"type", "integer"}, {"minimum", 2}, {"default", 512}, {"description", "Tokens in a window."}};
+  description["inputs"]["calibration"] = {
+      {"type", "text"},
+      {"required", false},
+      {"description",
+       "Text of the kind that the model is used for: UTF-8, or JSON Lines with a text field. Without it a "
+       "bundled text is taken, public-domain prose in English and Chinese."}};
+  description["metrics"].update(Json::parse(R"json({
+    "output_errors": {"type": "object", "description": "Module to relative error of its output over the calibration tokens, ||X W' - X W|| / ||X W||."},
+    "mean_output_error": {"type": "number", "description": "Mean of output_errors."},
+    "mean_rounding_output_error": {"type": "number", "description": "The same mean if the weights were rounded to nearest on the same grid."},
+    "calibration_tokens": {"type": "integer", "description": "Tokens that the weights were calibrated on."},
+    "calibration_digest": {"type": "string", "description": "SHA-256 of the calibration's token ids (little-endian 32-bit, window after window)."},
+    "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input."},
+    "resumed_layers": {"type": "integer", "description": "Layers that an earlier attempt had finished."},
+    "calibration_seconds": {"type": "number", "unit": "s", "description": "Time for calibrating and quantizing the layers that were not resumed."},
+    "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of the stage's process."}
+  })json"));
+}
+
+inline modelkit::Sampling calibration_sampling(const Context& context) {
+  return {.length = context.parameter<std::size_t>("window"),
+          .samples = context.parameter<std::size_t>("samples"),
+          .documents = modelkit::Documents::Packed,
+          .draw = modelkit::Draw::First,
+          .seed = 0};
+}
+
+// The targets' whole names; the head is none of a layer's linears, so it cannot be calibrated here.
+inline std::set<std::string> layer_targets(const Job& job) {
+  std::set<std::string> names;
+  const std::string head = modelkit::head_linear(job.model).module;
+  for (const modelkit::LinearSite& site : job.targets.modules) {
+    if (site.module == head) {
+      throw Error("invalid_parameter", "the head is calibrated by no method yet", "/ignore",
+                  "add " + head + " to ignore, or quantize it with quantize/rtn");
+    }
+    names.insert(site.module);
+  }
+  return names;
+}
+
+inline Json calibrated_plan(const Context& context) {
+  const auto folder = context.optional_input("model");
+  if (!folder) return nullptr;
+  const Job job(context, *folder);
+  layer_targets(job);
+  const modelkit::ModelSource source = modelkit::ModelSource::open(*folder);
+  const modelkit::Sampling sampling = calibration_sampling(context);
+  const modelkit::StateLimit limit = modelkit::state_limit(context.memory(), context.scratch_dir());
+  std::uint64_t widest = 0, layer = 0;
+  for (const modelkit::LinearSite& site : modelkit::decoder_linears(job.model)) {
+    widest = std::max(widest, static_cast<std::uint64_t>(site.in));
+    layer += static_cast<std::uint64_t>(site.out * site.in) * sizeof(float);
+  }
+  layer /= static_cast<std::uint64_t>(job.model.layers);
+  const std::uint64_t states =
+      static_cast<std::uint64_t>(sampling.samples * sampling.length * sizeof(float)) *
+      static_cast<std::uint64_t>(job.model.hidden);
+  constexpr std::uint64_t kBase = 96u << 20;
+  return {
+      {"memory_bytes", kBase + job.largest_bytes() + layer + 2 * widest * widest * sizeof(double) +
+                           modelkit::predicted_pass_bytes(source, sampling.samples, sampling.length, limit)},
+      {"disk_bytes", job.checkpoint.file_bytes() + 3 * job.written_bytes() + 2 * states},
+      {"cores", context.threads()}};
+}
+
+// Writes the finished layers of `store` as the stage's model, and their figures as metrics.
+class CalibratedResult {
+ public:
+  CalibratedResult(const Context& context, const Job& job, const modelkit::LayerStore& store)
+      : context_(context), job_(job), store_(store) {
+    for (std::int64_t i = 0; i < job.model.layers; ++i) {
+      for (const modelkit::LinearSite& site : modelkit::layer_sites(job.model, i).linears)
+        layer_of_[name(i, site.module)] = {i, site.module};
+    }
+  }
+
+  void write() {
+    modelkit::QuantizedCheckpoint result(job_.checkpoint, job_.targets, job_.scheme, job_.scale_dtype,
+                                         context_.work_dir() / "model");
+    for (const auto& step : result.steps()) {
+      context_.check_cancelled();
+      if (step.module) {
+        const auto& [layer, module] = layer_of_.at(step.name);
+        result.write(step.name, load(layer).linears.at(module));
+      } else if (const std::vector<float>* values = changed(step.name)) {
+        result.write_values(step.name, *values);
+      } else {
+        result.copy(step.name);
+      }
+      job_.checkpoint.release(step.name);
+    }
+    report(finish_model(context_, result));
+  }
+
+ private:
+  std::string name(std::int64_t layer, const std::string& relative) const {
+    return modelkit::layer_prefix(job_.model, layer) + "." + relative;
+  }
+
+  // The tensors of a layer follow one another in most checkpoints: the last one loaded is kept.
+  const modelkit::LayerChange& load(std::int64_t layer) {
+    if (loaded_ != layer) change_ = store_.load(layer);
+    loaded_ = layer;
+    return change_;
+  }
+
+  const std::vector<float>* changed(const std::string& tensor) {
+    for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
+      const std::string prefix = name(layer, "");
+      if (!tensor.starts_with(prefix)) continue;
+      const auto& tensors = load(layer).tensors;
+      const auto found = tensors.find(tensor.substr(prefix.size()));
+      return found == tensors.end() ? nullptr : &found->second;
+    }
+    return nullptr;
+  }
+
+  void report(std::uint64_t bytes) {
+    std::map<std::string, double> weight_errors, output_errors;
+    double before = 0, after = 0;
+    for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
+      for (const auto& [module, figures] : load(layer).figures) {
+        weight_errors[name(layer, module)] = figures.at("weight_error");
+        output_errors[name(layer, module)] = figures.at("output_error");
+        after += figures.at("output_error");
+        before += figures.at("rounding_output_error");
+        warn(name(layer, module), figures);
+      }
+    }
+    report_model(context_, job_, weight_errors, bytes);
+    context_.metric("output_errors", output_errors);
+    context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
+    context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
+  }
+
+  void warn(const std::string& module, const std::map<std::string, double>& figures) const {
+    if (figures.at("tokens") == 0) {
+      context_.warning("no token of the calibration set came to " + module +
+                       ": it was rounded to nearest; give more text");
+    } else if (const auto damp = figures.find("damp");
+               damp != figures.end() && damp->second > context_.parameter<double>("damp")) {
+      context_.warning("the Hessian of " + module + " had to be damped by " + std::to_string(damp->second) +
+                       " of its mean diagonal; more calibration text makes that unnecessary");
+    }
+  }
+
+  const Context& context_;
+  const Job& job_;
+  const modelkit::LayerStore& store_;
+  std::map<std::string, std::pair<std::int64_t, std::string>> layer_of_;
+  std::int64_t loaded_ = -1;
+  modelkit::LayerChange change_;
+};
+
+// Calibrates with `method` what is not in the scratch folder yet, and writes the model.
+inline void run_calibrated(const Context& context, const Job& job,
+                           const modelkit::Calibration::Method& method) {
+  using namespace modelkit;
+  const ModelSource source = ModelSource::open(context.input("model"));
+  const CalibrationSet set =
+      calibration_set(Tokenizer::open(source.checkpoint().folder()), context.optional_input("calibration"),
+                      calibration_sampling(context));
+  for (const std::string& warning : set.warnings) context.warning(warning);
+  if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
+  const auto start = std::chrono::steady_clock::now();
+  LayerStore store(context.scratch_dir() / "layers");
+  {
+    const auto compute = make_cpu_compute(context.threads());
+    Transformer model(*compute, source);
+    Calibration calibration(model, set.windows, state_limit(context.memory(), context.scratch_dir()), store,
+                            [&](double share) {
+                              context.progress(share * static_cast<double>(job.model.layers),
+                                               static_cast<double>(job.model.layers), "layers");
+                              context.check_cancelled();
+                            });
+    context.metric("resumed_layers", calibration.resumed());
+    calibration.run(method);
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  CalibratedResult(context, job, store).write();
+  context.metric("calibration_tokens", set.windows.ids().size());
+  context.metric("calibration_digest", set.windows.digest());
+  context.metric("calibration_bundled", set.bundled);
+  context.metric("calibration_seconds", seconds.count());
+  context.metric("peak_memory_bytes", peak_resident_bytes());
+}
+
+}  // namespace presswork::quantization

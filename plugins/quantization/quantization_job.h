@@ -1,0 +1,150 @@
+// What the quantization stages have in common: the grid and the targets as parameters, and the model that
+// they write, with its metrics.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "plugins/modelkit/checkpoint/verify.h"
+#include "plugins/modelkit/quantize/grid.h"
+#include "plugins/modelkit/quantize/quantized_checkpoint.h"
+#include "presswork/stage.hpp"
+
+namespace presswork::quantization {
+
+// Adds the parameters of the grid, the targets, the model that comes in and goes out, and the metrics that
+// report_model() fills.
+inline void describe_job(Json& description) {
+  Json& properties = description["parameters"]["properties"];
+  properties.update(Json::parse(R"json({
+    "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
+    "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."},
+    "ignore": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": ["lm_head"], "description": "Modules to keep: exact names, globs (model.layers.0.*) or re:<regex>. A pattern that matches nothing is an error. The list replaces the default, so name lm_head too if it is to be kept."},
+    "scale_dtype": {"type": "string", "enum": ["float32", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) saves up to 2 bytes a group and rounds the scales before the integers are chosen."},
+    "clip": {"type": "string", "enum": ["none", "mse"], "default": "none", "description": "none: a group's scale covers its largest weight. mse: the range is shrunk to where the squared error of the group's weights is least."}
+  })json"));
+  description["inputs"]["model"] = {
+      {"type", "model"}, {"required", true}, {"description", "Hugging Face model folder."}};
+  description["outputs"] = {
+      {"model", {{"type", "model"}, {"description", "The quantized model, a compressed-tensors folder."}}}};
+  description["metrics"].update(Json::parse(R"json({
+    "compression_ratio": {"type": "number", "unit": "x", "description": "Size of the weight files before, divided by after."},
+    "bytes": {"type": "integer", "unit": "B", "headline": true, "description": "Size of the weight files written; the same as compressed_bytes."},
+    "original_bytes": {"type": "integer", "unit": "B", "description": "Size of the weight files before."},
+    "compressed_bytes": {"type": "integer", "unit": "B", "description": "Size of the weight files after."},
+    "quantized_tensors": {"type": "integer", "description": "Linear weights that were quantized."},
+    "quantized_parameters": {"type": "integer", "description": "Parameters in them."},
+    "bits_per_weight": {"type": "number", "unit": "bit", "description": "Stored bits per quantized weight, scales and zero points included."},
+    "layer_errors": {"type": "object", "description": "Module to relative Frobenius error of its weight, ||W - W'|| / ||W||."},
+    "mean_relative_error": {"type": "number", "description": "Mean of layer_errors."},
+    "max_relative_error": {"type": "number", "description": "Largest of layer_errors."}
+  })json"));
+}
+
+// What the parameters ask for, settled against one model.
+struct Job {
+  explicit Job(const Context& context, const std::filesystem::path& folder)
+      : checkpoint(modelkit::Checkpoint::open(folder)),
+        model(modelkit::ModelConfig::parse(checkpoint.config(), checkpoint.config_path())),
+        quantization(modelkit::QuantizationConfig::parse(checkpoint.config(), checkpoint.config_path())),
+        targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"))) {
+    modelkit::require_structure(checkpoint, model, quantization);
+    scheme.bits = context.parameter<int>("bits");
+    scheme.group_size = context.parameter<std::int64_t>("group_size");
+    scheme.symmetric = context.parameter<bool>("symmetric");
+    if (context.parameter<std::string>("scale_dtype") == "model")
+      scale_dtype = model.dtype.value_or(modelkit::DType::F32);
+    if (context.parameter<std::string>("clip") == "mse") clipping = modelkit::Clipping::Mse;
+    if (targets.modules.empty()) {
+      throw Error("invalid_parameter", "the patterns leave no module to quantize", "/ignore",
+                  "remove some of them");
+    }
+    for (const modelkit::LinearSite& site : targets.modules) grid().check_divides(site.in, site.module);
+  }
+
+  modelkit::QuantizationGrid grid() const {
+    return {scheme.bits, scheme.group_size, scheme.symmetric, scale_dtype, clipping};
+  }
+
+  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+    std::uint64_t bytes = 0;
+    for (const modelkit::TensorPlan& part :
+         modelkit::compressed_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
+      bytes += part.byte_count();
+    }
+    return bytes;
+  }
+
+  // Of all targets.
+  std::uint64_t written_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const modelkit::LinearSite& site : targets.modules) bytes += bytes_of(site);
+    return bytes;
+  }
+
+  // Memory for quantizing and packing the largest of them: its pages, the integers, and their packed form.
+  std::uint64_t largest_bytes() const {
+    std::uint64_t largest = 0;
+    for (const modelkit::LinearSite& site : targets.modules) {
+      const auto elements = static_cast<std::uint64_t>(site.out * site.in);
+      largest = std::max(largest, elements * 4 + elements + bytes_of(site));
+    }
+    return largest;
+  }
+
+  modelkit::Checkpoint checkpoint;
+  modelkit::ModelConfig model;
+  modelkit::QuantizationConfig quantization;
+  modelkit::QuantizationTargets targets;
+  modelkit::QuantizationScheme scheme;
+  modelkit::DType scale_dtype = modelkit::DType::F32;
+  modelkit::Clipping clipping = modelkit::Clipping::MinMax;
+};
+
+inline void warn_of_loss(const Context& context, const Job& job) {
+  if (!job.quantization.empty())
+    context.warning("the model is quantized already; quantizing it again loses more");
+  if (job.scheme.bits != 4 && job.scheme.bits != 8) {
+    context.warning("weights of " + std::to_string(job.scheme.bits) +
+                    " bits are read by presswork and recent compressed-tensors, not by vLLM");
+  }
+}
+
+inline std::uint64_t finish_model(const Context& context, modelkit::QuantizedCheckpoint& result) {
+  const std::uint64_t bytes = result.finish([&](const std::string& name) {
+    context.warning("not carried over, since it holds the weights as they were: " + name);
+  });
+  context.output("model", context.work_dir() / "model");
+  return bytes;
+}
+
+// `errors`: of each module, relative.
+inline void report_model(const Context& context, const Job& job, const std::map<std::string, double>& errors,
+                         std::uint64_t compressed) {
+  double sum = 0, largest = 0;
+  for (const auto& [module, error] : errors) {
+    sum += error;
+    largest = std::max(largest, error);
+  }
+  std::int64_t parameters = 0;
+  for (const modelkit::LinearSite& site : job.targets.modules) parameters += site.out * site.in;
+  const std::uint64_t original = job.checkpoint.file_bytes();
+  context.metric("compression_ratio", static_cast<double>(original) / static_cast<double>(compressed));
+  context.metric("bytes", compressed);
+  context.metric("original_bytes", original);
+  context.metric("compressed_bytes", compressed);
+  context.metric("quantized_tensors", job.targets.modules.size());
+  context.metric("quantized_parameters", parameters);
+  context.metric("bits_per_weight",
+                 8.0 * static_cast<double>(job.written_bytes()) / static_cast<double>(parameters));
+  context.metric("layer_errors", errors);
+  context.metric("mean_relative_error", sum / static_cast<double>(errors.size()));
+  context.metric("max_relative_error", largest);
+}
+
+}  // namespace presswork::quantization

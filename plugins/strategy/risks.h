@@ -1,0 +1,20 @@
+// What may go wrong with a candidate, and what to do then.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugins/strategy/ranking.h"
+
+namespace presswork::strategy {
+
+struct Risk {
+  std::string risk;
+  std::string likelihood, impact;  // low, medium, high
+  std::string early_sign, mitigation, rollback_point;
+};
+
+std::vector<Risk> risks_of(const Assessed& assessed, const Subject& subject, const Limits& limits);
+Json to_json(const Risk& risk);
+
+}  // namespace presswork::strategy
