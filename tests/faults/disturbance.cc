@@ -72,9 +72,11 @@ std::vector<std::string> with_environment(std::vector<std::string> variables,
   return variables;
 }
 
+// The shim has it mapped: it must never be shorter than a number.
 fs::path number_file(const Scene& scene, const std::string& name, std::int64_t number) {
   const fs::path path = scene.folder / name;
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&number), sizeof number);
+  const auto mode = fs::exists(path) ? std::ios::in | std::ios::out : std::ios::out;
+  std::fstream(path, mode | std::ios::binary).write(reinterpret_cast<const char*>(&number), sizeof number);
   return path;
 }
 

@@ -12,9 +12,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Nothing of what is gone, or goes while it is read, as files of /proc do.
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 // Stages that put measured times into their output say so by reading the run; their digests differ by right.
