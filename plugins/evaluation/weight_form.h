@@ -16,8 +16,10 @@ inline void describe_weights(Json& description, const char* usual) {
       {"default", usual},
       {"description",
        "How weights are held. exact: bfloat16 ones as they are, others in float32. stored: quantized ones of "
-       "at most 8 bits as their integers, multiplied with activations of 8 bits; others in bfloat16. int8, "
-       "int4: all linears and the head in blocks of 32 with a float16 scale, as Q8_0 and Q4_0."}};
+       "at most 8 bits as their integers, multiplied with activations of 8 bits; others in bfloat16. bf16: "
+       "all in bfloat16, and of a prompt the activations too where the CPU multiplies bfloat16, which is "
+       "less exact and faster. int8, int4: all linears and the head in blocks of 32 with a "
+       "float16 scale, as Q8_0 and Q4_0."}};
 }
 
 // Whether bfloat16 loses nothing.
@@ -34,7 +36,7 @@ inline modelkit::WeightForm weight_form(const Context& context, const modelkit::
   const auto name = context.parameter<std::string>("weights");
   if (name == "exact") return all_bf16(model) ? WeightForm::Bf16 : WeightForm::Float32;
   if (name == "float32") return WeightForm::Float32;
-  if (name == "bf16") return WeightForm::Bf16;
+  if (name == "bf16") return WeightForm::Bf16Products;
   if (name == "int8") return WeightForm::Int8;
   if (name == "int4") return WeightForm::Int4;
   return WeightForm::Stored;

@@ -168,7 +168,8 @@ class Compute {
 // How a device holds the weights of linears. Float32 is the reference: all others are faster and less exact.
 enum class WeightForm {
   Float32,
-  Bf16,   // weights rounded to bfloat16, arithmetic in float32
+  Bf16,          // weights rounded to bfloat16, arithmetic in float32
+  Bf16Products,  // the same; of many rows at once the activations are rounded too, where that is faster
   Int8,   // weights in blocks of 32 as llama.cpp's Q8_0, activations quantized to 8 bits in blocks of 32
   Int4,   // weights as its Q4_0, activations as above
   Stored  // integers of at most 8 bits as they are stored (activations as above), everything else as Bf16

@@ -20,6 +20,7 @@ double bytes_per_weight(const ModelSource& source, const LinearSite& site, Weigh
     case WeightForm::Float32:
       return 4.0;
     case WeightForm::Bf16:
+    case WeightForm::Bf16Products:
       return 2.0;
     case WeightForm::Int8:
       return 1.0 + kScale;

@@ -36,4 +36,21 @@ inline void expect_near(Compute& compute, const Matrix& got, const reference::Va
   EXPECT_LE(worst, tolerance);
 }
 
+// `weight` must outlive what is returned.
+inline LinearSource source_of(const reference::Values& weight) {
+  LinearSource source{.out = weight.rows, .in = weight.cols, .rows = {}, .bias = {}};
+  source.rows = [&weight](std::size_t first, std::size_t last, float* target) {
+    for (std::size_t i = first * weight.cols; i < last * weight.cols; ++i) {
+      *target++ = static_cast<float>(weight.at[i]);
+    }
+  };
+  return source;
+}
+
+inline std::vector<float> product(Compute& compute, const reference::Values& x, const PackedLinear& weight) {
+  const Matrix out = compute.allocate(x.rows, weight.out());
+  compute.linear(out, on_device(compute, x), weight);
+  return from_device(compute, out);
+}
+
 }  // namespace presswork::modelkit

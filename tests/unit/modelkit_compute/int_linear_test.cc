@@ -13,36 +13,12 @@
 #include "plugins/modelkit/compute/compute.h"
 #include "plugins/modelkit/compute/cpu/int_kernel.h"
 #include "plugins/modelkit/formats/dtype.h"
-#include "unit/modelkit_compute/reference.h"
+#include "unit/modelkit_compute/device_values.h"
 
 namespace presswork::modelkit {
 namespace {
 
 using reference::Values;
-
-LinearSource source_of(const Values& weight) {
-  LinearSource source{.out = weight.rows, .in = weight.cols, .rows = {}, .bias = {}};
-  source.rows = [&weight](std::size_t first, std::size_t last, float* target) {
-    for (std::size_t i = first * weight.cols; i < last * weight.cols; ++i) {
-      *target++ = static_cast<float>(weight.at[i]);
-    }
-  };
-  return source;
-}
-
-Matrix on_device(Compute& compute, const Values& values) {
-  const Matrix matrix = compute.allocate(values.rows, values.cols);
-  compute.write(matrix, values.floats());
-  return matrix;
-}
-
-std::vector<float> product(Compute& compute, const Values& x, const PackedLinear& weight) {
-  const Matrix out = compute.allocate(x.rows, weight.out());
-  compute.linear(out, on_device(compute, x), weight);
-  std::vector<float> values(x.rows * weight.out());
-  compute.read(out, values);
-  return values;
-}
 
 double half(double value) { return rounded_through(DType::F16, static_cast<float>(value)); }
 
@@ -237,23 +213,6 @@ TEST(IntKernels, GiveTheSameBitsInEveryVariant) {
       int_product({&panels, &rows, preferred.data(), kOutputs, kOutputs, true}, 0, kPanels);
       int_product_portable({&panels, &rows, portable.data(), kOutputs, kOutputs, true}, 0, kPanels);
       EXPECT_EQ(preferred, portable) << bits << " bits, zeros " << with_zeros;
-    }
-  }
-}
-
-TEST(Bf16Linear, OfBf16WeightsIsAsExactAsFloat32) {
-  for (const std::size_t rows : {1, 3, 40}) {
-    Values weight = reference::random(300, 200, 1);
-    for (double& value : weight.at) value = rounded_through(DType::BF16, static_cast<float>(value));
-    const Values x = reference::random(rows, 200, 2);
-    const Values expected = reference::linear(x, weight, {});
-    std::vector<float> one;
-    for (const unsigned threads : {1U, 2U, 5U}) {
-      const auto compute = make_cpu_compute(threads, WeightForm::Bf16);
-      const auto got = product(*compute, x, *compute->pack(source_of(weight)));
-      for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected.at[i], 1e-4);
-      if (threads == 1) one = got;
-      EXPECT_TRUE(got == one) << threads;
     }
   }
 }

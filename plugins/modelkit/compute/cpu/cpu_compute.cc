@@ -7,6 +7,7 @@
 
 #include "plugins/modelkit/compute/cpu/attention_kernel.h"
 #include "plugins/modelkit/compute/cpu/bf16_linear.h"
+#include "plugins/modelkit/compute/cpu/bf16_product.h"
 #include "plugins/modelkit/compute/cpu/few_rows_kernel.h"
 #include "plugins/modelkit/compute/cpu/int_linear.h"
 #include "plugins/modelkit/compute/cpu/matmul.h"
@@ -72,7 +73,9 @@ std::shared_ptr<const PackedLinear> CpuCompute::pack(const LinearSource& source)
       if (CpuIntLinear::fits(source)) return std::make_shared<CpuIntLinear>(source, threads_, memory_);
       [[fallthrough]];
     case WeightForm::Bf16:
-      return std::make_shared<CpuBf16Linear>(source, threads_, memory_);
+      return std::make_shared<CpuBf16Linear>(source, false, threads_, memory_);
+    case WeightForm::Bf16Products:
+      return std::make_shared<CpuBf16Linear>(source, has_bf16_products(), threads_, memory_);
   }
   return std::make_shared<CpuPackedLinear>(source, threads_, memory_);
 }
