@@ -113,6 +113,12 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
       best = candidate;
     }
   }
+  // A short form ("int" for "integer") is meant, rather than a word of other letters.
+  if (best_distance > 1 && word.size() >= 3) {
+    const auto starts = [&](const std::string& candidate) { return candidate.starts_with(word); };
+    const auto found = std::find_if(candidates.begin(), candidates.end(), starts);
+    if (found != candidates.end()) return *found;
+  }
   return best;
 }
 

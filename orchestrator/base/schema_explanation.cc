@@ -25,6 +25,8 @@ std::string type_name(const Json& value) {
   return "the number " + shown(value);
 }
 
+std::string entries(const Json& count) { return count.dump() + (count == Json(1) ? " entry" : " entries"); }
+
 std::string type_phrase(const std::string& type) {
   if (type == "object") return "an object";
   if (type == "array") return "a list";
@@ -210,11 +212,10 @@ class Explainer {
     const std::size_t size = value.size();
     if (const auto least = schema.find("minItems");
         least != schema.end() && size < least->get<std::size_t>()) {
-      add(pointer, "minItems",
-          "must have at least " + least->dump() + " entries, not " + std::to_string(size));
+      add(pointer, "minItems", "must have at least " + entries(*least) + ", not " + std::to_string(size));
     }
     if (const auto most = schema.find("maxItems"); most != schema.end() && size > most->get<std::size_t>()) {
-      add(pointer, "maxItems", "must have at most " + most->dump() + " entries, not " + std::to_string(size));
+      add(pointer, "maxItems", "must have at most " + entries(*most) + ", not " + std::to_string(size));
     }
     if (schema.value("uniqueItems", Json(false)) == Json(true)) {
       std::set<Json> seen;
@@ -272,11 +273,11 @@ class Explainer {
     }
     if (const auto least = schema.find("minProperties");
         least != schema.end() && value.size() < least->get<std::size_t>()) {
-      add(pointer, "minProperties", "must have at least " + least->dump() + " entries");
+      add(pointer, "minProperties", "must have at least " + entries(*least));
     }
     if (const auto most = schema.find("maxProperties");
         most != schema.end() && value.size() > most->get<std::size_t>()) {
-      add(pointer, "maxProperties", "must have at most " + most->dump() + " entries");
+      add(pointer, "maxProperties", "must have at most " + entries(*most));
     }
   }
 

@@ -170,7 +170,8 @@ std::vector<Check> check_file_system(const fs::path& folder) {
     if (files.read(trial.path / "a") != "two")
       throw base::Error(base::ErrorCode::io, "a file renamed over another is not it");
   } catch (const base::Error& error) {
-    checks.push_back({"fail", "files", name + ": " + error.message, "use --workspace on a local disk"});
+    checks.push_back({"fail", "files", name + ": " + error.message,
+                      error.hint.empty() ? "use --workspace on a local disk" : error.hint});
     return checks;
   }
   std::string can = "rename and sync work";

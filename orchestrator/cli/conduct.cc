@@ -10,6 +10,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/signals.h"
+#include "orchestrator/cli/stop_notice.h"
 #include "orchestrator/report/journal.h"
 #include "orchestrator/report/metrics_file.h"
 #include "orchestrator/report/pauses.h"
@@ -29,7 +30,7 @@ struct Held {
 };
 
 Held hold(Session& session) {
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   Held held{store::WorkspaceLock::acquire(workspace), nullptr};
   session.artifacts();  // makes the store when there is none
   held.store = store::StoreLock::share(workspace.store());
@@ -86,7 +87,7 @@ void print_summary(Session& session, const engine::Plan& plan, const engine::Run
   summary.checklist = result.checklist;
   summary.seconds -=
       std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / result.run));
-  if (const auto file = report_file(session, result.run)) summary.report = *file;
+  if (const auto file = report_file(session, summary)) summary.report = *file;
   if (session.options().json) {
     session.output().json(report::to_json(summary));
   } else {
@@ -119,7 +120,7 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 
 int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file) {
   const auto metrics = make_metrics(session, metrics_file);
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   const Held held = hold(session);
   engine::RunResult result;
   int signal_code = 0;
@@ -127,10 +128,11 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
     const auto progress = make_progress(session);
     const auto journal =
         report::make_journal(workspace.root / "runs", [](const std::string& what) { spdlog::warn(what); });
-    std::vector<engine::Observer*> observers = {journal.get(), progress.get()};
+    engine::StopRequest stop{0};
+    StopNotice notice(stop);
+    std::vector<engine::Observer*> observers = {journal.get(), progress.get(), &notice};
     if (metrics) observers.push_back(metrics.get());
     report::Fanout observer(std::move(observers));
-    engine::StopRequest stop{0};
     const Signals signals(stop, session.executor());
     result = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),
                  observer, stop});
@@ -142,7 +144,7 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
 }
 
 void with_workspace(Session& session, const std::function<void(const engine::Surroundings&)>& work) {
-  const store::Workspace& workspace = session.workspace();
+  const store::Workspace& workspace = session.writable_workspace();
   const Held held = hold(session);
   const auto progress = make_progress(session);
   engine::StopRequest stop{0};

@@ -165,11 +165,13 @@ Json iterations_of(Session& session, const store::RunRow& run, const std::string
     if (row.loop != loop) continue;
     const auto decision = decisions.find(loop + "[" + std::to_string(row.number) + "]");
     const bool decided = decision != decisions.end();
+    Json inputs = decided ? decision->second.inputs : Json();
+    if (inputs.is_object()) inputs.erase("case");  // which case it was is the engine's to know
     list.push_back({{"number", row.number},
                     {"state", report::value_of(row.state, "values")},
                     {"artifacts", report::value_of(row.state, "artifacts")},
                     {"outcome", decided ? decision->second.branch : row.outcome},
-                    {"inputs", decided ? decision->second.inputs : Json()}});
+                    {"inputs", std::move(inputs)}});
   }
   return list;
 }

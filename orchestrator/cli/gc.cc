@@ -133,7 +133,7 @@ int gc(Session& session, const Options& options) {
   retention.failed = options.failed;
   retention.interrupted = options.interrupted;
 
-  const auto lock = store::WorkspaceLock::acquire(session.workspace());
+  const auto lock = store::WorkspaceLock::acquire(session.writable_workspace());
   session.artifacts();
   const auto store_lock = store::StoreLock::alone(session.workspace().store());
   if (!options.dry_run) {

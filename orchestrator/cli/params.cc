@@ -42,6 +42,10 @@ Json read_object(const std::string& file) {
     const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
     value = base::parse_json(text, "standard input");
   } else {
+    if (std::error_code error; !std::filesystem::exists(file, error) && !error) {
+      throw Error(ErrorCode::not_found, "there is no file " + file,
+                  "name a JSON or YAML file that holds an object of names and values");
+    }
     const std::string text = base::real_file_system().read(file);
     const bool json = std::filesystem::path(file).extension() == ".json";
     value = json ? base::parse_json(text, file) : read_yaml(text, file);

@@ -11,9 +11,7 @@ namespace {
 
 std::optional<std::string> report_digest(Session& session, const std::string& run) {
   std::optional<std::string> digest;
-  for (const store::InstanceRow& instance : session.ledger().instances(run)) {
-    if (instance.key.empty() || (instance.state != "succeeded" && instance.state != "cached")) continue;
-    const auto checkpoint = session.ledger().checkpoint(instance.key);
+  for (const auto& [instance, checkpoint] : session.ledger().instances_with_checkpoints(run)) {
     if (!checkpoint) continue;
     for (const auto& [name, output] : checkpoint->outputs) {
       if (output.type == "report") digest = output.digest;
@@ -44,23 +42,54 @@ fs::path clear_place(Session& session, const std::string& run, const std::string
   return place;
 }
 
-}  // namespace
+// Beside the other files of the run; the store's own where there is no right to write, or no room.
+fs::path copy_out(Session& session, const std::string& run, const std::string& digest,
+                  const std::string& ending) {
+  const fs::path kept = session.artifacts().locate(digest);
+  try {
+    const fs::path place = clear_place(session, run, ending);
+    session.artifacts().export_to(digest, place);
+    return place;
+  } catch (const base::Error& error) {
+    if (error.code != base::ErrorCode::permission && error.code != base::ErrorCode::no_space) throw;
+    return kept;
+  }
+}
 
-std::optional<fs::path> report_file(Session& session, const std::string& run) {
-  const auto digest = report_digest(session, run);
+std::optional<std::string> report_digest(const report::Summary& summary) {
+  std::optional<std::string> digest;
+  for (const report::NodeSummary& node : summary.nodes) {
+    for (const auto& [name, output] : node.outputs) {
+      if (output.type == "report") digest = output.digest;
+    }
+  }
+  return digest;
+}
+
+std::optional<fs::path> copy_report(Session& session, const std::string& run,
+                                    const std::optional<std::string>& digest) {
   if (!digest) return std::nullopt;
   store::ArtifactStore& artifacts = session.artifacts();
   try {
     const bool folder = artifacts.manifest(*digest).directory;
     const std::string ending =
         folder ? "" : ending_of(base::real_file_system().read(artifacts.locate(*digest)));
-    const fs::path place = clear_place(session, run, ending);
-    artifacts.export_to(*digest, place);
-    return folder ? main_file(place) : place;
+    const fs::path copy = copy_out(session, run, *digest, ending);
+    return folder ? main_file(copy) : copy;
   } catch (const base::Error& error) {
     spdlog::warn("the report of {} cannot be read: {}", run, error.message);
     return std::nullopt;
   }
+}
+
+}  // namespace
+
+std::optional<fs::path> report_file(Session& session, const std::string& run) {
+  return copy_report(session, run, report_digest(session, run));
+}
+
+std::optional<fs::path> report_file(Session& session, const report::Summary& summary) {
+  return copy_report(session, summary.run.id, report_digest(summary));
 }
 
 fs::path keep_report(Session& session, const std::string& run, const fs::path& written) {

@@ -7,6 +7,7 @@
 #include "orchestrator/cli/exit_code.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/report/moment.h"
+#include "orchestrator/report/pauses.h"
 #include "orchestrator/report/table.h"
 #include "orchestrator/report/text.h"
 
@@ -30,11 +31,14 @@ std::vector<store::RunRow> wanted(std::vector<store::RunRow> rows, const Options
   return rows;
 }
 
-std::string time_of(const store::RunRow& run, const std::string& now) {
+// Without the pauses before it was resumed.
+std::string time_of(Session& session, const store::RunRow& run, const std::string& now) {
   if (run.ended.empty() && run.state != "running") return {};
   const auto seconds = report::seconds_between(run.started, run.ended.empty() ? now : run.ended);
   if (!seconds) return {};
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(*seconds * 1000)));
+  const double worked =
+      std::max(0.0, *seconds - report::paused_seconds(session.workspace().root / "runs" / run.id));
+  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(worked * 1000)));
 }
 
 int runs(Session& session, const Options& options) {
@@ -64,8 +68,8 @@ int runs(Session& session, const Options& options) {
   for (const store::RunRow& run : rows) {
     std::string started = run.started.substr(0, 19);
     std::replace(started.begin(), started.end(), 'T', ' ');
-    table.add({run.id, report::one_line(run.workflow), style.state(run.state), started, time_of(run, now),
-               report::truncate(report::one_line(run.message), 60)});
+    table.add({run.id, report::one_line(run.workflow), style.state(run.state), started,
+               time_of(session, run, now), report::truncate(report::one_line(run.message), 60)});
   }
   if (table.empty()) {
     const bool any = !options.states.empty() || !options.workflow.empty();

@@ -15,6 +15,7 @@ namespace presswork::cli {
 
 using base::Error;
 using base::ErrorCode;
+using store::Ledger;
 
 fs::path executable_path() {
   std::error_code error;
@@ -52,7 +53,9 @@ std::vector<fs::path> Session::plugin_directories() const {
 
 const plugins::Discovery& Session::discovery() {
   if (discovery_) return *discovery_;
-  const fs::path cache = has_workspace() ? workspace().cache() / "plugins.json" : fs::path();
+  const store::Workspace there{workspace_root()};
+  std::error_code unseen;  // stages can be listed beside a workspace of somebody else
+  const fs::path cache = fs::exists(there.ledger(), unseen) ? there.cache() / "plugins.json" : fs::path();
   discovery_ =
       std::make_unique<plugins::Discovery>(plugins::discover(plugin_directories(), cache, executor()));
   for (const plugins::PluginProblem& problem : discovery_->problems) {
@@ -84,19 +87,46 @@ fs::path Session::workspace_root() const {
 }
 
 bool Session::has_workspace() const {
+  const fs::path ledger = store::Workspace{workspace_root()}.ledger();
   std::error_code error;
-  return fs::exists(store::Workspace{workspace_root()}.ledger(), error);
+  const bool there = fs::exists(ledger, error);
+  if (error) throw base::system_error("look at", ledger.native(), error.value());
+  return there;
 }
 
 const store::Workspace& Session::workspace() {
   if (!workspace_) {
-    workspace_ = std::make_unique<store::Workspace>(store::open_workspace(workspace_root(), options_.store));
+    if (!has_workspace() || !options_.store.empty()) return writable_workspace();
+    workspace_ = std::make_unique<store::Workspace>(store::existing_workspace(workspace_root()));
   }
   return *workspace_;
 }
 
+const store::Workspace& Session::writable_workspace() {
+  auto made = std::make_unique<store::Workspace>(store::open_workspace(workspace_root(), options_.store));
+  if (!workspace_) workspace_ = std::move(made);
+  if (ledger_access_ == Ledger::Mode::read_only) ledger_.reset();
+  to_write_ = true;
+  return *workspace_;
+}
+
+// Looking is possible at any time: without the right to write, and on a full disk.
 store::Ledger& Session::ledger() {
-  if (!ledger_) ledger_ = store::Ledger::open(workspace().ledger());
+  if (ledger_) return *ledger_;
+  const fs::path file = workspace().ledger();
+  ledger_access_ = Ledger::Mode::read_write;
+  try {
+    ledger_ = Ledger::open(file);
+  } catch (const Error& error) {
+    if (error.code == ErrorCode::no_space) {
+      ledger_access_ = Ledger::Mode::alone;
+    } else if (error.code == ErrorCode::permission && !to_write_) {
+      ledger_access_ = Ledger::Mode::read_only;
+    } else {
+      throw;
+    }
+    ledger_ = Ledger::open(file, ledger_access_);
+  }
   return *ledger_;
 }
 

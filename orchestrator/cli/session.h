@@ -44,9 +44,12 @@ class Session {
   const plugins::StageDescription& stage(const std::string& id);
 
   fs::path workspace_root() const;
+  // Throws Error{permission} where that cannot be seen.
   bool has_workspace() const;
-  // Makes the workspace when there is none.
+  // As it is, which need not be writable; made when there is none.
   const store::Workspace& workspace();
+  // For verbs that change it: made when there is none, completed, and its ledger one that can be written to.
+  const store::Workspace& writable_workspace();
   store::Ledger& ledger();
   store::ArtifactStore& artifacts();
   // For verbs that only look: throws Error{not_found} instead of making an empty workspace.
@@ -72,6 +75,8 @@ class Session {
   std::unique_ptr<plugins::Discovery> discovery_;
   std::unique_ptr<store::Workspace> workspace_;
   std::unique_ptr<store::Ledger> ledger_;
+  store::Ledger::Mode ledger_access_ = store::Ledger::Mode::read_write;
+  bool to_write_ = false;
   std::unique_ptr<store::ArtifactStore> artifacts_;
 };
 

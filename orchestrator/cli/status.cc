@@ -70,7 +70,7 @@ int status(Session& session, const Options& options) {
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
   summary.seconds -=
       std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / run.id));
-  if (const auto file = report_file(session, run.id)) summary.report = *file;
+  if (const auto file = report_file(session, summary)) summary.report = *file;
   std::vector<store::SupersededRow> history;
   if (options.all) history = session.ledger().history(run.id);
   if (session.options().json) {

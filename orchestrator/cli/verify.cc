@@ -211,7 +211,7 @@ int verify(Session& session, const Options& options) {
   session.need_workspace();
   const std::string run = options.run.empty() ? "" : session.find_run(options.run).id;
   std::unique_ptr<store::WorkspaceLock> lock;
-  if (options.repair) lock = store::WorkspaceLock::acquire(session.workspace());
+  if (options.repair) lock = store::WorkspaceLock::acquire(session.writable_workspace());
   session.artifacts();
   const fs::path store = session.workspace().store();
   const auto store_lock = options.repair ? store::StoreLock::alone(store) : store::StoreLock::share(store);

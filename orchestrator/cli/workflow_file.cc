@@ -32,7 +32,7 @@ std::string read_workflow(const std::string& file) {
   using base::ErrorCode;
   std::error_code error;
   if (fs::is_directory(file, error)) {
-    throw Error(ErrorCode::usage, file + " is a folder, not a workflow file");
+    throw Error(ErrorCode::usage, file + " is a folder, not a workflow file", "name a YAML file in it");
   }
   if (!fs::exists(file, error)) {
     std::string hint = "name a workflow file, like workflows/quantize-int4.yaml";

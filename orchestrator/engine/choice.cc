@@ -74,10 +74,11 @@ Selected select(const Standing& standing, std::size_t index) {
     }
   }
   if (!contest.best()) {
-    throw Error(ErrorCode::stage_failed,
-                "none of " + std::to_string(complete) + " instances of " + node.from + " fulfils the constraint",
-                "loosen \"where\", or widen the matrix",
-                node.choice.where ? node.choice.where->where() : node.from_where);
+    throw Error(
+        ErrorCode::stage_failed,
+        "none of " + std::to_string(complete) + " instances of " + node.from + " fulfils the constraint",
+        "loosen \"where\", or widen the matrix",
+        node.choice.where ? node.choice.where->where() : node.from_where);
   }
   place.cell = static_cast<std::int32_t>(*contest.best());
   const std::size_t chosen = standing.graph.seen(place, node.from).first;
@@ -89,7 +90,8 @@ Selected select(const Standing& standing, std::size_t index) {
   Json metrics = checkpoint->metrics;
   selected.outputs = bind_exports(standing, place, node.exports, metrics);
   for (const auto& [name, output] : checkpoint->outputs) {
-    selected.outputs.try_emplace(name, BoundInput{standing.graph[chosen].id, name, output.type, output.digest});
+    selected.outputs.try_emplace(name,
+                                 BoundInput{standing.graph[chosen].id, name, output.type, output.digest});
   }
   selected.chosen = standing.graph[chosen].id;
   selected.value = contest.value();
@@ -108,8 +110,7 @@ std::uint32_t best_iteration(const Standing& standing, const workflow::Loop& loo
   if (contest.best()) return iterations[*contest.best()];
   throw Error(ErrorCode::stage_failed,
               "none of " + std::to_string(iterations.size()) + " iterations fulfils the loop's \"where\"",
-              "loosen it, or raise \"max\"",
-              loop.best.where ? loop.best.where->where() : loop.max_where);
+              "loosen it, or raise \"max\"", loop.best.where ? loop.best.where->where() : loop.max_where);
 }
 
 }  // namespace presswork::engine

@@ -11,10 +11,10 @@
 namespace presswork::engine {
 
 struct Selected {
-  std::string chosen;      // the instance's id
-  std::size_t among = 0;   // how many fulfilled the constraint
-  base::Json value;        // of the objective; null without one
-  base::Json inputs;       // {"candidates": {id: value}}: those that fulfilled it
+  std::string chosen;     // the instance's id
+  std::size_t among = 0;  // how many fulfilled the constraint
+  base::Json value;       // of the objective; null without one
+  base::Json inputs;      // {"candidates": {id: value}}: those that fulfilled it
   std::map<std::string, BoundInput> outputs;
   base::Json values;  // {"metrics", "matrix"}
 };

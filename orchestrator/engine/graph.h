@@ -40,10 +40,10 @@ struct StepScope {
   static constexpr std::uint32_t none = 0xffffffffu;
 
   const workflow::Scope* nodes = nullptr;
-  std::uint32_t outer = none;  // the scope that the loop stands in
-  std::uint32_t loop = none;   // the loop's step
-  int iteration = 0;           // from 1
-  base::Json state = base::Json::object();     // of the loop: values
+  std::uint32_t outer = none;                   // the scope that the loop stands in
+  std::uint32_t loop = none;                    // the loop's step
+  int iteration = 0;                            // from 1
+  base::Json state = base::Json::object();      // of the loop: values
   std::map<std::string, BoundInput> artifacts;  // and artifacts
   std::uint32_t first = 0, count = 0;           // its steps, needs first
 };

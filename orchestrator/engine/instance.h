@@ -27,9 +27,9 @@ bool is_failed(State state);  // failed, timed_out or cancelled
 
 struct Instance {
   State state = State::pending;
-  std::string cause;   // of failed and skipped
-  std::string branch;  // of a decision that was made
-  std::string key;     // of a stage that is good
+  std::string cause;                               // of failed and skipped
+  std::string branch;                              // of a decision that was made
+  std::string key;                                 // of a stage that is good
   std::optional<store::CheckpointRow> checkpoint;  // likewise, once it was asked for: Instances::checkpoint()
   // Of a loop or selection that is good: what it offers. `values` is {"metrics", "state" or "matrix"}.
   std::map<std::string, BoundInput> outputs;

@@ -55,7 +55,10 @@ std::vector<std::string> key_changes(const store::InstanceRow& before, const Key
   for (const std::string& name : names_of(inputs, now.inputs)) {
     const std::string was = shown(inputs, name), is = shown(now.inputs, name);
     if (was == is) continue;
-    changes.push_back("input " + name + (was == "absent" ? " is new" : is == "absent" ? " is gone" : " is another"));
+    changes.push_back("input " + name +
+                      (was == "absent"  ? " is new"
+                       : is == "absent" ? " is gone"
+                                        : " is another"));
   }
   const Json rest = now.rest();
   for (const std::string& name : names_of(before.key_rest, rest)) {

@@ -67,7 +67,8 @@ LoopState next_state(const Standing& standing, std::uint32_t scope, const workfl
   LoopState state{iteration.state, iteration.artifacts};
   if (chosen == nullptr) return state;
   for (const auto& [name, value] : chosen->set) {
-    state.values[name] = typed(*loop.variable(name), value.evaluate(values_of(standing, place)), chosen->where);
+    state.values[name] =
+        typed(*loop.variable(name), value.evaluate(values_of(standing, place)), chosen->where);
   }
   for (const auto& [name, input] : chosen->set_artifacts) {
     state.artifacts[name] = artifact(standing, place, *loop.variable(name), input);

@@ -24,7 +24,7 @@ struct Plan {
   std::string text;   // of the workflow file, so that a run can be resumed when the file has changed
   base::Json params;  // every parameter's value
   workflow::Overrides overrides;
-  Graph graph;        // what is known before the run: all but the iterations of loops
+  Graph graph;  // what is known before the run: all but the iterations of loops
 
   Plan() = default;
   Plan(Plan&&) = default;  // the graph points into the workflow's nodes, which a move leaves where they are
@@ -51,8 +51,8 @@ struct Preview {
   std::string key;     // when it is known
   std::string why;     // "no checkpoint for this key", "waits for analyze", "decision limit chose no", …
   double seconds = 0;  // of the cached work
-  // Of what would run: which parts of its key the workflow's last run had otherwise ("with.bits was 8, is 4"),
-  // when `explain` is asked for and that run came to it.
+  // Of what would run: which parts of its key the workflow's last run had otherwise ("with.bits was 8, is
+  // 4"), when `explain` is asked for and that run came to it.
   std::vector<std::string> changed;
   Estimate estimate;
   std::string estimate_by;  // "the stage itself", "run r3"; empty: nobody can tell

@@ -130,7 +130,8 @@ class Previewer {
   void foresee(std::size_t step, const Binding& binding, const KeyParts& parts, Preview& preview) {
     const auto last = last_keys_.find(preview.id);
     if (options_.explain && last != last_keys_.end()) {
-      if (const auto row = ledger_.instance(last_run_, preview.id)) preview.changed = key_changes(*row, parts);
+      if (const auto row = ledger_.instance(last_run_, preview.id))
+        preview.changed = key_changes(*row, parts);
     }
     if (options_.ask && graph_[step].stage->estimates) {
       preview.estimate = own_estimate(step, binding);
@@ -188,8 +189,8 @@ class Previewer {
     std::vector<std::uint32_t> iterations;
     for (;;) {
       const int number = static_cast<int>(iterations.size()) + 1;
-      iterations.push_back(graph_.add_iteration(static_cast<std::uint32_t>(step), number, state.values,
-                                                state.artifacts));
+      iterations.push_back(
+          graph_.add_iteration(static_cast<std::uint32_t>(step), number, state.values, state.artifacts));
       const std::uint32_t scope = iterations.back();
       instances_.resize(graph_.size());
       look_at(scope);

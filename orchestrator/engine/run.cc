@@ -31,7 +31,15 @@ void remove_or_warn(const std::filesystem::path& folder) {
 void clean_up(const Surroundings& around) {
   const std::string now = base::to_utc_string(around.clock.now());
   const auto open = around.ledger.open_attempts();
-  for (const store::AttemptRow& attempt : open) executor::reap_stray(attempt.id);
+  base::FileSystem& files = base::real_file_system();
+  const auto names_in = [&](const std::filesystem::path& folder) {
+    return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
+  };
+  // Each works in a folder of its name, which a ledger that lost its last pages does not forget.
+  const std::vector<std::string> folders = names_in(around.workspace.attempts());
+  std::set<std::string> attempts(folders.begin(), folders.end());
+  for (const store::AttemptRow& attempt : open) attempts.insert(attempt.id);
+  executor::reap_strays(attempts);
   std::set<std::string> dead;
   for (const store::RunRow& run : around.ledger.runs()) {
     if (run.state == "running") dead.insert(run.id);
@@ -50,13 +58,7 @@ void clean_up(const Surroundings& around) {
     around.ledger.commit();
   }
   around.artifacts.sweep();
-  base::FileSystem& files = base::real_file_system();
-  const auto names_in = [&](const std::filesystem::path& folder) {
-    return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
-  };
-  for (const std::string& name : names_in(around.workspace.attempts())) {
-    remove_or_warn(around.workspace.attempts() / name);
-  }
+  for (const std::string& name : folders) remove_or_warn(around.workspace.attempts() / name);
   // Scratch of work that is done; that of work which is not, a resume goes on with.
   for (const std::string& key : names_in(around.workspace.scratch(""))) {
     if (around.ledger.checkpoint(key)) remove_or_warn(around.workspace.scratch(key));
@@ -88,10 +90,10 @@ void refuse_what_cannot_fit(const workflow::Scope& scope, const Limits& limits) 
       const auto there = limits.tokens.find(name);
       const int most = there == limits.tokens.end() ? 0 : there->second;
       if (count <= most) continue;
-      cannot_fit(node,
-                 std::to_string(count) + " of the tokens \"" + name + "\", and there are " +
-                     std::to_string(most),
-                 "say with --token " + name + "=N how many there are");
+      cannot_fit(
+          node,
+          std::to_string(count) + " of the tokens \"" + name + "\", and there are " + std::to_string(most),
+          "say with --token " + name + "=N how many there are");
     }
   }
 }
@@ -129,8 +131,7 @@ RunResult start_run(const Plan& plan, const Surroundings& surroundings, const Ru
   row.workflow = plan.workflow.name;
   row.state = "running";
   row.plan = plan.to_json();
-  row.plan["options"] = {
-      {"use_cache", options.use_cache}, {"salt", options.salt}, {"force", options.force}};
+  row.plan["options"] = {{"use_cache", options.use_cache}, {"salt", options.salt}, {"force", options.force}};
   row.started = base::to_utc_string(surroundings.clock.now());
   surroundings.ledger.begin();
   const std::string run = surroundings.ledger.create_run(row);

@@ -33,16 +33,16 @@ struct Surroundings {
 
 struct Limits {
   int cores = 1;
-  std::uint64_t memory = 0;           // bytes; 0: no limit
+  std::uint64_t memory = 0;  // bytes; 0: no limit
   int gpus = 0;
   std::map<std::string, int> tokens = {};  // what is not named here, there is none of
 };
 
 struct RunOptions {
   Limits limits;
-  bool use_cache = true;  // false: run every stage again (results are still recorded)
-  bool rehash = false;    // hash inputs outside the store again, whatever stat says
-  std::string salt;       // part of every cache key
+  bool use_cache = true;                // false: run every stage again (results are still recorded)
+  bool rehash = false;                  // hash inputs outside the store again, whatever stat says
+  std::string salt;                     // part of every cache key
   std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
   std::vector<std::string> until = {};  // only these and what they need; all when empty
 };

@@ -22,7 +22,8 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
   while (!open.empty()) {
     const std::size_t step = open.back();
     open.pop_back();
-    if (wanted.insert(step).second) open.insert(open.end(), graph[step].needs.begin(), graph[step].needs.end());
+    if (wanted.insert(step).second)
+      open.insert(open.end(), graph[step].needs.begin(), graph[step].needs.end());
   }
   return wanted;
 }
@@ -30,9 +31,8 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
 }  // namespace
 
 bool is_named(const Step& step, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return name == step.id || name == step.node->id;
-  });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return name == step.id || name == step.node->id; });
 }
 
 Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundings, const RunOptions& options)
@@ -42,6 +42,7 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       options_(options),
       graph_(plan.graph),
       instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
+      folders_(static_cast<std::size_t>(options.limits.cores)),
       worker_([this] { around_.executor.wake(); }) {
   if (options.until.empty()) return;
   const std::set<std::size_t> wanted = wanted_steps(graph_, options.until);
@@ -53,6 +54,7 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
 RunResult Runner::execute() {
   try {
     load_history();
+    firm_.push_back(true);
     include(0);
     const auto stages = std::count_if(graph_.steps().begin(), graph_.steps().end(),
                                       [](const Step& step) { return step.stage != nullptr; });
@@ -92,61 +94,81 @@ void Runner::load_history() {
     iterations_[row.loop].push_back(std::move(row));
   }
   for (store::InstanceBrief& row : around_.ledger.instance_briefs(run_)) {
-    past_.emplace(row.id, Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
+    past_.emplace(row.id,
+                  Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
   }
   retracted_ = around_.ledger.superseded(run_);
 }
 
-// Takes over what an earlier session of this run finished. What failed, was skipped or was cut off is judged
-// anew.
-void Runner::adopt(std::size_t step) {
-  const auto found = past_.find(id(step));
-  if (found == past_.end()) return;
-  const Past& past = found->second;
-  Instance& instance = instances_[step];
-  const State state = state_from(past.state);
-  const workflow::Node& node = *graph_[step].node;
-  bool kept = is_good(state);
-  if (kept && node.decision() != nullptr) {
-    const auto decision = replay_.find(id(step));
-    kept = decision != replay_.end();
-    if (kept) instance.branch = decision->second.branch;
-  } else if (kept && node.stage() == nullptr) {
-    const auto row = around_.ledger.instance(run_, id(step));
-    kept = row.has_value() && row->with.is_object();
-    if (kept) {
-      instance.outputs = bound_inputs_from(row->inputs);
-      instance.values = row->with;
+// What an earlier session of this run left of a step stands when all that it was made of stands too. A stage
+// that failed may succeed now, so nothing that it led to stands: that is judged anew, and where the judgement
+// comes to the same key, look_up() finds the step's own checkpoint.
+void Runner::take_over(std::size_t first) {
+  std::unordered_set<std::size_t> checked, damaged;
+  do {
+    for (std::size_t step = first; step < graph_.size(); ++step) {
+      instances_[step] = {};
+      stands_[step] = !damaged.contains(step) && premises_stand(step) && restore(step);
     }
-  }
-  if (kept) {
-    instance.state = state;
-    instance.key = past.key;
-    if (node.stage() != nullptr) ++kept_;
-  } else if (past.state != "pending") {
+  } while (find_damage(first, checked, damaged));
+  for (std::size_t step = first; step < graph_.size(); ++step) {
+    if (is_good(instances_[step].state)) {
+      if (graph_[step].stage != nullptr) ++kept_;
+      continue;
+    }
+    if (!premises_stand(step)) replay_.erase(id(step));
+    const auto past = past_.find(id(step));
+    if (past == past_.end() || past->second.state == "pending") continue;
     store::InstanceRow row = new_row(step);
     row.state = "pending";
     record(row);
   }
 }
 
-// What is kept and still needed must be intact. Where it is not, its stage runs again, and so what that needs
-// must be intact too.
-void Runner::check_what_is_needed() {
-  std::vector<std::size_t> open;
-  for (std::size_t step = 0; step < graph_.size(); ++step) {
-    if (!is_good(instances_[step].state)) open.push_back(step);
+bool Runner::premises_stand(std::size_t step) const {
+  const auto& needs = graph_[step].needs;
+  return firm_[graph_[step].scope] &&
+         std::all_of(needs.begin(), needs.end(), [this](std::uint32_t need) { return stands_[need]; });
+}
+
+// Brings back what is recorded of a step that was good. One that was skipped has nothing to bring back.
+bool Runner::restore(std::size_t step) {
+  const auto past = past_.find(id(step));
+  if (past == past_.end()) return false;
+  const State state = state_from(past->second.state);
+  if (!is_good(state)) return state == State::skipped;
+  Instance& instance = instances_[step];
+  const workflow::Node& node = *graph_[step].node;
+  if (node.decision() != nullptr) {
+    const auto decision = replay_.find(id(step));
+    if (decision == replay_.end()) return false;
+    instance.branch = decision->second.branch;
+  } else if (node.stage() == nullptr) {
+    const auto row = around_.ledger.instance(run_, id(step));
+    if (!row || !row->with.is_object()) return false;
+    instance.outputs = bound_inputs_from(row->inputs);
+    instance.values = row->with;
   }
-  std::unordered_set<std::size_t> checked;
-  while (!open.empty()) {
-    const std::size_t step = open.back();
-    open.pop_back();
-    for (const std::uint32_t need : graph_[step].needs) {
-      if (!is_good(instances_[need].state) || !checked.insert(need).second || is_intact(need)) continue;
-      instances_[need] = {};
-      open.push_back(need);
-    }
+  instance.state = state;
+  instance.key = past->second.key;
+  return true;
+}
+
+// What is kept and still needed must be intact: what a step needs that has to be done, and all of an
+// iteration, which its loop reads. True when more damage was found.
+bool Runner::find_damage(std::size_t first, std::unordered_set<std::size_t>& checked,
+                         std::unordered_set<std::size_t>& damaged) {
+  const std::size_t known = damaged.size();
+  const auto check = [&](std::size_t step) {
+    if (step < first || !is_good(instances_[step].state) || !checked.insert(step).second) return;
+    if (!is_intact(step)) damaged.insert(step);
+  };
+  for (std::size_t step = first; step < graph_.size(); ++step) {
+    if (first > 0) check(step);
+    if (is_good(instances_[step].state)) continue;
+    for (const std::uint32_t need : graph_[step].needs) check(need);
   }
+  return damaged.size() > known;
 }
 
 bool Runner::is_intact(std::size_t step) {
@@ -168,16 +190,8 @@ void Runner::include(std::size_t first) {
   missing_.resize(size, 0);
   dependents_.resize(size);
   unfinished_.resize(graph_.scopes(), 0);
-  if (!past_.empty()) {
-    for (std::size_t step = first; step < size; ++step) adopt(step);
-    if (first == 0) {
-      check_what_is_needed();
-    } else {
-      for (std::size_t step = first; step < size; ++step) {
-        if (is_good(instances_[step].state) && !is_intact(step)) instances_[step] = {};
-      }
-    }
-  }
+  stands_.resize(size, false);
+  if (!past_.empty()) take_over(first);
   for (std::size_t step = first; step < size; ++step) {
     if (has_ended(instances_[step].state)) continue;
     ++unfinished_[graph_[step].scope];
@@ -276,6 +290,7 @@ void Runner::end(std::size_t step) {
 }
 
 void Runner::skip(std::size_t step, const std::string& cause) {
+  if (graph_[step].node->loop() != nullptr) retract_iterations(step, 0);
   instances_[step].state = State::skipped;
   instances_[step].cause = cause;
   tell("stage_skipped", step, {{"cause", cause}});

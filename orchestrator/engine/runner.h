@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "orchestrator/engine/attempt_folders.h"
 #include "orchestrator/engine/binding.h"
 #include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/instance.h"
@@ -52,15 +53,14 @@ class Runner {
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
-    bool held = false;  // until the same work, being done for another stage, has ended
-    std::string why;    // it runs
+    std::string why;  // it runs
     executor::Outcome outcome;
   };
 
   // A loop between its first iteration and its end.
   struct OpenLoop {
     int max = 1;
-    std::vector<std::uint32_t> iterations;  // scopes
+    std::vector<std::uint32_t> iterations;      // scopes
     std::vector<store::IterationRow> recorded;  // by an earlier session of the run
   };
 
@@ -73,8 +73,11 @@ class Runner {
 
   // runner.cc: the loop, and what it keeps
   void load_history();
-  void adopt(std::size_t step);
-  void check_what_is_needed();
+  void take_over(std::size_t first);
+  bool premises_stand(std::size_t step) const;
+  bool restore(std::size_t step);
+  bool find_damage(std::size_t first, std::unordered_set<std::size_t>& checked,
+                   std::unordered_set<std::size_t>& damaged);
   bool is_intact(std::size_t step);
   void include(std::size_t first);  // steps from this one on: counts what they wait for
   void turn();
@@ -110,7 +113,7 @@ class Runner {
   void on(executor::Outcome outcome);
   void publish(std::size_t step);
   void release(std::size_t step);
-  void discard_attempt(std::size_t step, bool with_scratch);
+  void discard_attempt(std::size_t step, bool succeeded);
   void succeed(std::size_t step, std::map<std::string, store::OutputRow> outputs);
   void attempt_failed(std::size_t step);
   void undo(std::size_t step);
@@ -126,6 +129,8 @@ class Runner {
   void go_on(std::size_t loop, std::uint32_t scope, const std::string& way, const workflow::LoopCase* chosen);
   void exhaust(std::size_t loop);
   void close_loop(std::size_t loop, std::uint32_t scope, const std::string& outcome);
+  void retract_iterations(std::size_t loop, int after);
+  bool stands(std::uint32_t iteration) const;
   void fail_loop(std::size_t loop, const std::string& code, const base::Error& error);
 
   store::InstanceRow new_row(std::size_t step) const;
@@ -149,23 +154,26 @@ class Runner {
   Graph graph_;  // the plan's, and what loops add to it
   Instances instances_;
   std::unordered_map<std::size_t, std::unique_ptr<Work>> works_;  // of stages that are ready, until they end
-  std::vector<std::uint32_t> missing_;                    // needs that have not ended, by step
-  std::vector<std::vector<std::uint32_t>> dependents_;    // by step
-  std::vector<std::uint32_t> unfinished_;                 // steps that have not ended, by scope
-  std::deque<std::size_t> ready_;                         // all needs ended, not judged yet
-  std::deque<std::uint32_t> ended_iterations_;            // scopes, not judged yet
-  std::map<std::size_t, OpenLoop> loops_;                 // by step
+  std::vector<std::uint32_t> missing_;                            // needs that have not ended, by step
+  std::vector<std::vector<std::uint32_t>> dependents_;            // by step
+  std::vector<std::uint32_t> unfinished_;                         // steps that have not ended, by scope
+  std::deque<std::size_t> ready_;                                 // all needs ended, not judged yet
+  std::deque<std::uint32_t> ended_iterations_;                    // scopes, not judged yet
+  std::map<std::size_t, OpenLoop> loops_;                         // by step
   std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
   std::set<std::size_t> paused_;                          // of those, before a retry
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
+  std::unordered_set<std::string> made_;                  // keys that this session made a checkpoint of
   std::map<std::uint64_t, std::size_t> running_;          // token -> step
   std::set<std::size_t> unwanted_;                        // beyond `--until`
 
-  std::unordered_map<std::string, Past> past_;             // by instance id
-  std::map<std::string, store::DecisionRow> replay_;       // decisions that an earlier session of the run made
+  std::unordered_map<std::string, Past> past_;        // by instance id
+  std::map<std::string, store::DecisionRow> replay_;  // decisions that an earlier session of the run made
   std::map<std::string, store::SupersededMark> retracted_;  // instances that were rolled back, by id
   std::map<std::string, std::vector<store::IterationRow>> iterations_;  // by loop
-  std::size_t kept_ = 0;                                   // stages that an earlier session finished
+  std::vector<bool> stands_;  // by step: what an earlier session left of it is still what it comes to
+  std::vector<bool> firm_;    // by scope: likewise, of the loop's state when the iteration began
+  std::size_t kept_ = 0;      // stages that an earlier session finished
 
   bool open_ = false;  // a ledger transaction
   std::vector<Event> events_;
@@ -175,6 +183,7 @@ class Runner {
   std::uint64_t next_token_ = 1;
   Share used_{0, 0, 0, {}};
   int stop_heeded_ = 0;
+  AttemptFolders folders_;
   Worker worker_;  // last: its thread ends before the rest goes
 };
 

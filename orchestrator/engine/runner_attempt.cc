@@ -77,7 +77,7 @@ executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb
   request.verb = verb;
   request.work_dir = around_.workspace.attempts() / work.attempt.id;
   base::FileSystem& files = base::real_file_system();
-  files.create_directories(request.work_dir);
+  folders_.make(request.work_dir);
   files.create_directories(fs::path(work.attempt.log).parent_path());
   for (const auto& [name, input] : work.binding.inputs) {
     request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
@@ -201,6 +201,7 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   checkpoint.created = now();
   in_transaction();
   around_.ledger.put(checkpoint);
+  made_.insert(checkpoint.key);
   work.attempt.outcome = "succeeded";
   work.attempt.ended = now();
   record(work.attempt);
@@ -233,20 +234,17 @@ void Runner::release(std::size_t step) {
 
 // What an attempt left is of no use once its end is on disk; its scratch, once the checkpoint is. The scratch
 // is moved aside at once, so that the same work may begin again while the worker still removes it.
-void Runner::discard_attempt(std::size_t step, bool with_scratch) {
+void Runner::discard_attempt(std::size_t step, bool succeeded) {
   after_commit_.push_back([this, folder = around_.workspace.attempts() / this->work(step).attempt.id,
-                           scratch = around_.workspace.scratch(this->work(step).row.key), with_scratch] {
+                           scratch = around_.workspace.scratch(this->work(step).row.key), succeeded] {
     fs::path aside = folder;
     aside += ".scratch";
-    std::error_code none;
-    if (with_scratch) fs::rename(scratch, aside, none);
-    worker_.submit([folder, aside]() -> Worker::Continuation {
-      try {
-        base::real_file_system().remove_all(folder);
-        base::real_file_system().remove_all(aside);
-      } catch (const Error&) {  // clean_up() tries again at the next start
-      }
-      return [] {};
+    std::error_code failed;
+    if (succeeded) fs::rename(scratch, aside, failed);
+    const bool has_scratch = succeeded && !failed;
+    worker_.tidy([this, folder, aside, succeeded, has_scratch] {
+      folders_.discard(folder, succeeded);
+      if (has_scratch) folders_.discard(aside, false);
     });
   });
 }

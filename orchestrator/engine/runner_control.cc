@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "orchestrator/engine/choice.h"
+#include "orchestrator/engine/instance_name.h"
 #include "orchestrator/engine/loop_state.h"
 #include "orchestrator/engine/runner.h"
 
@@ -72,9 +73,10 @@ void Runner::open_loop(std::size_t step) {
 void Runner::begin_iteration(std::size_t loop, Json state, std::map<std::string, BoundInput> artifacts) {
   OpenLoop& open = loops_.at(loop);
   const int number = static_cast<int>(open.iterations.size()) + 1;
+  const bool firm = number == 1 ? premises_stand(loop) : stands(open.iterations.back());
   const auto recorded = std::find_if(open.recorded.begin(), open.recorded.end(),
                                      [number](const auto& row) { return row.number == number; });
-  if (recorded != open.recorded.end()) {
+  if (firm && recorded != open.recorded.end()) {
     LoopState known = loop_state_from(recorded->state);
     state = std::move(known.values);
     artifacts = std::move(known.artifacts);
@@ -85,11 +87,19 @@ void Runner::begin_iteration(std::size_t loop, Json state, std::map<std::string,
   }
   tell("loop_iteration", loop, {{"iteration", number}, {"max", open.max}, {"state", state}});
   const std::size_t first = graph_.size();
-  open.iterations.push_back(graph_.add_iteration(static_cast<std::uint32_t>(loop), number, std::move(state),
-                                                 std::move(artifacts)));
+  open.iterations.push_back(
+      graph_.add_iteration(static_cast<std::uint32_t>(loop), number, std::move(state), std::move(artifacts)));
+  firm_.push_back(firm);
   include(first);
   const std::uint32_t scope = open.iterations.back();
   if (unfinished_[scope] == 0) ended_iterations_.push_back(scope);  // all of it was kept
+}
+
+// Whether an earlier session decided the end of an iteration by what it still comes to.
+bool Runner::stands(std::uint32_t iteration) const {
+  const StepScope& scope = graph_.scope(iteration);
+  const auto first = stands_.begin() + scope.first;
+  return firm_[iteration] && std::all_of(first, first + scope.count, [](bool one) { return one; });
 }
 
 // All of the body has ended: which way does the loop go?
@@ -105,7 +115,7 @@ void Runner::end_iteration(std::uint32_t scope) {
     }
     const std::string name = id(loop) + "[" + std::to_string(iteration.iteration) + "]";
     const workflow::Loop& node = *graph_[loop].node->loop();
-    const auto recorded = replay_.find(name);
+    const auto recorded = stands(scope) ? replay_.find(name) : replay_.end();
     LoopDecided decided = recorded != replay_.end()
                               ? LoopDecided{recorded->second.branch, find_case(node, recorded->second), {}}
                               : decide(node, values_of(standing(), graph_.place_in(scope)));
@@ -167,14 +177,44 @@ void Runner::close_loop(std::size_t loop, std::uint32_t scope, const std::string
   instance.state = State::succeeded;
   tell("loop_ended", loop,
        {{"outcome", outcome}, {"iteration", iteration.iteration}, {"iterations", iterations}});
+  retract_iterations(loop, static_cast<int>(iterations));
   loops_.erase(loop);
   end(loop);
+}
+
+// Iterations that an earlier session came to, and this one does not: they are history.
+void Runner::retract_iterations(std::size_t loop, int after) {
+  const auto recorded = iterations_.find(id(loop));
+  if (recorded == iterations_.end()) return;
+  std::vector<std::string> ids;
+  for (const store::IterationRow& row : recorded->second) {
+    if (row.number <= after) continue;
+    const std::string iteration = iteration_id(id(loop), row.number), within = iteration + "/";
+    const auto add_within = [&](const auto& rows) {
+      for (const auto& [name, value] : rows) {
+        if (name.starts_with(within)) ids.push_back(name);
+      }
+    };
+    ids.push_back(iteration);
+    add_within(past_);
+    add_within(replay_);
+    for (const auto& [inner, rows] : iterations_) {
+      if (!inner.starts_with(within)) continue;
+      for (const store::IterationRow& one : rows) ids.push_back(iteration_id(inner, one.number));
+    }
+  }
+  if (ids.empty()) return;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  in_transaction();
+  around_.ledger.supersede(run_, ids, {}, now(), id(loop) + " ended before it");
 }
 
 void Runner::fail_loop(std::size_t loop, const std::string& code, const Error& error) {
   const auto open = loops_.find(loop);
   const std::size_t iterations = open == loops_.end() ? 0 : open->second.iterations.size();
   tell("loop_ended", loop, {{"outcome", "failed"}, {"iteration", iterations}, {"iterations", iterations}});
+  retract_iterations(loop, static_cast<int>(iterations));
   loops_.erase(loop);
   fail(loop, State::failed, code, error);
 }

@@ -29,8 +29,7 @@ void Runner::prepare(std::size_t step) {
   one.phase = Phase::writing_down;
   worker_.submit([this, step, binding = one.binding]() mutable -> Worker::Continuation {
     try {
-      write_down(binding, around_.artifacts, around_.ledger, options_.rehash,
-                 unless_stopped(1));
+      write_down(binding, around_.artifacts, around_.ledger, options_.rehash, unless_stopped(1));
       return [this, step, binding] {
         work(step).binding = binding;
         look_up(step);
@@ -63,6 +62,9 @@ void Runner::look_up(std::size_t step) {
 
   const auto retracted = retracted_.find(id(step));
   auto checkpoint = around_.ledger.checkpoint(one.row.key);
+  const bool is_undone = retracted != retracted_.end() && checkpoint.has_value() &&
+                         !store::made_after(*checkpoint, retracted->second);
+  const bool is_own = checkpoint && checkpoint->run == run_ && checkpoint->instance == id(step);
   bool allowed = false;
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
     in_transaction();
@@ -72,14 +74,16 @@ void Runner::look_up(std::size_t step) {
     one.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {
     one.why = "no checkpoint has its key";
+  } else if (is_undone) {
+    one.why = "it was rolled back";
+  } else if (is_own) {
+    allowed = true;  // an earlier session's work, whatever the options say of other runs' work
   } else if (!options_.use_cache) {
     one.why = "the cache is off";
   } else if (is_named(graph_[step], options_.force)) {
     one.why = "it was asked for with --force";
   } else if (!graph_[step].stage->cacheable) {
     one.why = "it runs each time";
-  } else if (retracted != retracted_.end() && !store::made_after(*checkpoint, retracted->second)) {
-    one.why = "it was rolled back";
   } else {
     allowed = true;
   }
@@ -113,14 +117,10 @@ void Runner::admit() {
     const std::size_t step = *at++;  // only this one may leave the set below
     Work& one = work(step);
     if (one.not_before > moment) continue;
-    if (in_work_.contains(one.row.key)) {
-      one.held = true;  // the same work is being done for another stage
-      continue;
-    }
-    if (one.held) {
-      one.held = false;
+    if (in_work_.contains(one.row.key)) continue;  // the same work is being done for another stage
+    if (made_.contains(one.row.key)) {             // or has been, since it was looked for
       waiting_.erase(step);
-      look_up(step);  // it may have been done by now
+      look_up(step);
       if (!waiting_.contains(step)) continue;
     }
     if (!one.estimate && wants_estimate(graph_[step])) {
@@ -162,8 +162,7 @@ void Runner::heed_estimate(std::size_t step, const executor::Outcome& outcome) {
   discard_attempt(step, false);
   one.phase = Phase::waiting;
   // A stage that cannot tell, or fails to, runs without an estimate.
-  one.estimate =
-      outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
+  one.estimate = outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
   const std::uint64_t needed = one.estimate->memory_bytes.value_or(0), limit = options_.limits.memory;
   if (limit > 0 && needed > limit) {
     fail(step, State::failed, std::string(base::to_string(base::ErrorCode::cannot_fit)),

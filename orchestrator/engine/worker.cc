@@ -24,6 +24,14 @@ void Worker::submit(std::function<Continuation()> job) {
   changed_.notify_all();
 }
 
+void Worker::tidy(std::function<void()> chore) {
+  {
+    const std::lock_guard lock(mutex_);
+    chores_.push_back(std::move(chore));
+  }
+  changed_.notify_all();
+}
+
 std::vector<Worker::Continuation> Worker::take_finished() {
   const std::lock_guard lock(mutex_);
   return std::exchange(finished_, {});
@@ -37,8 +45,16 @@ bool Worker::busy() const {
 void Worker::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
+    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty() || !chores_.empty(); });
+    if (stopping_ || jobs_.empty()) {
+      if (chores_.empty()) return;  // stopping
+      const auto chore = std::move(chores_.front());
+      chores_.pop_front();
+      lock.unlock();
+      chore();
+      lock.lock();
+      continue;
+    }
     auto job = std::move(jobs_.front());
     jobs_.pop_front();
     working_ = true;

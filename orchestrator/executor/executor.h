@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,7 +39,7 @@ struct StageRequest {
   // Known to this process and the host only: proves that an event comes from the host.
   std::string nonce;
   // Names the attempt to the rest of the machine: PRESSWORK_ATTEMPT in the environment of the host and of
-  // everything that it starts. Not secret. Give each attempt its own; see reap_stray().
+  // everything that it starts. Not secret. Give each attempt its own; see reap_strays().
   std::string attempt;
   base::Json parameters = base::Json::object();  // resolved and valid
   std::map<std::string, InputFile> inputs;
@@ -150,9 +151,9 @@ enum class WarmHosts {
 std::unique_ptr<Executor> make_local_executor(fs::path host_program, base::Clock& clock,
                                               WarmHosts warm = WarmHosts::when_wanted);
 
-// Kills every process of this machine and user whose environment says PRESSWORK_ATTEMPT=<attempt>, and
-// returns how many there were. For recovery after an orchestrator died.
-std::size_t reap_stray(const std::string& attempt);
+// Kills every process of this machine and user whose environment says that it is of one of these attempts
+// (PRESSWORK_ATTEMPT), and returns how many there were. For recovery after an orchestrator died.
+std::size_t reap_strays(const std::set<std::string>& attempts);
 
 // 32 random hexadecimal digits from the kernel: for nonces and attempts.
 std::string random_id();

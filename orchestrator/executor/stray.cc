@@ -108,8 +108,6 @@ std::string attempt_of(pid_t pid) {
   return {};
 }
 
-bool belongs_to(pid_t pid, const std::string& attempt) { return attempt_of(pid) == attempt; }
-
 // Kills `pid` if `still_meant`, and waits for its end. A pidfd keeps the number from meaning another process.
 bool end_process(pid_t pid, const std::function<bool()>& still_meant) {
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -160,15 +158,19 @@ bool has_children() {
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
-std::size_t reap_stray(const std::string& attempt) {
+std::size_t reap_strays(const std::set<std::string>& attempts) {
   std::size_t killed = 0;
-  if (attempt.empty()) return killed;
+  if (attempts.empty()) return killed;
   const pid_t self = ::getpid();
+  const auto is_meant = [&](pid_t pid) {
+    const std::string attempt = attempt_of(pid);
+    return !attempt.empty() && attempts.contains(attempt);
+  };
   for (int round = 0; round < max_rounds; ++round) {
     std::size_t found = 0;
     for (const pid_t pid : all_processes()) {
-      if (pid == self || !belongs_to(pid, attempt)) continue;
-      if (end_process(pid, [&] { return belongs_to(pid, attempt); })) ++found;
+      if (pid == self || !is_meant(pid)) continue;
+      if (end_process(pid, [&] { return is_meant(pid); })) ++found;
       if (state_of(pid).parent == self) ::waitpid(pid, nullptr, WNOHANG);
     }
     killed += found;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <set>
 
@@ -92,6 +93,7 @@ std::size_t ask(std::vector<Candidate>& candidates, executor::Executor& executor
     if (candidates[i].document.is_null() && !candidates[i].problem) waiting.push_back(i);
   }
   const std::size_t asked = waiting.size();
+  std::set<std::size_t> killed;  // once; they are asked again
   for (std::size_t open = 0; open > 0 || !waiting.empty();) {
     while (open < hosts_at_once && !waiting.empty()) {
       executor.start(describe_request(candidates[waiting.back()].path, waiting.back()));
@@ -102,6 +104,12 @@ std::size_t ask(std::vector<Candidate>& candidates, executor::Executor& executor
       auto* outcome = std::get_if<executor::Outcome>(&news);
       if (outcome == nullptr) continue;
       const std::size_t index = outcome->token;
+      // Somebody else ended it, the kernel for want of memory say: that tells nothing about the plugin.
+      const bool died = outcome->signal == SIGKILL && outcome->ending != executor::Ending::timed_out;
+      if (died && killed.insert(index).second) {
+        executor.start(describe_request(candidates[index].path, index));
+        continue;
+      }
       take_outcome(candidates.at(index), std::move(*outcome));
       --open;
     }

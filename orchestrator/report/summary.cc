@@ -149,11 +149,10 @@ std::vector<Metric> headlines_of(const std::string& uses, const Json& metrics,
   const plugins::StageDescription* stage = catalogue.find(uses);
   if (stage == nullptr || !stage->document.is_object()) return headlines;
   for (const auto& [name, metric] : stage->metrics) {
-    const Json& declared = stage->document.value("metrics", Json::object()).value(name, Json::object());
     const auto it = metrics.find(name);
-    if (it == metrics.end() || !declared.is_object()) continue;
-    const auto headline = declared.find("headline");
-    if (headline != declared.end() && *headline == Json(true)) headlines.push_back({name, metric.unit, *it});
+    if (it == metrics.end()) continue;
+    const Json::json_pointer headline = Json::json_pointer() / "metrics" / name / "headline";
+    if (stage->document.value(headline, false)) headlines.push_back({name, metric.unit, *it});
   }
   return headlines;
 }

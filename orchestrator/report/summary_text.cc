@@ -62,8 +62,12 @@ std::string checklist_text(const Summary& summary, const Style& style) {
   Table table({{""}, {""}, {""}});
   for (const engine::ChecklistResult& item : summary.checklist) {
     const std::string state = item.state == "not_run" ? "not run" : item.state;
+    // Why a check failed is what its reader came for, however long it is.
+    const std::string why = item.state == "pass"   ? ""
+                            : item.state == "fail" ? one_line(item.why)
+                                                   : truncate(one_line(item.why), 80);
     table.add({style.state(state), one_line(item.title) + (item.required ? " (required)" : ""),
-               item.state == "pass" ? "" : style.dim(truncate(one_line(item.why), 80))});
+               why.empty() ? "" : style.dim(why)});
   }
   return "\n" + style.bold("CHECKLIST") + "\n" + table.text();
 }

@@ -98,7 +98,8 @@ void refuse_torn_end(const std::string& file, std::int64_t page_size) {
 }  // namespace
 
 void SqliteLedger::set_up(const std::string& file, Mode mode) {
-  if (mode == Mode::read_write && db_.is_read_only()) {
+  if (mode == Mode::alone) db_.execute("PRAGMA locking_mode = EXCLUSIVE");
+  if (mode != Mode::read_only && db_.is_read_only()) {
     throw Error(ErrorCode::permission, "the ledger " + file + " cannot be written to",
                 "check the owner and the permissions of the file and its folder");
   }

@@ -124,7 +124,9 @@ inline bool made_after(const CheckpointRow& checkpoint, const SupersededMark& ma
 // one is open is written after its end, and what it cannot write or read is a warning in the log.
 class Ledger : public DigestMemo {
  public:
-  enum class Mode { read_write, read_only };
+  // alone: as read_write, but needs no room for SQLite's index beside the file, and so opens it on a full
+  // disk; nobody else can open it meanwhile.
+  enum class Mode { read_write, read_only, alone };
   // Creates the file and its tables when missing. Throws Error{incompatible} for a newer schema, {corrupt}
   // for a damaged file (saying how to go on: the store's artifacts are intact, `presswork doctor`), {io,
   // permission}.

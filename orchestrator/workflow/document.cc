@@ -46,6 +46,9 @@ void check_characters(std::string_view text) {
                       "the text is not UTF-8 (byte " + std::to_string(at + 1) + " of the file)",
                       "save the file as UTF-8"};
     }
+    if (text[at] == '\0') {
+      throw YamlFault{{mark.line, 0}, "this is not a text file: it has zero bytes", "name a YAML file"};
+    }
     if (is_control(text.substr(at, length))) {
       throw YamlFault{
           {mark.line, 0},

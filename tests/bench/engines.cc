@@ -3,7 +3,7 @@
 // packages, DVC from PyPI. Runs are interleaved; the figures are medians.
 //
 //   build/dev/bin/bench_engines [--stages 1000] [--repeats 3] [--jobs 2] [--snakemake PATH] [--dvc PATH]
-//                               [--dvc-stages 100] [--only ninja,snakemake,dvc,shapes,plan,start]
+//                               [--dvc-stages 100] [--only ninja,snakemake,dvc,shapes,plan,resume,start]
 //
 // Presswork's stages are isolated, each in a process of its own, and durable: hashed, in the store and in the
 // ledger before the next depends on them. Those of the peers are `touch`. The wall clock is what counts; CPU
@@ -70,7 +70,7 @@ std::vector<std::string> presswork(const Options& options, const std::string& ve
                                     "--workspace",
                                     "ws",
                                     "-q"};
-  if (verb == "run") words.insert(words.end(), {"--cores", std::to_string(options.jobs)});
+  if (verb == "run" || verb == "resume") words.insert(words.end(), {"--cores", std::to_string(options.jobs)});
   return words;
 }
 
@@ -277,6 +277,34 @@ void show_plans(const Options& options) {
   show_plan(options, "a matrix", 100'000, [](std::ostream& out) { write_matrix(out, 100'000); });
 }
 
+// A run of 100,000 instances whose last fifty failed: from its resume to its end.
+void show_resume(const Options& options) {
+  const TemporaryFolder folder;
+  write(folder.path() / "bench.yaml", [](std::ostream& out) {
+    const auto list = [&out](int count) {
+      for (int i = 0; i < count; ++i) out << (i > 0 ? ", " : "") << i;
+    };
+    out << "presswork: 1\nname: bench\nstages:\n  fan:\n    uses: test/echo\n    matrix: {i: [";
+    list(1000);
+    out << "], j: [";
+    list(100);
+    out << "]}\n    with:\n"
+           "      value: \"${{ matrix.i >= 950 && matrix.j == 99 ? matrix.i : 0 }}\"\n"
+           "      fail_times: \"${{ matrix.i >= 950 && matrix.j == 99 ? 1 : 0 }}\"\n";
+  });
+  cost_of(presswork(options, "run", "bench.yaml"), folder.path(), 1);  // fails
+  fs::rename(folder.path() / "ws", folder.path() / "failed");
+  std::vector<Cost> costs;
+  for (int i = 0; i < options.repeats; ++i) {
+    fs::remove_all(folder.path() / "ws");
+    fs::copy(folder.path() / "failed", folder.path() / "ws", fs::copy_options::recursive);
+    costs.push_back(cost_of(presswork(options, "resume", "r1"), folder.path()));
+  }
+  const Cost cost = median(costs);
+  row("resume with 50 left", 100'000, cost);
+  std::printf("%-34s bar: <= 3 s: %s\n", "", cost.seconds <= 3 ? "met" : "NOT MET");
+}
+
 void show_start(const Options& options) {
   const TemporaryFolder folder;
   std::vector<std::pair<std::string, std::vector<std::string>>> commands = {
@@ -332,6 +360,7 @@ int main(int count, char** arguments) try {
   compare(*options);
   if (options->wants("shapes")) show_shapes(*options);
   if (options->wants("plan")) show_plans(*options);
+  if (options->wants("resume")) show_resume(*options);
   if (options->wants("start")) show_start(*options);
   return 0;
 } catch (const std::exception& error) {

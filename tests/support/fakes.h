@@ -32,7 +32,7 @@ class FakeClock : public base::Clock {
 
 // Runs stages at once and in order: `test/work` writes its parameter `text` to its output `out`, followed by
 // the contents of its inputs, and reports `value` as a metric. `fails` is an Ending for its first `times`
-// attempts.
+// attempts, unless all is mended.
 class FakeExecutor : public executor::Executor {
  public:
   explicit FakeExecutor(FakeClock& clock) : clock_(clock) {}
@@ -74,6 +74,7 @@ class FakeExecutor : public executor::Executor {
   std::vector<executor::StageRequest> started;
   std::size_t most_at_once = 0;
   bool hold = false;
+  bool mended = false;  // nothing fails any more
   std::function<void(const executor::StageRequest&)> on_outcome;
   std::function<void(const executor::StageRequest&)> on_start;
 
@@ -83,7 +84,7 @@ class FakeExecutor : public executor::Executor {
     outcome.token = request.token;
     outcome.seconds = 1.5;
     const std::string fails = request.parameters.value("fails", "");
-    if (!fails.empty() && attempts_[request.parameters.dump()]++ < request.parameters.value("times", 1)) {
+    if (!fails.empty() && !mended && attempts_[request.parameters.dump()]++ < request.parameters.value("times", 1)) {
       for (auto ending : {executor::Ending::failed, executor::Ending::crashed, executor::Ending::timed_out,
                           executor::Ending::out_of_memory, executor::Ending::infrastructure}) {
         if (fails == executor::to_string(ending)) outcome.ending = ending;

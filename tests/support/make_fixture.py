@@ -88,6 +88,25 @@ CASES = {
     "opt": ("opt", dict(num_key_value_heads=4, ffn_dim=40, word_embed_proj_dim=32, init_std=0.15)),
     "persimmon": ("persimmon", dict(num_key_value_heads=4)),
     "seed-oss": ("seed_oss", dict(head_dim=16)),
+    "cwm": ("cwm", dict(head_dim=16, sliding_window=16, layer_types=["full_attention", "sliding_attention"])),
+    "dots1": ("dots1", dict(head_dim=16, n_routed_experts=8, num_experts_per_tok=2, moe_intermediate_size=12,
+                            n_shared_experts=2, n_group=2, topk_group=1, first_k_dense_replace=1, norm_topk_prob=True,
+                            routed_scaling_factor=1.5, sliding_window=16,
+                            layer_types=["full_attention", "sliding_attention"])),
+    "ernie4-5-moe": ("ernie4_5_moe", dict(moe_num_experts=6, moe_k=2, moe_intermediate_size=12,
+                                          moe_num_shared_experts=2, moe_layer_start_index=1, moe_layer_end_index=1)),
+    "glm4-moe": ("glm4_moe", dict(head_dim=16, n_routed_experts=8, num_experts_per_tok=2, moe_intermediate_size=12,
+                                  n_group=2, topk_group=1, use_qk_norm=True, attention_bias=True,
+                                  routed_scaling_factor=1.5)),
+    "gpt-neo": ("gpt_neo", dict(num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=16,
+                                num_key_value_heads=4)),
+    "hyperclovax": ("hyperclovax", dict(use_post_norm=True, embedding_multiplier=6.0, logits_scaling=4.0,
+                                        residual_multiplier=0.4, attention_multiplier=0.2)),
+    "jais2": ("jais2", {}),
+    "minimax-m2": ("minimax_m2", dict(head_dim=16, num_local_experts=4, num_experts_per_tok=2, intermediate_size=24,
+                                      rotary_dim=8)),
+    "vaultgemma": ("vaultgemma", dict(head_dim=16, query_pre_attn_scalar=20, sliding_window=16,
+                                      layer_types=["sliding_attention", "full_attention"])),
 }
 
 
@@ -98,6 +117,9 @@ def scramble(model, seed):
         if parameter.dim() < 2 or "norm" in name:
             noise = torch.randn(parameter.shape, generator=generator) * 0.2
             parameter.data = parameter.data + noise
+    for name, buffer in model.named_buffers():
+        if name.endswith("correction_bias"):
+            buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.2)
 
 
 def make(folder, model_type, overrides, seed=7):

@@ -61,7 +61,10 @@ void add_experts(LayerSites& sites, const ModelConfig& m) {
     if (!name.empty()) sites.linears.push_back({std::string(name), out, in, m.mlp_bias});
   };
   sites.routers.push_back({std::string(names.router), e.count, m.hidden, e.router_bias});
-  if (!names.router_bias.empty()) sites.others.push_back({std::string(names.router_bias), {e.count}});
+  if (!names.router_bias.empty()) {
+    sites.others.push_back(
+        {std::string(names.router_bias), e.bias_is_row ? Shape{1, e.count} : Shape{e.count}});
+  }
   for (std::int64_t i = 0; i < e.count; ++i) {
     if (!names.expert_gate.empty()) add(numbered(names.expert_gate, i), e.intermediate, m.hidden);
     add(numbered(names.expert_up, i), e.intermediate, m.hidden);

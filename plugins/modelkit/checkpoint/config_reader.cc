@@ -10,7 +10,7 @@ ConfigReader::ConfigReader(const json& object, std::string where) : where_(std::
   if (object.is_object()) {
     object_ = &object;
   } else if (!object.is_null()) {
-    throw Error("corrupt_file", "a JSON object is expected", where_);
+    throw Error("corrupt_file", "a JSON object is expected", where_, "repair the file or download it again");
   }
 }
 

@@ -26,7 +26,7 @@ struct LayerModules {
 
   // A mixture of experts instead, in the layers whose kind says so.
   std::string_view router = {};       // [E, C]; stays as it is, never quantized
-  std::string_view router_bias = {};  // a tensor [E], added to the scores for choosing only
+  std::string_view router_bias = {};  // a tensor [E] or [1, E], added to the scores for choosing only
   std::string_view expert_gate = {}, expert_up = {}, expert_down = {};  // with "*": "mlp.experts.*.up_proj"
   std::string_view shared_gate = {}, shared_up = {},
                    shared_down = {};    // an expert that every token passes through

@@ -72,7 +72,7 @@ void read_sizes(const ConfigReader& config, ModelConfig& model) {
   model.vocab = size({"vocab_size"}, kLargest);
   model.hidden = size({"hidden_size", "n_embd", "d_model"}, kLargest);
   model.layers = size({"num_hidden_layers", "n_layer", "n_layers", "num_layers"}, kMostLayers);
-  model.heads = size({"num_attention_heads", "n_head", "n_heads"}, kMostHeads);
+  model.heads = size({"num_attention_heads", "n_head", "n_heads", "num_heads"}, kMostHeads);
   const char* intermediate = config.present({"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"});
   if (config.has(intermediate)) model.intermediate = config.size(intermediate, kLargest);
   model.kv_heads =
@@ -101,10 +101,10 @@ void check_sizes(const ModelConfig& model, const ConfigReader& config) {
   for (const LayerKind& kind : model.kinds) (kind.experts ? sparse : dense) = true;
   if (dense && model.intermediate == 0) config.size("intermediate_size", kLargest);
   const Experts& e = model.experts;
-  if (sparse &&
-      (e.count < 1 || e.count > kMostHeads || e.chosen < 1 || e.chosen > e.count || e.intermediate < 1 ||
-       e.intermediate > kLargest || e.groups < 1 || e.count % e.groups != 0 || e.chosen_groups < 1 ||
-       e.chosen_groups > e.groups || e.chosen > e.count / e.groups * e.chosen_groups)) {
+  if (sparse && (e.count < 1 || e.count > kMostHeads || e.chosen < 1 || e.chosen > e.count ||
+                 e.intermediate < 1 || e.intermediate > kLargest || e.shared_intermediate > kLargest ||
+                 e.groups < 1 || e.count % e.groups != 0 || e.chosen_groups < 1 ||
+                 e.chosen_groups > e.groups || e.chosen > e.count / e.groups * e.chosen_groups)) {
     fail("the numbers of experts, of those chosen, and their width do not fit together");
   }
   const std::int64_t norms = model.qk_norm == QkNorm::OwnHead ? 2 * model.heads : 2;

@@ -58,6 +58,7 @@ struct Experts {
   bool normalized = true;                      // the chosen scores are divided by their sum
   double scale = 1.0;                          // of the weights, at the end
   bool router_bias = false;                    // the router is a linear with a bias
+  bool bias_is_row = false;                    // the bias for choosing is stored as [1, E]
   std::int64_t groups = 1, chosen_groups = 1;  // only experts of the best groups may be chosen
 };
 

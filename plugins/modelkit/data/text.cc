@@ -30,7 +30,9 @@ std::string place_of(std::string_view text, std::size_t offset, const std::strin
 std::string read_input_file(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {
-    throw Error("invalid_input", "there is no such file", path.string(), "give the path of a file");
+    const bool there = std::filesystem::exists(path, error);
+    throw Error("invalid_input", there ? "is not a regular file" : "there is no such file", path.string(),
+                "give the path of a file");
   }
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error || size > largest_text) {
@@ -58,7 +60,9 @@ std::vector<std::string> read_documents(const std::filesystem::path& path) {
     documents.push_back(std::move(all));
   }
   std::erase_if(documents, [](const std::string& document) { return document.empty(); });
-  if (documents.empty()) throw Error("invalid_input", "there is no text in the file", path.string());
+  if (documents.empty()) {
+    throw Error("invalid_input", "there is no text in the file", path.string(), "give a file with text");
+  }
   return documents;
 }
 

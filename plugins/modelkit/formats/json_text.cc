@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "plugins/modelkit/formats/mapped_file.h"
-#include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -33,6 +32,11 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+Error broken_json(std::string_view text, std::size_t at, const std::string& where) {
+  return Error("corrupt_file", "not valid JSON at " + line_and_column(text, at), where,
+               "repair the file or download it again");
+}
+
 nlohmann::ordered_json parse_json(std::string_view text, const std::string& where) {
   using Json = nlohmann::ordered_json;
   const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
@@ -42,8 +46,7 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& wher
   try {
     return Json::parse(text.begin(), text.end(), limit_depth);
   } catch (const Json::parse_error& error) {
-    throw Error("corrupt_file", "not valid JSON at " + line_and_column(text, error.byte), where,
-                "repair the file or download it again");
+    throw broken_json(text, error.byte, where);
   } catch (const Json::out_of_range& error) {  // a number like 1e999
     throw Error("corrupt_file", std::string("holds a number that is too large: ") + error.what(), where,
                 "repair the file or download it again");

@@ -36,8 +36,11 @@ std::string read_file(const std::filesystem::path& folder) {
 nlohmann::json parse_file(std::string_view text, const std::string& where) {
   try {
     return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw broken_json(text, error.byte, where);
   } catch (const nlohmann::json::exception& error) {
-    throw Error("corrupt_file", std::string("not JSON: ") + error.what(), where);
+    throw Error("corrupt_file", std::string("not JSON: ") + error.what(), where,
+                "repair the file or download it again");
   }
 }
 

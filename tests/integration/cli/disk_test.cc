@@ -1,6 +1,8 @@
 // A disk that is full or may not be written to: a small tmpfs, which only root can mount.
 #include <sys/mount.h>
 
+#include <functional>
+
 #include "command.h"
 
 namespace presswork::testing {
@@ -29,6 +31,32 @@ class Disk : public Command {
     const auto space = fs::space(disk());
     if (space.available > left) std::ofstream(file) << std::string(space.available - left, 'x');
   }
+  // In no workspace but the one that `arguments` names.
+  Finished run(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> words = {
+        "/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\" >out 2>err", "sh", folder.path().string(),
+        kPresswork};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    words.insert(words.end(), {"--plugin-path", kTestPlugins});
+    Finished finished;
+    finished.code = run_to_end(words);
+    finished.out = slurp(folder.path() / "out");
+    finished.err = slurp(folder.path() / "err");
+    return finished;
+  }
+  void expect_all_to_be_seen(const std::function<Finished(std::vector<std::string>)>& in_it) const {
+    const std::vector<std::vector<std::string>> looks = {
+        {"status"},           {"runs"},        {"ps"},     {"logs", "r1", "first"},    {"events", "r1"},
+        {"checkpoints"},      {"graph", "r1"}, {"verify"}, {"explain", "r1", "first"}, {"plan", flow()},
+        {"diff", "r1", "r1"}, {"plugins"}};
+    for (const std::vector<std::string>& words : looks) {
+      const Finished seen = in_it(words);
+      EXPECT_EQ(seen.code, 0) << words[0] << ": " << seen.out << seen.err;
+    }
+    EXPECT_EQ(in_it({"export", "r1", "first", "text", "first.txt"}).code, 0);
+    EXPECT_FALSE(slurp(folder.path() / "first.txt").empty());
+    fs::remove(folder.path() / "first.txt");
+  }
   fs::path disk() const { return folder.path() / "disk"; }
   std::string flow() const {
     return file("flow.yaml",
@@ -53,23 +81,16 @@ TEST_F(Disk, ThatIsFullLosesNothingAndAResumeComesToTheSame) {
     fs::remove(disk() / "ballast");
     fill(left);
     const auto in_it = [&](std::vector<std::string> words) {
-      std::vector<std::string> all = {
-          "/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\" >out 2>err", "sh", folder.path().string(),
-          kPresswork};
-      all.insert(all.end(), words.begin(), words.end());
-      all.insert(all.end(), {"--workspace", workspace, "--plugin-path", kTestPlugins});
-      Finished finished;
-      finished.code = run_to_end(all);
-      finished.out = slurp(folder.path() / "out");
-      finished.err = slurp(folder.path() / "err");
-      return finished;
+      words.insert(words.end(), {"--workspace", workspace});
+      return run(words);
     };
     const Finished full = in_it({"run", flow()});
     failed += full.code == 0 ? 0 : 1;
     if (full.code != 0) {
       EXPECT_EQ(full.code, 1) << full.out << full.err;
       const std::string said = full.out + full.err;
-      EXPECT_TRUE(said.find("No space left") != std::string::npos || said.find("disk space") != std::string::npos)
+      EXPECT_TRUE(said.find("No space left") != std::string::npos ||
+                  said.find("disk space") != std::string::npos)
           << said;
     }
     fs::remove(disk() / "ballast");
@@ -104,6 +125,35 @@ TEST_F(Disk, ThatIsFullOfLeftoversIsFreedByGc) {
   fill(0, fs::path(workspace) / "store/tmp/dead/half");
   EXPECT_EQ(in_it({"gc", "--keep-last", "0"}), 0) << slurp(folder.path() / "log");
   EXPECT_EQ(in_it({"verify"}), 0) << slurp(folder.path() / "log");
+}
+
+// Not a byte is free, not even for SQLite's index beside the ledger.
+TEST_F(Disk, ThatIsFullHidesNothing) {
+  const auto in_it = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--workspace", (disk() / "workspace").string()});
+    return run(words);
+  };
+  ASSERT_EQ(in_it({"run", flow()}).code, 0);
+  fill(0);
+  expect_all_to_be_seen(in_it);
+  const Finished freed = in_it({"gc"});
+  EXPECT_EQ(freed.code, 0) << freed.err;
+}
+
+TEST_F(Disk, ThatMayOnlyBeReadHidesNothing) {
+  const auto in_it = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--workspace", (disk() / "workspace").string()});
+    return run(words);
+  };
+  ASSERT_EQ(in_it({"run", flow()}).code, 0);
+  make_read_only();
+  expect_all_to_be_seen(in_it);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"run", flow()}, {"gc"}, {"retry", "r1", "--from", "first"}}) {
+    const Finished refused = in_it(words);
+    EXPECT_EQ(refused.code, 1) << words[0];
+    EXPECT_NE(refused.err.find("Read-only file system"), std::string::npos) << refused.err;
+  }
 }
 
 TEST_F(Disk, ThatMayOnlyBeReadStillGivesResultsAndRefusesRuns) {

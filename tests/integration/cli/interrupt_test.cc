@@ -37,6 +37,7 @@ class Interrupt : public Command {
 TEST_F(Interrupt, CtrlCStopsTheRunAndSaysHowToGoOn) {
   EXPECT_EQ(interrupted_by(SIGINT), 130);
   EXPECT_NE(said.find("Go on with: presswork resume r1"), std::string::npos) << said;
+  EXPECT_NE(said.find("stopping: what runs is asked to end"), std::string::npos) << said;
   EXPECT_EQ(presswork({"status", "--json"}).json()["state"], "interrupted");
   const Finished resumed = presswork({"resume", "--json"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;

@@ -35,7 +35,7 @@ class Seeing : public Command {
         "        - {when: step.metrics.value > 10, then: break}\n"
         "        - {default: continue, set: {i: \"${{ state.i + 1 }}\"}}\n"
         "      outputs: {text: step.text}\n"
-        "  last: {uses: test/echo, inputs: {model: tune.text}}\n");
+        "  last: {uses: test/echo, after: tune, inputs: {model: tune.text}}\n");
   }
   static bool has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;

@@ -125,6 +125,15 @@ TEST_F(Workflow, RunsStatusAndLogsLookBack) {
   EXPECT_NE(wrong.err.find("first"), std::string::npos) << wrong.err;
 }
 
+TEST_F(Workflow, RunsLeavesOutTheTimeBeforeAResume) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  // A pause that is longer than all of the run.
+  std::ofstream(workspace() / "runs/r1/events.jsonl")
+      << R"({"kind":"run_ended","time":"2026-11-24T10:00:00.000Z"})" << '\n'
+      << R"({"kind":"run_started","time":"2026-11-24T19:00:00.000Z"})" << '\n';
+  EXPECT_NE(presswork({"runs"}).out.find(" 0 ms"), std::string::npos) << presswork({"runs"}).out;
+}
+
 TEST_F(Workflow, LogsOfACachedStageAreThoseOfTheRunThatDidTheWork) {
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);

@@ -51,6 +51,7 @@ TEST(Nearest, FindsTheNameThatWasMeant) {
   EXPECT_EQ(nearest("groupsize", names), "group_size");
   EXPECT_EQ(nearest("simetric", names), "symmetric");
   EXPECT_EQ(nearest("bits", names), "bits");
+  EXPECT_EQ(nearest("int", {"list", "integer"}), "integer");
 }
 
 TEST(Nearest, IsSilentWhenNothingIsNear) {

@@ -118,8 +118,8 @@ TEST_P(MisbehaviourTest, strays_of_a_dead_orchestrator_are_found_by_their_attemp
   StageRequest stubborn = request("misbehaving-plugins/test-misbehaving", "misbehaving/ignores-term");
   executor_->start(stubborn);
   wait_for_event(HostEvent::Kind::log);
-  EXPECT_EQ(reap_stray("another attempt"), 0u);
-  EXPECT_GE(reap_stray(stubborn.attempt), 3u);
+  EXPECT_EQ(reap_strays({"another attempt"}), 0u);
+  EXPECT_GE(reap_strays({stubborn.attempt}), 3u);
   EXPECT_FALSE(lives("orphan"));
   EXPECT_EQ(wait().ending, Ending::crashed);
 }
@@ -143,7 +143,7 @@ TEST_P(MisbehaviourTest, a_host_whose_orchestrator_was_killed_ends_with_its_grou
     const int pid = std::stoi(text(fs::path("scratch") / name));
     EXPECT_EQ(::waitpid(pid, nullptr, 0), pid) << name;
   }
-  EXPECT_EQ(reap_stray(stubborn.attempt), 1u) << "the one that left the group is for recovery";
+  EXPECT_EQ(reap_strays({stubborn.attempt}), 1u) << "the one that left the group is for recovery";
   EXPECT_FALSE(lives("orphan"));
 }
 

@@ -102,6 +102,23 @@ TEST(ModelConfig, VariantsOfAnArchitectureThatWouldComputeSomethingElseAreRefuse
   }
 }
 
+TEST(ModelConfig, WhatAnArchitecturesOwnKeysSayIsChecked) {
+  const auto changed = [](const char* fixture, const char* key, const Json& value) {
+    const auto file =
+        std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures" / fixture / "config.json";
+    Json json = Json::parse(testing::read_file(file));
+    json[key] = value;
+    const auto error = testing::error_of([&] { parse(json); });
+    return error ? error->code + " " + error->where : "none";
+  };
+  EXPECT_EQ(changed("ernie4-5-moe", "use_bias", true), "unsupported config.json/use_bias");
+  EXPECT_EQ(changed("gpt-neo", "attention_layers", {"global"}), "corrupt_file config.json/attention_layers");
+  EXPECT_EQ(changed("glm4-moe", "n_shared_experts", -1), "corrupt_file config.json/n_shared_experts");
+  EXPECT_EQ(changed("glm4-moe", "n_group", 3), "corrupt_file config.json");
+  EXPECT_EQ(changed("glm4-moe", "moe_intermediate_size", 1 << 30), "none");
+  EXPECT_EQ(changed("dots1", "moe_intermediate_size", 1 << 30), "corrupt_file config.json");
+}
+
 TEST(ModelConfig, ScalingWithAnAlphaIsALargerBaseForHunyuan) {
   Json json = base();
   json["architectures"] = {"HunYuanDenseV1ForCausalLM"};

@@ -41,6 +41,25 @@ TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
   }
 }
 
+TEST(QuantizeRtnStage, CarriesOverEveryFileBesideTheWeights) {
+  const testing::TemporaryFolder folder;
+  fs::copy(kTinyLlama, folder.path(), fs::copy_options::recursive);
+  for (const char* name : {"generation_config.json", "chat_template.jinja", "added_tokens.json",
+                           "special_tokens_map.json", "tokenizer.model", "LICENSE", "assets/card.md"}) {
+    fs::create_directories((folder.path() / name).parent_path());
+    testing::write_file(folder.path() / name, std::string("\n{ \"this is\":\t\"") + name + "\" }\r\n");
+  }
+  Runner runner;
+  const auto result = runner.input("model", folder.path()).parameter("group_size", 32).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const fs::path model = result.outputs.at("model");
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+    const fs::path name = entry.path().lexically_relative(folder.path());
+    if (!entry.is_regular_file() || name == "config.json" || name.extension() == ".safetensors") continue;
+    EXPECT_EQ(testing::read_file(model / name), testing::read_file(entry.path())) << name;
+  }
+}
+
 TEST(QuantizeRtnStage, TheSameInputGivesTheSameBytesOnAnyNumberOfThreads) {
   Runner one, two;
   const auto a = one.input("model", kTinyLlama).parameter("group_size", 32).threads(1).run();
@@ -81,7 +100,7 @@ TEST(QuantizeRtnStage, IgnoredModulesStayAsTheyAre) {
 }
 
 TEST(QuantizeRtnStage, FusedProjectionsAndExpertsAreQuantizedLikeAnyLinear) {
-  for (const char* fixture : {"phi3-longrope", "mixtral", "gpt-neox", "qwen2-moe"}) {
+  for (const char* fixture : {"phi3-longrope", "mixtral", "gpt-neox", "qwen2-moe", "glm4-moe"}) {
     Runner runner;
     const auto result = runner.input("model", kFixtures / fixture)
                             .parameter("bits", 8)

@@ -62,7 +62,7 @@ TEST_F(TextFile, WhatIsNoTextIsRefusedWithItsPlace) {
               testing::HasSubstr("c.jsonl:2:"));
   EXPECT_THAT(where_refused(write("d.jsonl", "{\"id\":1}\n")), testing::HasSubstr("no \"text\""));
   EXPECT_THAT(where_refused(folder_ / "none.txt"), testing::HasSubstr("no such file"));
-  EXPECT_THAT(where_refused(folder_), testing::HasSubstr("no such file"));
+  EXPECT_THAT(where_refused(folder_), testing::HasSubstr("not a regular file"));
 }
 
 TEST(JsonLines, ReadOnlyTheTextOfTheOutermostObject) {

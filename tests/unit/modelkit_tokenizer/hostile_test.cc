@@ -37,6 +37,13 @@ TEST(HostileTokenizer, UnknownComponentsAreNamedWithTheirPlace) {
 TEST(HostileTokenizer, FieldsOfTheWrongKindAreErrors) {
   expect_error(json::array(), "corrupt_file", "test.json");
   expect_error(json::object(), "corrupt_file", "test.json");
+  try {
+    Tokenizer::parse("{\n\"model\": {", "cut.json");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message, "not valid JSON at line 2, column 10");
+    EXPECT_EQ(error.hint, "repair the file or download it again");
+  }
   for (
       const char* text :
       {R"({"model":7})", R"({"model":{"type":"BPE","vocab":[],"merges":[]}})",

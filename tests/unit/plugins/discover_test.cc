@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
+#include <set>
 
 #include "orchestrator/base/hash.h"
 #include "orchestrator/plugins/catalogue.h"
@@ -73,6 +75,40 @@ TEST_F(DiscoverTest, a_plugin_that_was_replaced_is_asked_again) {
   const Discovery after = discover_all();
   EXPECT_EQ(after.described, 1u);
   EXPECT_THAT(after.catalogue->ids(), ElementsAre("test/noop"));
+}
+
+// The first answer of each plugin is that its process was killed, as the kernel does for want of memory.
+class KilledOnce : public executor::Executor {
+ public:
+  explicit KilledOnce(executor::Executor& real) : real_(real) {}
+  void start(executor::StageRequest request) override { real_.start(std::move(request)); }
+  executor::Batch poll(std::chrono::milliseconds timeout) override {
+    executor::Batch batch = real_.poll(timeout);
+    for (auto& news : batch) {
+      auto* outcome = std::get_if<executor::Outcome>(&news);
+      if (outcome == nullptr || !killed_.insert(outcome->token).second) continue;
+      outcome->ending = executor::Ending::crashed;
+      outcome->signal = SIGKILL;
+    }
+    return batch;
+  }
+  void cancel(std::uint64_t token) override { real_.cancel(token); }
+  void kill(std::uint64_t token) override { real_.kill(token); }
+  void wake() override { real_.wake(); }
+  std::size_t running() const override { return real_.running(); }
+
+ private:
+  executor::Executor& real_;
+  std::set<std::uint64_t> killed_;
+};
+
+TEST_F(DiscoverTest, a_plugin_whose_process_was_killed_is_asked_once_more) {
+  install("plugins/test-echo.so", first_);
+  install("plugins/test-noop.so", first_);
+  KilledOnce executor(*executor_);
+  const Discovery found = discover({first_, second_}, cache_, executor);
+  EXPECT_THAT(found.problems, IsEmpty());
+  EXPECT_THAT(found.catalogue->ids(), ElementsAre("test/echo", "test/noop"));
 }
 
 TEST_F(DiscoverTest, a_damaged_cache_is_ignored_and_repaired) {

@@ -224,6 +224,16 @@ TEST_F(SummaryOfARun, SaysOnceWhyItFailed) {
   EXPECT_NE(text.find("a required check failed: size\n"), std::string::npos) << text;
 }
 
+TEST(SummaryText, TellsWhyACheckFailedInFull) {
+  const std::string values(150, 'x');
+  Summary summary;
+  summary.checklist.push_back({"small", "a < b", true, "fail", values + " = 1"});
+  summary.checklist.push_back({"fast", "c < d", true, "not_run", values + " does not exist"});
+  const std::string text = to_text(summary, {});
+  EXPECT_NE(text.find(values + " = 1"), std::string::npos) << text;
+  EXPECT_EQ(text.find(" does not exist"), std::string::npos) << text;
+}
+
 TEST_F(SummaryOfARun, ShowsTheCellsOfALargeMatrixAndTheIterationsOfALoopAsOneLineEach) {
   for (int i = 1; i <= 300; ++i) {
     put("quantize[bits=" + std::to_string(i) + "]", "test/shrink", i < 10 ? "cached" : "succeeded",

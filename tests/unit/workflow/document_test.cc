@@ -123,7 +123,7 @@ TEST(DocumentTest, RefusesBytesThatAreNoText) {
     EXPECT_THAT(fault("a: 1\nb: " + bytes + "\n"), ::testing::HasSubstr("2:1 the text is not UTF-8"));
   }
   EXPECT_THAT(fault("a: \x1B[31m\n"), ::testing::HasSubstr("1:1 there is a control character"));
-  EXPECT_THAT(fault(std::string("a: \0\n", 5)), ::testing::HasSubstr("control character"));
+  EXPECT_THAT(fault(std::string("a: \0\n", 5)), ::testing::HasSubstr("not a text file"));
   EXPECT_THAT(fault("a: \xC2\x9B\n"), ::testing::HasSubstr("control character"));
 }
 

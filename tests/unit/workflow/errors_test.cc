@@ -234,7 +234,7 @@ stages:
      R"(job.yaml:4:47: error: there is no node "load"
   4 |   small: {uses: quantize/rtn, inputs: {model: load.model}, timeout: soon}
     |                                               ^
-  hint: there are small, load-it
+  hint: did you mean "load-it"?
 job.yaml:4:69: error: "soon" is no length of time
   4 |   small: {uses: quantize/rtn, inputs: {model: load.model}, timeout: soon}
     |                                                                     ^
