@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "plugins/strategy/candidate.h"
 #include "plugins/strategy/plan.h"
 #include "presswork/testing.hpp"
 
