@@ -153,7 +153,7 @@ TEST_F(RankingTest, EveryCandidateThatMayFailSaysHowAndWhatThen) {
   limits.memory_gb = 2;
   for (const Assessed& a : ranked_for(limits)) {
     const auto risks = risks_of(a, subject(), limits);
-    if (!a.feasible()) EXPECT_FALSE(risks.empty()) << a.candidate.id;
+    EXPECT_TRUE(a.feasible() || !risks.empty()) << a.candidate.id;
     for (const Risk& risk : risks) {
       for (const std::string* text : {&risk.risk, &risk.likelihood, &risk.impact, &risk.early_sign,
                                       &risk.mitigation, &risk.rollback_point}) {
