@@ -112,7 +112,7 @@ Json DeployBundle::describe() {
     "outputs": {"bundle": {"type": "bundle", "description": "The folder."}},
     "metrics": {
       "files": {"type": "integer", "description": "Files in it."},
-      "bytes": {"type": "integer", "unit": "B", "headline": true, "description": "Size of all of them."}
+      "bytes": {"type": "integer", "unit": "B", "description": "Size of all of them."}
     },
     "cacheable": true,
     "reads_run": false
