@@ -17,6 +17,7 @@
 #include "orchestrator/report/progress.h"
 #include "orchestrator/report/summary.h"
 #include "orchestrator/store/registry.h"
+#include "orchestrator/store/reserve.h"
 #include "orchestrator/store/store_lock.h"
 
 namespace presswork::cli {
@@ -35,6 +36,7 @@ Held hold(Session& session) {
   session.artifacts();  // makes the store when there is none
   held.store = store::StoreLock::share(workspace.store());
   store::register_workspace(base::real_file_system(), workspace.store(), workspace.root);
+  store::keep_reserve(workspace);
   return held;
 }
 
@@ -105,7 +107,8 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
   const std::string resume = "presswork resume " + result.run + session.same_arguments();
   if (result.state == "succeeded" && !required_check_failed(result)) return kOk;
   if (result.state == "partial") {
-    spdlog::info("{} ran as far as was asked; do the rest with: {}", result.run, resume);
+    if (session.options().verbosity() >= 0)
+      session.screen().print(result.run + " ran as far as was asked; do the rest with: " + resume);
     return kOk;
   }
   if (result.state == "succeeded" || result.state == "failed") {

@@ -11,6 +11,7 @@
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/engine/run.h"
 #include "orchestrator/store/registry.h"
+#include "orchestrator/store/reserve.h"
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/store_lock.h"
 
@@ -137,14 +138,19 @@ int gc(Session& session, const Options& options) {
   session.artifacts();
   const auto store_lock = store::StoreLock::alone(session.workspace().store());
   if (!options.dry_run) {
-    session.artifacts().sweep();  // before the ledger is opened, which takes room on a full disk
+    // Before the ledger is opened, which takes room on a full disk.
+    store::release_reserve(session.workspace());
+    session.artifacts().sweep();
     clean_up(session);
   }
   heed_missing(session, options);
   const store::Forgettable what = store::forgettable(session.ledger(), retention);
   const store::Garbage garbage = store::free_space(session.ledger(), session.artifacts(), what,
                                                    needed_by_others(session), options.dry_run);
-  if (!options.dry_run) remove_folders(session);
+  if (!options.dry_run) {
+    remove_folders(session);
+    store::keep_reserve(session.workspace());
+  }
   print(session, options, what, garbage);
   return kOk;
 }

@@ -25,6 +25,10 @@ class Disk : public Command {
   void make_read_only() const {
     ASSERT_EQ(::mount("tmpfs", disk().c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=4m"), 0);
   }
+  void resize(std::size_t bytes) const {
+    const std::string size = "size=" + std::to_string(bytes);
+    ASSERT_EQ(::mount("tmpfs", disk().c_str(), "tmpfs", MS_REMOUNT, size.c_str()), 0);
+  }
   // Leaves about `left` bytes free.
   void fill(std::size_t left) const { fill(left, disk() / "ballast"); }
   void fill(std::size_t left, const fs::path& file) const {
@@ -125,6 +129,24 @@ TEST_F(Disk, ThatIsFullOfLeftoversIsFreedByGc) {
   fill(0, fs::path(workspace) / "store/tmp/dead/half");
   EXPECT_EQ(in_it({"gc", "--keep-last", "0"}), 0) << slurp(folder.path() / "log");
   EXPECT_EQ(in_it({"verify"}), 0) << slurp(folder.path() / "log");
+}
+
+// The results of the runs themselves fill it: to forget them, the ledger needs room first.
+TEST_F(Disk, ThatIsFullOfResultsIsFreedByGc) {
+  const auto in_it = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--workspace", (disk() / "workspace").string()});
+    return run(words);
+  };
+  resize(1u << 30);  // a reserve is only kept where there is plenty of room
+  ASSERT_EQ(in_it({"run", flow()}).code, 0);
+  ASSERT_EQ(in_it({"run", flow(), "--no-cache"}).code, 0);
+  const auto space = fs::space(disk());
+  resize(space.capacity - space.free);
+  ASSERT_EQ(fs::space(disk()).available, 0u);
+  const Finished freed = in_it({"gc", "--keep-last", "1"});
+  EXPECT_EQ(freed.code, 0) << freed.out << freed.err;
+  EXPECT_EQ(in_it({"runs", "--json"}).list("runs").size(), 1u);
+  EXPECT_EQ(in_it({"verify"}).code, 0);
 }
 
 // Not a byte is free, not even for SQLite's index beside the ledger.

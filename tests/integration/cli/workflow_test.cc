@@ -70,6 +70,12 @@ TEST_F(Workflow, AFailedStageIsExitCodeOneAndSaysWhy) {
   EXPECT_EQ(again.json()["run"], "r1");
 }
 
+TEST_F(Workflow, ARunUpToAStageSaysHowToDoTheRest) {
+  const Finished part = presswork({"run", two_stages(), "--until", "first"});
+  EXPECT_EQ(part.code, 0) << part.err;
+  EXPECT_NE(part.err.find("do the rest with: presswork resume r1"), std::string::npos) << part.err;
+}
+
 TEST_F(Workflow, ResumeWithNothingToDoIsNoError) {
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   EXPECT_EQ(presswork({"resume"}).code, 0);
