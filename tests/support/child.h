@@ -72,4 +72,10 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
+// One for all tests of a process: CTest runs each in a process of its own, several at once.
+inline const std::filesystem::path& process_folder() {
+  static const TemporaryFolder folder;
+  return folder.path();
+}
+
 }  // namespace presswork::testing

@@ -37,7 +37,7 @@ const std::vector<std::string> kNodes = {"B_memory_over_limit",
 class DecisionTree : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    workspace = fs::path(::testing::TempDir()) / "decision-tree";
+    workspace = presswork::testing::process_folder() / "decision-tree";
     fs::remove_all(workspace);
   }
   static void TearDownTestSuite() { fs::remove_all(workspace); }

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "support/child.h"
+
 namespace presswork::modelkit {
 namespace {
 
@@ -31,7 +33,7 @@ class MachineTest : public ::testing::Test {
     fs::create_directories((root / path).parent_path());
     std::ofstream(root / path) << text;
   }
-  fs::path root = fs::path(::testing::TempDir()) / "machine";
+  fs::path root = presswork::testing::process_folder() / "machine";
 };
 
 TEST_F(MachineTest, IsReadFromProcAndSys) {

@@ -8,6 +8,7 @@
 #include "plugins/modelkit/evaluate/perplexity.h"
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -36,7 +37,7 @@ class SensitivityTest : public ::testing::Test {
 };
 
 TEST_F(SensitivityTest, IsTheRiseOfThePerplexityOfTheModelWrittenSo) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "sensitivity-int4";
+  const auto folder = presswork::testing::process_folder() / "sensitivity-int4";
   std::filesystem::remove_all(folder);
   const QuantizationScheme scheme{.bits = 4, .group_size = 32, .symmetric = false, .targets = {}};
   QuantizedCheckpoint written(source.checkpoint(), select_targets(source.config(), {"lm_head"}), scheme,

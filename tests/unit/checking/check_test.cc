@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 fs::path file(const std::string& name, const Json& content) {
-  const fs::path path = fs::path(::testing::TempDir()) / name;
+  const fs::path path = presswork::testing::process_folder() / name;
   std::ofstream(path) << content.dump();
   return path;
 }
@@ -32,7 +33,7 @@ TEST(CheckBefore, JudgesEveryItemOfTheGuidesList) {
   testing::StageRunner<CheckBefore> runner;
   runner.input("analysis", file("a.json", kAnalysis)).input("hardware", file("h.json", {{"target", "x"}}));
   runner.input("strategy", file("s.json", kStrategy)).input("text", file("t.txt", "text"));
-  runner.input("original", ::testing::TempDir());
+  runner.input("original", presswork::testing::process_folder());
   runner.parameter("required", {"parameters", "distribution", "baseline", "hardware", "limits", "methods",
                                 "risks", "rollback", "configuration", "test_data", "evaluation_tools"});
   const auto result = runner.run();

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork {
 namespace {
@@ -27,7 +28,7 @@ std::string content(const fs::path& path) {
 class BundleTest : public ::testing::Test {
  protected:
   fs::path file(const std::string& name, const std::string& text) {
-    const fs::path path = fs::path(::testing::TempDir()) / name;
+    const fs::path path = presswork::testing::process_folder() / name;
     std::ofstream(path) << text;
     return path;
   }

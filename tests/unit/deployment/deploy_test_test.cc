@@ -7,6 +7,7 @@
 #include "plugins/deployment/test.h"
 #include "plugins/modelkit/checkpoint/checkpoint_writer.h"
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork {
 namespace {
@@ -32,7 +33,7 @@ class DeployTestStage : public ::testing::Test {
   // A copy whose first layer's o_proj is `value` throughout.
   fs::path with_weights(float value) {
     using namespace modelkit;
-    const fs::path folder = fs::path(::testing::TempDir()) / "damaged";
+    const fs::path folder = presswork::testing::process_folder() / "damaged";
     fs::remove_all(folder);
     const Checkpoint source = Checkpoint::open(kTiny);
     std::vector<TensorPlan> plan;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "presswork/error.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -16,7 +17,7 @@ using ::testing::HasSubstr;
 class GpuCatalogueTest : public ::testing::Test {
  protected:
   std::string file(const std::string& text) {
-    const auto path = std::filesystem::path(::testing::TempDir()) / "gpus-of-the-user.json";
+    const auto path = presswork::testing::process_folder() / "gpus-of-the-user.json";
     std::ofstream(path) << text;
     return path.string();
   }

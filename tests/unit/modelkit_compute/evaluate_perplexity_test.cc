@@ -5,6 +5,7 @@
 
 #include "plugins/evaluation/perplexity.cc"  // the stage is nowhere else
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork {
 namespace {
@@ -37,7 +38,7 @@ TEST(EvaluatePerplexityStage, EstimatesItsMemoryBeforeTheRun) {
 
 TEST(EvaluatePerplexityStage, SaysBothCountsWhenTheTextIsShort) {
   Runner runner;
-  const auto text = std::filesystem::path(::testing::TempDir()) / "presswork-short-text.txt";
+  const auto text = presswork::testing::process_folder() / "presswork-short-text.txt";
   std::ofstream(text) << "a few words";
   const auto result = runner.input("model", kModel).input("text", text).run();
   std::filesystem::remove(text);

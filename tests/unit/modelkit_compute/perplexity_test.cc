@@ -13,6 +13,7 @@
 #include "plugins/modelkit/data/token_windows.h"
 #include "plugins/modelkit/tokenizer/tokenizer.h"
 #include "presswork/error.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -49,7 +50,7 @@ struct Golden {
   double perplexity, standard_error;
 };
 
-class ShippedModel : public testing::TestWithParam<Golden> {};
+class ShippedModel : public ::testing::TestWithParam<Golden> {};
 
 TEST_P(ShippedModel, HasTheShippedTextsPerplexityThatFloat64Gives) {
   const auto folder = kSource / "examples/models/tiny-llama";
@@ -64,11 +65,11 @@ TEST_P(ShippedModel, HasTheShippedTextsPerplexityThatFloat64Gives) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Windows, ShippedModel,
-                         testing::Values(Golden{128, 114, 14478, 34.66441947, 0.722243},
+                         ::testing::Values(Golden{128, 114, 14478, 34.66441947, 0.722243},
                                          Golden{256, 57, 14535, 33.14065056, 0.802535},
                                          Golden{512, 28, 14308, 81.73589083, 2.674706}));
 
-class SmallModel : public testing::Test {
+class SmallModel : public ::testing::Test {
  protected:
   std::filesystem::path folder_ = kSource / "tests/data/fixtures/llama-bias";
   std::vector<std::int32_t> ids_ = random_ids(1000, 256);
@@ -116,8 +117,8 @@ Error error_of(const std::function<void()>& action) {
 TEST_F(SmallModel, RefusesATextShorterThanOneWindowAndSaysBothCounts) {
   const Error error = error_of([&] { measure(folder_, ids_, 1, windows_of(1001)); });
   EXPECT_EQ(error.code, "invalid_input");
-  EXPECT_THAT(error.message, testing::HasSubstr("1000 tokens"));
-  EXPECT_THAT(error.message, testing::HasSubstr("1001"));
+  EXPECT_THAT(error.message, ::testing::HasSubstr("1000 tokens"));
+  EXPECT_THAT(error.message, ::testing::HasSubstr("1001"));
 }
 
 TEST_F(SmallModel, RefusesAWindowThatPredictsNothing) {
@@ -149,8 +150,8 @@ class DamagedModel : public SmallModel {
   void TearDown() override { std::filesystem::remove_all(copy_); }
 
   std::filesystem::path copy_ =
-      std::filesystem::path(testing::TempDir()) /
-      (std::string("damaged-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+      presswork::testing::process_folder() /
+      (std::string("damaged-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(DamagedModel, NamesTheTensorWhoseNanReachesTheActivations) {
@@ -158,14 +159,14 @@ TEST_F(DamagedModel, NamesTheTensorWhoseNanReachesTheActivations) {
   const Error error = error_of([&] { measure(copy_, ids_, 2, windows_of(100)); });
   EXPECT_EQ(error.code, "not_finite");
   EXPECT_EQ(error.where, "model.layers.1.mlp.up_proj");
-  EXPECT_THAT(error.message, testing::HasSubstr("model.layers.1.mlp.up_proj.weight"));
+  EXPECT_THAT(error.message, ::testing::HasSubstr("model.layers.1.mlp.up_proj.weight"));
 }
 
 TEST_F(DamagedModel, NamesTheLayerWhoseOutputOverflows) {
   damage("model.layers.2.self_attn.o_proj.weight", std::numeric_limits<float>::max());
   const Error error = error_of([&] { measure(copy_, ids_, 2, windows_of(100)); });
   EXPECT_EQ(error.code, "not_finite");
-  EXPECT_THAT(error.where, testing::HasSubstr("model.layers.2."));
+  EXPECT_THAT(error.where, ::testing::HasSubstr("model.layers.2."));
 }
 
 TEST_F(DamagedModel, NamesTheHead) {

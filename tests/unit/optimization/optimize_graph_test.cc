@@ -4,6 +4,7 @@
 
 #include "plugins/optimization/graph.cc"  // the stage class
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork {
 namespace {
@@ -16,7 +17,7 @@ const fs::path kTiny = PRESSWORK_SOURCE_DIR "/examples/models/tiny-llama";
 // tiny-llama with norms that are powers of two, so that every product is exact in bfloat16, and a tensor that
 // nothing reads.
 fs::path with_round_norms() {
-  const fs::path folder = fs::path(::testing::TempDir()) / "round-norms";
+  const fs::path folder = presswork::testing::process_folder() / "round-norms";
   fs::remove_all(folder);
   const Checkpoint source = Checkpoint::open(kTiny);
   std::vector<TensorPlan> plan;

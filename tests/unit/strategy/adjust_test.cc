@@ -9,6 +9,7 @@
 
 #include "plugins/strategy/plan.h"
 #include "presswork/testing.hpp"
+#include "support/child.h"
 
 namespace presswork::strategy {
 namespace {
@@ -114,7 +115,7 @@ TEST_F(AdjustTest, TheStageRemembersAttemptsFromFileToFile) {
 }
 
 TEST_F(AdjustTest, RefusesAFileThatIsNoStrategy) {
-  const auto path = std::filesystem::path(::testing::TempDir()) / "no-strategy.json";
+  const auto path = presswork::testing::process_folder() / "no-strategy.json";
   std::ofstream(path) << R"({"subject": 3})";
   presswork::testing::StageRunner<AdjustStrategy> adjust;
   const auto result = adjust.input("strategy", path).run();
