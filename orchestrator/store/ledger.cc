@@ -117,7 +117,9 @@ void SqliteLedger::set_up(const std::string& file, Mode mode) {
   if (version < ledger_version && mode == Mode::read_only) {
     throw Error(ErrorCode::incompatible, versions, "`presswork doctor` brings it up to date");
   }
-  refuse_torn_end(file, db_.number("PRAGMA page_size"));
+  const std::int64_t page_size = db_.number("PRAGMA page_size");
+  refuse_torn_end(file, page_size);
+  if (mode != Mode::read_only) refuse_holes(file, page_size);
   db_.execute("PRAGMA foreign_keys = ON");
   db_.execute("PRAGMA cache_size = -65536");  // KiB at most; keys are digests, so that reads fall anywhere
   if (mode == Mode::read_only) return;
@@ -132,6 +134,26 @@ void SqliteLedger::set_up(const std::string& file, Mode mode) {
     db_.execute(("PRAGMA user_version = " + std::to_string(v + 1)).c_str());
   }
   db_.execute("COMMIT");
+}
+
+// After a crash the file may be shorter than the database, whose last pages are in the log then. Where it was
+// cut off besides, pages are in neither, and SQLite would find out only where it comes upon one.
+void SqliteLedger::refuse_holes(const std::string& file, std::int64_t page_size) {
+  const auto status = base::real_file_system().status(file);
+  const std::int64_t whole = db_.number("PRAGMA page_count") * page_size;
+  if (!status || static_cast<std::int64_t>(status->size) >= whole) return;
+  std::string problem;
+  try {
+    auto query = db_.prepare("PRAGMA quick_check(1)");
+    if (query.step()) problem = query.text();
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::corrupt) throw;
+    problem = error.message;
+  }
+  if (problem == "ok") return;
+  throw Error(ErrorCode::corrupt, "the ledger " + file + " has lost pages: " + problem,
+              "the artifacts in the store are intact. Move the file aside (" + file +
+                  ", and -wal and -shm beside it): the next run starts a new one and does the stages again");
 }
 
 void SqliteLedger::begin() {

@@ -13,7 +13,8 @@ class SqliteLedger : public Ledger {
  public:
   SqliteLedger(const std::string& file, int flags) : db_(file, flags) {}
   ~SqliteLedger() override;
-  void set_up(const std::string& file, Mode mode);  // checks the version, brings it up to date
+  void set_up(const std::string& file, Mode mode);
+  void refuse_holes(const std::string& file, std::int64_t page_size);  // checks the version, brings it up to date
 
   void begin() override;
   void begin_reading() override;
