@@ -137,6 +137,28 @@ TEST_F(LedgerDamage, OfTheLogLosesWholeTransactionsOnly) {
   }
 }
 
+// Pages that neither the file nor the log has are missed when the ledger is opened, not where a query comes
+// upon the hole.
+TEST_F(LedgerDamage, IsReportedWhereTheFileIsCutOffBehindItsLog) {
+  auto ledger = Ledger::open(file_);
+  ledger->create_run({"", "late", "running", Json::object(), "s", "", ""});
+  const std::string log = read_file(file_.native() + "-wal");
+  ASSERT_FALSE(log.empty());
+  ledger.reset();
+  int refused = 0;
+  for (std::size_t length = 4096; length < whole_.size(); length += 4096) {
+    put_back(whole_.substr(0, length));
+    write_file(file_.native() + "-wal", log);
+    try {
+      EXPECT_EQ(Ledger::open(file_)->check(), "") << length;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code, ErrorCode::corrupt) << length << ": " << error.message;
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(LedgerDamage, IncludesAFolderInItsPlace) {
   fs::remove(file_);
   fs::create_directory(file_);
