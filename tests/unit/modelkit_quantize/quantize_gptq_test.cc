@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+
+#include "../modelkit_formats/support.h"
+#include "plugins/quantization/gptq.cc"  // the stage is nowhere else
+#include "presswork/testing.hpp"
+
+namespace presswork::modelkit {
+namespace {
+
+using ::testing::HasSubstr;
+using Runner = ::presswork::testing::StageRunner<QuantizeGptq>;
+namespace fs = std::filesystem;
+
+const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
+const fs::path kText = fs::path(PRESSWORK_SOURCE_DIR) / "examples/text/calibration.txt";
+const fs::path kFixtures = fs::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures";
+
+Runner& small(Runner& runner) {
+  return runner.input("model", kTinyLlama)
+      .input("calibration", kText)
+      .parameter("group_size", 32)
+      .parameter("samples", 8)
+      .parameter("window", 64)
+      .threads(2);
+}
+
+TEST(QuantizeGptqStage, WritesAModelWhoseOutputsAreNearerThanRoundedOnes) {
+  Runner runner;
+  const auto result = small(runner).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_EQ(result.metrics.at("quantized_tensors"), 28);
+  EXPECT_EQ(result.metrics.at("layer_errors").size(), 28U);
+  EXPECT_EQ(result.metrics.at("output_errors").size(), 28U);
+  EXPECT_LT(result.metrics.at("mean_output_error"),
+            0.9 * result.metrics.at("mean_rounding_output_error").get<double>());
+  EXPECT_EQ(result.metrics.at("calibration_tokens"), 512);
+  EXPECT_EQ(result.metrics.at("calibration_bundled"), false);
+  EXPECT_EQ(result.metrics.at("resumed_layers"), 0);
+  const Checkpoint written = Checkpoint::open(result.outputs.at("model")),
+                   original = Checkpoint::open(kTinyLlama);
+  const auto config = QuantizationConfig::parse(written.config(), "config.json");
+  const auto model = ModelConfig::parse(written.config(), "config.json");
+  EXPECT_THAT(check_structure(written, model, config).problems, ::testing::IsEmpty());
+  for (const auto& [module, error] : result.metrics.at("layer_errors").items()) {
+    const auto a = load_linear(original, {}, module).dequantize(),
+               b = load_linear(written, config, module).dequantize();
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+      norm += std::pow(static_cast<double>(a[i]), 2);
+    }
+    EXPECT_NEAR(error.get<double>(), std::sqrt(difference / norm), 1e-9) << module;
+  }
+}
+
+TEST(QuantizeGptqStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
+  Runner runner, fresh;
+  const auto first = small(runner).run();
+  ASSERT_TRUE(first.ok()) << first.message;
+  const auto second = runner.run();  // of the same scratch folder
+  ASSERT_TRUE(second.ok()) << second.message;
+  EXPECT_EQ(second.metrics.at("resumed_layers"), 4);
+  const auto third = small(fresh).threads(1).run();
+  EXPECT_EQ(testing::read_file(first.outputs.at("model") / "model.safetensors"),
+            testing::read_file(second.outputs.at("model") / "model.safetensors"));
+  EXPECT_EQ(testing::read_file(first.outputs.at("model") / "model.safetensors"),
+            testing::read_file(third.outputs.at("model") / "model.safetensors"));
+  EXPECT_EQ(first.metrics.at("layer_errors"), second.metrics.at("layer_errors"));
+}
+
+TEST(QuantizeGptqStage, WithoutATextItTakesTheBundledOneAndSaysSo) {
+  Runner runner;
+  const auto result = runner.input("model", kTinyLlama)
+                          .parameter("group_size", 0)
+                          .parameter("samples", 2)
+                          .parameter("window", 16)
+                          .run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_EQ(result.metrics.at("calibration_bundled"), true);
+  EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("bundled text")));
+  EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("only 32 tokens")));
+}
+
+TEST(QuantizeGptqStage, TakesOptionsTogether) {
+  for (const int bits : {2, 3, 8}) {
+    Runner runner;
+    const auto result = small(runner)
+                            .parameter("bits", bits)
+                            .parameter("symmetric", false)
+                            .parameter("actorder", true)
+                            .parameter("true_sequential", true)
+                            .parameter("clip", "mse")
+                            .parameter("ignore", {"lm_head", "re:.*down_proj"})
+                            .run();
+    ASSERT_TRUE(result.ok()) << result.message;
+    EXPECT_EQ(result.metrics.at("quantized_tensors"), 24);
+    const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+    EXPECT_EQ(written.tensor("model.layers.3.mlp.down_proj.weight").dtype, DType::BF16);
+    const auto config = QuantizationConfig::parse(written.config(), "config.json");
+    EXPECT_EQ(load_linear(written, config, "model.layers.0.mlp.up_proj").grouped_int()->bits, bits);
+  }
+}
+
+TEST(QuantizeGptqStage, TheHeadIsRefusedBeforeAnythingIsDone) {
+  Runner runner;
+  const auto result = small(runner).parameter("ignore", ::presswork::Json::array()).run();
+  EXPECT_EQ(result.code, "invalid_parameter");
+  EXPECT_EQ(result.where, "/ignore");
+  EXPECT_THAT(result.hint, HasSubstr("lm_head"));
+}
+
+TEST(QuantizeGptqStage, EstimatesWhatItNeedsAndStopsWhenCancelled) {
+  Runner runner, cancelled;
+  const auto plan = small(runner).plan();
+  EXPECT_GT(plan.estimates.at("memory_bytes"), 0);
+  EXPECT_GT(plan.estimates.at("disk_bytes"), 1'000'000);
+  EXPECT_EQ(small(cancelled).cancel().run().status, PW_CANCELLED);
+}
+
+}  // namespace
+}  // namespace presswork::modelkit
