@@ -1,13 +1,12 @@
 #include "plugins/deployment/trials.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
-#include "plugins/modelkit/data/random.h"
 #include "plugins/modelkit/evaluate/peak_memory.h"
 #include "plugins/modelkit/evaluate/statistics.h"
 #include "plugins/modelkit/inference/generator.h"
+#include "plugins/modelkit/inference/timing.h"
 #include "presswork/error.h"
 
 namespace presswork::deployment {
@@ -18,16 +17,8 @@ namespace {
 
 constexpr double kMostRepetition = 0.8;  // as evaluate/generate
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-}
-
-std::int32_t most_likely(std::span<const float> logits) {
-  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
 std::unique_ptr<Compute> compute_from(unsigned threads) {
@@ -44,11 +35,7 @@ Trials::Trials(const std::filesystem::path& folder, unsigned threads)
       model_(*compute_, source_) {}
 
 std::vector<std::int32_t> Trials::random_ids(std::size_t count, std::uint64_t seed) const {
-  Random random(seed);
-  std::vector<std::int32_t> ids(count);
-  for (auto& id : ids)
-    id = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(source_.config().vocab)));
-  return ids;
+  return random_tokens(count, source_.config().vocab, seed);
 }
 
 Item Trials::basic_inference(const std::string& prompt, std::size_t new_tokens) {
@@ -153,18 +140,12 @@ Item Trials::stability(std::size_t tokens) {
 Speed Trials::speed(std::size_t prompt_tokens, std::size_t new_tokens, std::size_t repeats) {
   const auto prompt = random_ids(prompt_tokens, 5);
   std::vector<double> prefill, decode;
+  Session session(model_, prompt_tokens + new_tokens);
   for (std::size_t i = 0; i <= repeats; ++i) {
-    Session session(model_, prompt_tokens + new_tokens);
-    const double start = now();
-    std::span<const float> logits = session.append(prompt);
-    const double first = now();
-    for (std::size_t t = 0; t < new_tokens; ++t) {
-      const std::int32_t id = most_likely(logits);
-      logits = session.append(std::span(&id, 1));
-    }
+    const Times times = time_once(session, prompt, new_tokens);
     if (i == 0) continue;  // the warm-up
-    prefill.push_back(static_cast<double>(prompt_tokens) / (first - start));
-    decode.push_back(static_cast<double>(new_tokens) / (now() - first));
+    prefill.push_back(static_cast<double>(prompt_tokens) / times.prefill);
+    decode.push_back(static_cast<double>(new_tokens) / times.decode);
   }
   return {percentile(prefill, 0.5), percentile(decode, 0.5), model_.weight_bytes(), peak_resident_bytes()};
 }

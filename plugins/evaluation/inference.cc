@@ -1,13 +1,11 @@
 // benchmark/inference: how fast a model runs on this machine.
-#include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "plugins/evaluation/text_options.h"
 #include "plugins/evaluation/weight_form.h"
-#include "plugins/modelkit/data/random.h"
 #include "plugins/modelkit/evaluate/statistics.h"
-#include "plugins/modelkit/inference/inference_model.h"
+#include "plugins/modelkit/inference/timing.h"
 
 namespace presswork {
 namespace {
@@ -16,24 +14,6 @@ using namespace modelkit;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Seconds of one repeat.
-struct Times {
-  double prefill = 0.0, decode = 0.0;
-};
-
-Times run_once(Session& session, std::span<const std::int32_t> prompt, std::size_t new_tokens) {
-  session.clear();
-  const double start = now();
-  std::span<const float> logits = session.append(prompt);
-  const double first = now();
-  for (std::size_t i = 0; i < new_tokens; ++i) {
-    const auto best =
-        static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-    logits = session.append(std::span(&best, 1));
-  }
-  return {.prefill = first - start, .decode = now() - first};
 }
 
 // Median, and the distance between the quartiles as a share of it.
@@ -108,13 +88,13 @@ class BenchmarkInference : public Stage {
     });
     context.metric("load_s", now() - start);
     Session session(model, capacity(context));
-    const auto prompt = random_prompt(context, source.config().vocab, prompt_tokens);
+    const auto prompt = random_tokens(prompt_tokens, source.config().vocab, context.seed());
     const auto repeats = context.parameter<std::size_t>("repeats");
     std::vector<double> prefill, decode, first;
     for (std::size_t i = 0; i <= repeats; ++i) {
       context.progress(static_cast<double>(i), static_cast<double>(repeats + 1), "repeats");
       context.check_cancelled();
-      const Times times = run_once(session, prompt, new_tokens);
+      const Times times = time_once(session, prompt, new_tokens);
       if (i == 0) continue;  // the warm-up
       prefill.push_back(static_cast<double>(prompt_tokens) / times.prefill);
       decode.push_back(static_cast<double>(new_tokens) / times.decode);
@@ -135,16 +115,6 @@ class BenchmarkInference : public Stage {
   // Tokens of a repeat.
   static std::size_t capacity(const Context& context) {
     return context.parameter<std::size_t>("prompt_tokens") + context.parameter<std::size_t>("new_tokens");
-  }
-
-  static std::vector<std::int32_t> random_prompt(const Context& context, std::int64_t vocabulary,
-                                                 std::size_t tokens) {
-    Random random(context.seed());
-    std::vector<std::int32_t> ids(tokens);
-    for (auto& id : ids) {
-      id = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocabulary)));
-    }
-    return ids;
   }
 };
 

@@ -44,13 +44,7 @@ std::map<std::string, ActivationStatistics> activation_statistics(Transformer& m
                                                                   const StateLimit& limit,
                                                                   const StepObserver& step) {
   const std::size_t tokens = windows.length();
-  HiddenStates states(model.compute(), windows.count(), tokens,
-                      static_cast<std::size_t>(model.config().hidden), limit);
-  states.each(
-      [&](const Matrix& block, std::size_t first, std::size_t count) {
-        model.embed(block, windows.ids().subspan(first * tokens, count * tokens), tokens);
-      },
-      true);
+  HiddenStates states = embed_windows(model, windows, limit);
   std::map<std::string, ActivationStatistics> found;
   for (std::int64_t i = 0; i < model.layers(); ++i) {
     std::map<std::string, Sums> sums;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -125,8 +126,7 @@ void HiddenStates::store(std::size_t first, const Matrix& block) {
   }
 }
 
-HiddenStates run_layers(Transformer& model, const TokenWindows& windows, const StateLimit& limit,
-                        const StepObserver& step) {
+HiddenStates embed_windows(Transformer& model, const TokenWindows& windows, const StateLimit& limit) {
   const std::size_t tokens = windows.length();
   HiddenStates states(model.compute(), windows.count(), tokens,
                       static_cast<std::size_t>(model.config().hidden), limit);
@@ -135,6 +135,28 @@ HiddenStates run_layers(Transformer& model, const TokenWindows& windows, const S
         model.embed(block, windows.ids().subspan(first * tokens, count * tokens), tokens);
       },
       true);
+  return states;
+}
+
+void observe_layer(Transformer& model, DecoderLayer& layer, HiddenStates& states,
+                   const LinearObserver& observer, const std::function<void(std::size_t)>& window) {
+  const std::size_t tokens = states.tokens();
+  std::vector<std::size_t> rows(tokens);
+  const Matrix copy = model.compute().allocate(tokens, states.width());
+  states.read([&](const Matrix& block, std::size_t first, std::size_t count) {
+    for (std::size_t w = 0; w < count; ++w) {
+      if (window) window(first + w);
+      std::iota(rows.begin(), rows.end(), w * tokens);
+      model.compute().take_rows(copy, block, rows);
+      layer.forward(copy, tokens, model.rope(), observer);
+    }
+  });
+}
+
+HiddenStates run_layers(Transformer& model, const TokenWindows& windows, const StateLimit& limit,
+                        const StepObserver& step) {
+  const std::size_t tokens = windows.length();
+  HiddenStates states = embed_windows(model, windows, limit);
   const auto all = static_cast<double>(windows.count()), layers = static_cast<double>(model.layers());
   for (std::int64_t i = 0; i < model.layers(); ++i) {
     DecoderLayer layer = model.layer(i);

@@ -64,6 +64,15 @@ class HiddenStates {
 // Hears the share of the pass that is done, in [0, 1]; may throw to end the work.
 using StepObserver = std::function<void(double share)>;
 
+// The states of `windows` before the first layer; makes the model's rope of their length.
+HiddenStates embed_windows(Transformer& model, const TokenWindows& windows, const StateLimit& limit);
+
+// Sends copies of the states through the layer as it is, and lets them hear what goes into its linears; the
+// states stay those before it. A window at a time, however many are in memory: what is summed over them must
+// not depend on that. `window` hears the number of each before it goes.
+void observe_layer(Transformer& model, DecoderLayer& layer, HiddenStates& states,
+                   const LinearObserver& observer, const std::function<void(std::size_t)>& window = {});
+
 // The states of `windows` after the model's last layer and final norm. Layers are loaded one at a time.
 HiddenStates run_layers(Transformer& model, const TokenWindows& windows, const StateLimit& limit,
                         const StepObserver& step = {});

@@ -1,9 +1,7 @@
 #include "plugins/modelkit/quantize/calibration.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
-#include <vector>
 
 namespace presswork::modelkit {
 
@@ -26,19 +24,8 @@ void CalibrationLayer::show_step(std::size_t window) const {
   step_((static_cast<double>(index()) + layer) / static_cast<double>(model_.layers()));
 }
 
-// A window at a time, however many are in memory: what is summed over them must not depend on that.
 void CalibrationLayer::observe(const LinearObserver& observer) {
-  const std::size_t tokens = states_.tokens();
-  std::vector<std::size_t> rows(tokens);
-  const Matrix copy = model_.compute().allocate(tokens, states_.width());
-  states_.read([&](const Matrix& block, std::size_t first, std::size_t count) {
-    for (std::size_t w = 0; w < count; ++w) {
-      show_step(first + w);
-      std::iota(rows.begin(), rows.end(), w * tokens);
-      model_.compute().take_rows(copy, block, rows);
-      layer_.forward(copy, tokens, model_.rope(), observer);
-    }
-  });
+  observe_layer(model_, layer_, states_, observer, [this](std::size_t window) { show_step(window); });
   ++passed_;
 }
 
@@ -54,16 +41,9 @@ Calibration::Calibration(Transformer& model, const TokenWindows& windows, const 
     : model_(model),
       store_(store),
       step_(std::move(step)),
-      states_(model.compute(), windows.count(), windows.length(),
-              static_cast<std::size_t>(model.config().hidden), limit),
+      // Also when the states come from the store: it makes the rope of this length.
+      states_(embed_windows(model, windows, limit)),
       first_(store.finished()) {
-  const std::size_t tokens = windows.length();
-  // Also when the states come from the store: it makes the rope of this length.
-  states_.each(
-      [&](const Matrix& block, std::size_t first, std::size_t count) {
-        model_.embed(block, windows.ids().subspan(first * tokens, count * tokens), tokens);
-      },
-      true);
   if (first_ > 0 && first_ < model.layers()) store_.load_states(first_ - 1, states_, model_.compute());
 }
 

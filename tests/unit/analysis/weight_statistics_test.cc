@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "plugins/modelkit/data/random.h"
+#include "plugins/modelkit/quantize/integer_weight.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -15,19 +15,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-LinearWeight dense(std::int64_t out, std::int64_t in, const std::vector<float>& values) {
-  DenseWeight weight;
-  weight.owned.resize(values.size() * sizeof(float));
-  std::memcpy(weight.owned.data(), values.data(), weight.owned.size());
-  LinearWeight linear{out, in, std::move(weight)};
-  auto& form = std::get<DenseWeight>(linear.form);
-  form.bytes = form.owned;
-  return linear;
-}
-
 TEST(WeightStatisticsTest, AreTheMomentsOfAFewNumbers) {
   ThreadPool threads(2);
-  const WeightStatistics s = weight_statistics(dense(2, 3, {1, 2, 3, 4, 5, 9}), "m", threads);
+  const WeightStatistics s = weight_statistics(float_weight(2, 3, {1, 2, 3, 4, 5, 9}), "m", threads);
   EXPECT_EQ(s.count, 6);
   EXPECT_DOUBLE_EQ(s.minimum, 1);
   EXPECT_DOUBLE_EQ(s.maximum, 9);
@@ -49,8 +39,8 @@ TEST(WeightStatisticsTest, KurtosisTellsAUniformDistributionFromANormalOne) {
                                std::cos(2 * M_PI * random.uniform()));
   }
   ThreadPool threads(1);
-  EXPECT_NEAR(weight_statistics(dense(256, 256, uniform), "m", threads).kurtosis, 1.8, 0.02);
-  EXPECT_NEAR(weight_statistics(dense(256, 256, normal), "m", threads).kurtosis, 3.0, 0.1);
+  EXPECT_NEAR(weight_statistics(float_weight(256, 256, uniform), "m", threads).kurtosis, 1.8, 0.02);
+  EXPECT_NEAR(weight_statistics(float_weight(256, 256, normal), "m", threads).kurtosis, 3.0, 0.1);
 }
 
 TEST(WeightStatisticsTest, FindsOutlierColumnsAndWhatIsDead) {
@@ -61,7 +51,7 @@ TEST(WeightStatisticsTest, FindsOutlierColumnsAndWhatIsDead) {
   }
   std::fill(values.begin() + 3 * 8, values.begin() + 4 * 8, 0.0F);
   ThreadPool threads(2);
-  const WeightStatistics s = weight_statistics(dense(8, 8, values), "m", threads);
+  const WeightStatistics s = weight_statistics(float_weight(8, 8, values), "m", threads);
   EXPECT_THAT(s.outlier_columns, ElementsAre(2));
   EXPECT_EQ(s.dead_rows, 1);
   EXPECT_EQ(s.dead_columns, 1);
@@ -73,8 +63,8 @@ TEST(WeightStatisticsTest, DoNotDependOnTheNumberOfThreads) {
   std::vector<float> values(300 * 70);
   for (float& value : values) value = static_cast<float>(random.uniform() - 0.5);
   ThreadPool one(1), three(3);
-  const auto a = weight_statistics(dense(300, 70, values), "m", one),
-             b = weight_statistics(dense(300, 70, values), "m", three);
+  const auto a = weight_statistics(float_weight(300, 70, values), "m", one),
+             b = weight_statistics(float_weight(300, 70, values), "m", three);
   EXPECT_EQ(a.mean, b.mean);
   EXPECT_EQ(a.kurtosis, b.kurtosis);
   EXPECT_EQ(a.histogram, b.histogram);
@@ -83,7 +73,7 @@ TEST(WeightStatisticsTest, DoNotDependOnTheNumberOfThreads) {
 TEST(WeightStatisticsTest, NameThePlaceOfNan) {
   ThreadPool threads(1);
   try {
-    weight_statistics(dense(1, 3, {1, std::nanf(""), 2}), "layer.linear", threads);
+    weight_statistics(float_weight(1, 3, {1, std::nanf(""), 2}), "layer.linear", threads);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.where, "layer.linear.weight");

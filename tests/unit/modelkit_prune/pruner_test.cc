@@ -3,24 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-
+#include "plugins/modelkit/quantize/integer_weight.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
 
 using ::testing::ElementsAre;
-
-LinearWeight dense(std::int64_t out, std::int64_t in, const std::vector<float>& values) {
-  DenseWeight weight;
-  weight.owned.resize(values.size() * sizeof(float));
-  std::memcpy(weight.owned.data(), values.data(), weight.owned.size());
-  LinearWeight linear{out, in, std::move(weight)};
-  auto& form = std::get<DenseWeight>(linear.form);
-  form.bytes = form.owned;
-  return linear;
-}
 
 class PrunerTest : public ::testing::Test {
  protected:
@@ -34,7 +23,7 @@ class PrunerTest : public ::testing::Test {
 };
 
 TEST_F(PrunerTest, RemovesTheSmallestHalfOfEachRowByItself) {
-  EXPECT_THAT(pruned(dense(2, 4, {1, -4, 3, 2, 10, 40, -30, 20}), {.sparsity = 0.5}),
+  EXPECT_THAT(pruned(float_weight(2, 4, {1, -4, 3, 2, 10, 40, -30, 20}), {.sparsity = 0.5}),
               ElementsAre(0, -4, 3, 0, 0, 40, -30, 0));
   EXPECT_EQ(result.loss.zeros, 4);
   EXPECT_DOUBLE_EQ(result.loss.squared_error, 1 + 4 + 100 + 400);
@@ -42,18 +31,19 @@ TEST_F(PrunerTest, RemovesTheSmallestHalfOfEachRowByItself) {
 }
 
 TEST_F(PrunerTest, RemovesTheFurtherLeftOfEquals) {
-  EXPECT_THAT(pruned(dense(1, 4, {1, -1, 1, 1}), {.sparsity = 0.5}), ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(pruned(float_weight(1, 4, {1, -1, 1, 1}), {.sparsity = 0.5}), ElementsAre(0, 0, 1, 1));
 }
 
 TEST_F(PrunerTest, KeepsNOfEachM) {
-  EXPECT_THAT(pruned(dense(1, 8, {1, 2, 3, 4, 9, 8, 7, 6}), SparsityPattern::parse("2:4")),
+  EXPECT_THAT(pruned(float_weight(1, 8, {1, 2, 3, 4, 9, 8, 7, 6}), SparsityPattern::parse("2:4")),
               ElementsAre(0, 0, 3, 4, 9, 8, 0, 0));
-  EXPECT_THAT(pruned(dense(1, 8, {1, 2, 3, 4, 9, 8, 7, 6}), SparsityPattern::parse("1:4")),
+  EXPECT_THAT(pruned(float_weight(1, 8, {1, 2, 3, 4, 9, 8, 7, 6}), SparsityPattern::parse("1:4")),
               ElementsAre(0, 0, 0, 4, 9, 0, 0, 0));
 }
 
 TEST_F(PrunerTest, WeighsByTheNormOfTheInputWhereItIsKnown) {
-  EXPECT_THAT(pruned(dense(1, 4, {1, 2, 3, 4}), {.sparsity = 0.5}, {100, 1, 1, 1}), ElementsAre(1, 0, 0, 4));
+  EXPECT_THAT(pruned(float_weight(1, 4, {1, 2, 3, 4}), {.sparsity = 0.5}, {100, 1, 1, 1}),
+              ElementsAre(1, 0, 0, 4));
 }
 
 TEST_F(PrunerTest, PutsIntegersOntoTheirZeroPoint) {
@@ -73,7 +63,7 @@ TEST_F(PrunerTest, DoesNotDependOnTheNumberOfThreads) {
   std::vector<float> values(100 * 64);
   std::uint32_t state = 7;
   for (float& value : values) value = static_cast<float>(state = state * 1664525U + 1013904223U) - 2e9F;
-  const LinearWeight weight = dense(100, 64, values);
+  const LinearWeight weight = float_weight(100, 64, values);
   ThreadPool one(1), four(4);
   EXPECT_EQ(prune(weight, {}, {.sparsity = 0.3}, "m", one).weight.dequantize(),
             prune(weight, {}, {.sparsity = 0.3}, "m", four).weight.dequantize());
@@ -81,7 +71,7 @@ TEST_F(PrunerTest, DoesNotDependOnTheNumberOfThreads) {
 
 TEST_F(PrunerTest, NamesThePlaceOfNan) {
   try {
-    pruned(dense(2, 2, {1, 2, 3, std::nanf("")}), {.sparsity = 0.5});
+    pruned(float_weight(2, 2, {1, 2, 3, std::nanf("")}), {.sparsity = 0.5});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code, "not_finite");
@@ -94,7 +84,7 @@ TEST_F(PrunerTest, RefusesPatternsThatAreNone) {
     EXPECT_THROW(SparsityPattern::parse(text), Error) << text;
   }
   EXPECT_EQ(SparsityPattern::parse("2:4").text(), "2:4");
-  EXPECT_THROW(pruned(dense(1, 6, {1, 2, 3, 4, 5, 6}), SparsityPattern::parse("2:4")), Error);
+  EXPECT_THROW(pruned(float_weight(1, 6, {1, 2, 3, 4, 5, 6}), SparsityPattern::parse("2:4")), Error);
 }
 
 }  // namespace
