@@ -226,4 +226,9 @@ FileSystem& real_file_system() {
   return file_system;
 }
 
+std::vector<std::string> names_in(const fs::path& directory) {
+  FileSystem& files = real_file_system();
+  return files.status(directory) ? files.list(directory) : std::vector<std::string>{};
+}
+
 }  // namespace presswork::base

@@ -65,4 +65,7 @@ class FileSystem {
 
 FileSystem& real_file_system();
 
+// What the directory holds, sorted; nothing where there is none.
+std::vector<std::string> names_in(const fs::path& directory);
+
 }  // namespace presswork::base

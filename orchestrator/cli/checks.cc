@@ -61,11 +61,6 @@ std::vector<Check> check_lock(Session& session) {
            ""}};
 }
 
-std::vector<std::string> names_in(const fs::path& folder) {
-  base::FileSystem& files = base::real_file_system();
-  return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
-}
-
 // What runs that died left: processes, work folders of attempts, scratch.
 std::vector<Check> check_left_overs(Session& session) {
   std::vector<Check> checks;
@@ -87,13 +82,13 @@ std::vector<Check> check_left_overs(Session& session) {
                       "process " + std::to_string(pid) + " is left of an attempt that has ended",
                       "end it with `kill " + std::to_string(pid) + "`; the next run or resume ends it, too"});
   }
-  const std::size_t folders = live ? 0 : names_in(session.workspace().attempts()).size();
+  const std::size_t folders = live ? 0 : base::names_in(session.workspace().attempts()).size();
   if (folders > 0) {
     checks.push_back({"warn", "attempts",
                       std::to_string(folders) + " work folders are left of attempts that died",
                       "the next run or resume removes them"});
   }
-  const std::size_t scratch = names_in(session.workspace().scratch("")).size();
+  const std::size_t scratch = base::names_in(session.workspace().scratch("")).size();
   if (checks.empty()) {
     checks.push_back({"ok", "left-overs",
                       scratch == 0

@@ -87,8 +87,7 @@ void print_summary(Session& session, const engine::Plan& plan, const engine::Run
       report::summarize(result.run, session.ledger(), session.artifacts(), session.catalogue(),
                         session.clock(), &plan, session.options().json);
   summary.checklist = result.checklist;
-  summary.seconds -=
-      std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / result.run));
+  summary.seconds = report::without_pauses(summary.seconds, session.workspace().root / "runs" / result.run);
   if (const auto file = report_file(session, summary)) summary.report = *file;
   if (session.options().json) {
     session.output().json(report::to_json(summary));

@@ -1,10 +1,12 @@
 #include "orchestrator/cli/explanation.h"
 
 #include <algorithm>
+#include <map>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/engine/cache_key.h"
 #include "orchestrator/engine/instance.h"
+#include "orchestrator/engine/instance_name.h"
 #include "orchestrator/report/event_fields.h"
 #include "orchestrator/report/instance_id.h"
 #include "orchestrator/report/journal.h"
@@ -154,16 +156,15 @@ Json decision_json(const store::RunRow& run, const store::DecisionRow& row) {
   return json;
 }
 
+using Decisions = std::map<std::string, store::DecisionRow>;  // by id
+
 // Each with the way that the loop went after it, and the values that it was decided by.
-Json iterations_of(Session& session, const store::RunRow& run, const std::string& loop) {
+Json iterations_of(Session& session, const store::RunRow& run, const std::string& loop,
+                   const Decisions& decisions) {
   Json list = Json::array();
-  std::map<std::string, store::DecisionRow> decisions;
-  for (store::DecisionRow& row : session.ledger().decisions(run.id)) {
-    if (row.id.starts_with(loop + "[")) decisions[row.id] = std::move(row);
-  }
   for (const store::IterationRow& row : session.ledger().iterations(run.id)) {
     if (row.loop != loop) continue;
-    const auto decision = decisions.find(loop + "[" + std::to_string(row.number) + "]");
+    const auto decision = decisions.find(engine::iteration_id(loop, row.number));
     const bool decided = decision != decisions.end();
     Json inputs = decided ? decision->second.inputs : Json();
     if (inputs.is_object()) inputs.erase("case");  // which case it was is the engine's to know
@@ -239,6 +240,10 @@ Json explanation_of(Session& session, const store::RunRow& run, const store::Ins
   const auto checkpoint =
       row.key.empty() || row.uses.empty() ? std::nullopt : session.ledger().checkpoint(row.key);
   const bool good = row.state == "succeeded" || row.state == "cached";
+  Decisions decisions;
+  for (store::DecisionRow& decision : session.ledger().decisions(run.id)) {
+    decisions.emplace(decision.id, std::move(decision));
+  }
   Json json = {{"run", run.id},
                {"workflow", run.workflow},
                {"id", row.id},
@@ -254,13 +259,13 @@ Json explanation_of(Session& session, const store::RunRow& run, const store::Ins
                {"with", row.with},
                {"key", key_of(session, run, row)},
                {"attempts", attempts_of(session, run, row.id)},
-               {"iterations", iterations_of(session, run, row.id)},
+               {"iterations", iterations_of(session, run, row.id, decisions)},
                {"outputs", Json::object()},
                {"metrics", Json::object()}};
   if (good && checkpoint) add_checkpoint(json, session, *checkpoint);
   if (row.kind == "loop" || row.kind == "select") pass_on(json, row);
-  for (const store::DecisionRow& decision : session.ledger().decisions(run.id)) {
-    if (decision.id == row.id) json["decision"] = decision_json(run, decision);
+  if (const auto decision = decisions.find(row.id); decision != decisions.end()) {
+    json["decision"] = decision_json(run, decision->second);
   }
   return json;
 }

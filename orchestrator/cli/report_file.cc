@@ -9,13 +9,17 @@ namespace presswork::cli {
 
 namespace {
 
+// The last of `outputs` that is a report, if any is.
+void find_report(const auto& outputs, std::optional<std::string>& digest) {
+  for (const auto& [name, output] : outputs) {
+    if (output.type == "report") digest = output.digest;
+  }
+}
+
 std::optional<std::string> report_digest(Session& session, const std::string& run) {
   std::optional<std::string> digest;
   for (const auto& [instance, checkpoint] : session.ledger().instances_with_checkpoints(run)) {
-    if (!checkpoint) continue;
-    for (const auto& [name, output] : checkpoint->outputs) {
-      if (output.type == "report") digest = output.digest;
-    }
+    if (checkpoint) find_report(checkpoint->outputs, digest);
   }
   return digest;
 }
@@ -58,11 +62,7 @@ fs::path copy_out(Session& session, const std::string& run, const std::string& d
 
 std::optional<std::string> report_digest(const report::Summary& summary) {
   std::optional<std::string> digest;
-  for (const report::NodeSummary& node : summary.nodes) {
-    for (const auto& [name, output] : node.outputs) {
-      if (output.type == "report") digest = output.digest;
-    }
-  }
+  for (const report::NodeSummary& node : summary.nodes) find_report(node.outputs, digest);
   return digest;
 }
 

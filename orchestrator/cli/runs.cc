@@ -36,8 +36,7 @@ std::string time_of(Session& session, const store::RunRow& run, const std::strin
   if (run.ended.empty() && run.state != "running") return {};
   const auto seconds = report::seconds_between(run.started, run.ended.empty() ? now : run.ended);
   if (!seconds) return {};
-  const double worked =
-      std::max(0.0, *seconds - report::paused_seconds(session.workspace().root / "runs" / run.id));
+  const double worked = report::without_pauses(*seconds, session.workspace().root / "runs" / run.id);
   return base::format_duration(std::chrono::milliseconds(static_cast<long long>(worked * 1000)));
 }
 

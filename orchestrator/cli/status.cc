@@ -68,8 +68,7 @@ int status(Session& session, const Options& options) {
   summary.run.state = run.state;
   summary.run.message = run.message;
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
-  summary.seconds -=
-      std::min(summary.seconds, report::paused_seconds(session.workspace().root / "runs" / run.id));
+  summary.seconds = report::without_pauses(summary.seconds, session.workspace().root / "runs" / run.id);
   if (const auto file = report_file(session, summary)) summary.report = *file;
   std::vector<store::SupersededRow> history;
   if (options.all) history = session.ledger().history(run.id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/engine/instance_name.h"
 #include "orchestrator/workflow/need_graph.h"
 
 namespace presswork::engine {
@@ -86,7 +87,7 @@ std::uint32_t Graph::add_iteration(std::uint32_t loop, int iteration, Json state
   scope.iteration = iteration;
   scope.state = std::move(state);
   scope.artifacts = std::move(artifacts);
-  return add_scope(std::move(scope), step.id + "[" + std::to_string(iteration) + "]/");
+  return add_scope(std::move(scope), iteration_id(step.id, iteration) + "/");
 }
 
 std::uint32_t Graph::add_scope(StepScope scope, const std::string& prefix) {

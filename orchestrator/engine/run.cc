@@ -31,12 +31,8 @@ void remove_or_warn(const std::filesystem::path& folder) {
 void clean_up(const Surroundings& around) {
   const std::string now = base::to_utc_string(around.clock.now());
   const auto open = around.ledger.open_attempts();
-  base::FileSystem& files = base::real_file_system();
-  const auto names_in = [&](const std::filesystem::path& folder) {
-    return files.status(folder) ? files.list(folder) : std::vector<std::string>{};
-  };
   // Each works in a folder of its name, which a ledger that lost its last pages does not forget.
-  const std::vector<std::string> folders = names_in(around.workspace.attempts());
+  const std::vector<std::string> folders = base::names_in(around.workspace.attempts());
   std::set<std::string> attempts(folders.begin(), folders.end());
   for (const store::AttemptRow& attempt : open) attempts.insert(attempt.id);
   executor::reap_strays(attempts);
@@ -60,7 +56,7 @@ void clean_up(const Surroundings& around) {
   around.artifacts.sweep();
   for (const std::string& name : folders) remove_or_warn(around.workspace.attempts() / name);
   // Scratch of work that is done; that of work which is not, a resume goes on with.
-  for (const std::string& key : names_in(around.workspace.scratch(""))) {
+  for (const std::string& key : base::names_in(around.workspace.scratch(""))) {
     if (around.ledger.checkpoint(key)) remove_or_warn(around.workspace.scratch(key));
   }
 }

@@ -275,6 +275,10 @@ void Runner::end(std::size_t step) {
     row.with = instance.values;
   }
   record(row);
+  if (graph_[step].node->loop() != nullptr) {
+    retract_iterations(step);
+    loops_.erase(step);
+  }
   if (const auto found = works_.find(step); found != works_.end()) {
     done_works_.push_back(std::move(found->second));
     works_.erase(found);
@@ -290,7 +294,6 @@ void Runner::end(std::size_t step) {
 }
 
 void Runner::skip(std::size_t step, const std::string& cause) {
-  if (graph_[step].node->loop() != nullptr) retract_iterations(step, 0);
   instances_[step].state = State::skipped;
   instances_[step].cause = cause;
   tell("stage_skipped", step, {{"cause", cause}});

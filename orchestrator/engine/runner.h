@@ -53,7 +53,7 @@ class Runner {
     int failures =
         0;  // attempts of this session that failed; those that died with an orchestrator do not count
     std::chrono::steady_clock::time_point not_before{};  // of a retry
-    std::string why;  // it runs
+    std::string why;                                     // it runs
     executor::Outcome outcome;
   };
 
@@ -129,7 +129,7 @@ class Runner {
   void go_on(std::size_t loop, std::uint32_t scope, const std::string& way, const workflow::LoopCase* chosen);
   void exhaust(std::size_t loop);
   void close_loop(std::size_t loop, std::uint32_t scope, const std::string& outcome);
-  void retract_iterations(std::size_t loop, int after);
+  void retract_iterations(std::size_t loop);
   bool stands(std::uint32_t iteration) const;
   void fail_loop(std::size_t loop, const std::string& code, const base::Error& error);
 

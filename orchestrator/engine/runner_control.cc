@@ -113,7 +113,7 @@ void Runner::end_iteration(std::uint32_t scope) {
       throw Error(ErrorCode::stage_failed, id(step) + " failed: " + instances_[step].cause,
                   "a stage with on_failure: continue does not end the loop");
     }
-    const std::string name = id(loop) + "[" + std::to_string(iteration.iteration) + "]";
+    const std::string name = iteration_id(id(loop), iteration.iteration);
     const workflow::Loop& node = *graph_[loop].node->loop();
     const auto recorded = stands(scope) ? replay_.find(name) : replay_.end();
     LoopDecided decided = recorded != replay_.end()
@@ -177,13 +177,13 @@ void Runner::close_loop(std::size_t loop, std::uint32_t scope, const std::string
   instance.state = State::succeeded;
   tell("loop_ended", loop,
        {{"outcome", outcome}, {"iteration", iteration.iteration}, {"iterations", iterations}});
-  retract_iterations(loop, static_cast<int>(iterations));
-  loops_.erase(loop);
   end(loop);
 }
 
 // Iterations that an earlier session came to, and this one does not: they are history.
-void Runner::retract_iterations(std::size_t loop, int after) {
+void Runner::retract_iterations(std::size_t loop) {
+  const auto open = loops_.find(loop);
+  const int after = open == loops_.end() ? 0 : static_cast<int>(open->second.iterations.size());
   const auto recorded = iterations_.find(id(loop));
   if (recorded == iterations_.end()) return;
   std::vector<std::string> ids;
@@ -214,8 +214,6 @@ void Runner::fail_loop(std::size_t loop, const std::string& code, const Error& e
   const auto open = loops_.find(loop);
   const std::size_t iterations = open == loops_.end() ? 0 : open->second.iterations.size();
   tell("loop_ended", loop, {{"outcome", "failed"}, {"iteration", iterations}, {"iterations", iterations}});
-  retract_iterations(loop, static_cast<int>(iterations));
-  loops_.erase(loop);
   fail(loop, State::failed, code, error);
 }
 

@@ -1,5 +1,6 @@
 #include "orchestrator/report/pauses.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
@@ -49,6 +50,10 @@ double paused_seconds(const fs::path& run_folder) {
   }
   pauses.read(run_folder / "events.jsonl");
   return pauses.seconds();
+}
+
+double without_pauses(double seconds, const fs::path& run_folder) {
+  return std::max(0.0, seconds - paused_seconds(run_folder));
 }
 
 }  // namespace presswork::report

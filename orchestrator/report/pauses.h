@@ -9,4 +9,7 @@ namespace presswork::report {
 // the run's folder; 0 where there is none.
 double paused_seconds(const std::filesystem::path& run_folder);
 
+// `seconds` of the run less those, and never below 0.
+double without_pauses(double seconds, const std::filesystem::path& run_folder);
+
 }  // namespace presswork::report

@@ -142,14 +142,8 @@ void SqliteLedger::refuse_holes(const std::string& file, std::int64_t page_size)
   const auto status = base::real_file_system().status(file);
   const std::int64_t whole = db_.number("PRAGMA page_count") * page_size;
   if (!status || static_cast<std::int64_t>(status->size) >= whole) return;
-  std::string problem;
-  try {
-    auto query = db_.prepare("PRAGMA quick_check(1)");
-    if (query.step()) problem = query.text();
-  } catch (const Error& error) {
-    if (error.code != ErrorCode::corrupt) throw;
-    problem = error.message;
-  }
+  auto query = db_.prepare("PRAGMA quick_check(1)");
+  const std::string problem = query.step() ? query.text() : "";
   if (problem == "ok") return;
   throw Error(ErrorCode::corrupt, "the ledger " + file + " has lost pages: " + problem,
               "the artifacts in the store are intact. Move the file aside (" + file +

@@ -33,15 +33,9 @@ const std::vector<std::string> kNodes = {"B_memory_over_limit",
                                          "J_passed",
                                          "L_adjust"};
 
-// One workspace for all ways: what they have in common is done once.
+// One workspace for the ways that one process walks: what they have in common is done once.
 class DecisionTree : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    workspace = presswork::testing::process_folder() / "decision-tree";
-    fs::remove_all(workspace);
-  }
-  static void TearDownTestSuite() { fs::remove_all(workspace); }
-
   void run(const std::map<std::string, std::string>& params) {
     std::vector<std::string> words = {kPresswork, "run", kTree, "--workspace", workspace.string(), "-q"};
     for (const auto& [name, value] : params) words.insert(words.end(), {"-p", name + "=" + value});
@@ -74,11 +68,9 @@ class DecisionTree : public ::testing::Test {
     return find("K_production")["state"] == "succeeded" || find("K_production")["state"] == "cached";
   }
 
-  static fs::path workspace;
+  const fs::path workspace = process_folder() / "decision-tree";
   Json status;
 };
-fs::path DecisionTree::workspace;
-
 TEST_F(DecisionTree, OverTheLimitAndGoodAfterQuantizing) {
   run({{"memory_gb", "0.0055"}, {"tokens_per_s", "0.01"}, {"min_tokens_per_s", "0.01"}});
   EXPECT_EQ(way(1), "B yes C E yes F I J yes");
