@@ -12,6 +12,7 @@
 
 #include "plugins/modelkit/data/calibration_set.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/quantize/awq_layer.h"
 #include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
@@ -31,8 +32,12 @@ QuantizationGrid grid_of(const Recipe& recipe) {
 
 Calibration::Method method_of(const Recipe& recipe, const std::set<std::string>& targets,
                               ThreadPool& threads) {
-  return [&, options = GptqLayerOptions{.gptq = {.grid = grid_of(recipe), .actorder = recipe.actorder},
-                                        .targets = targets}](CalibrationLayer& layer) {
+  if (recipe.method == "awq") {
+    return [&threads, options = AwqOptions{.grid = grid_of(recipe), .targets = targets}](
+               CalibrationLayer& layer) { return quantize_layer_awq(layer, options, threads); };
+  }
+  return [&threads, options = GptqLayerOptions{.gptq = {.grid = grid_of(recipe), .actorder = recipe.actorder},
+                                               .targets = targets}](CalibrationLayer& layer) {
     return quantize_layer_gptq(layer, options, threads);
   };
 }
@@ -100,7 +105,8 @@ std::vector<Row> rows_of(const std::filesystem::path& reference_file) {
   std::vector<Row> rows;
   const nlohmann::json document = read(reference_file);
   for (const auto& [name, texts] : document.items()) {  // texts of one name follow one another
-    const bool known = name == "fp32" || name.starts_with("rtn ") || name.starts_with("gptq ");
+    const bool known =
+        name == "fp32" || name.starts_with("rtn ") || name.starts_with("gptq ") || name.starts_with("awq ");
     if (!known) continue;
     for (const auto& [text, value] : texts.items()) rows.push_back({name, text, value.get<double>()});
   }
