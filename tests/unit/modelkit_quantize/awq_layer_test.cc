@@ -118,7 +118,7 @@ TEST_P(Awq, FoldedScalesLeaveWhatTheModelComputes) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Awq,
                          ::testing::Values("llama", "llama-bias", "phi3", "gemma2", "mixtral", "gpt-neox",
-                                           "opt", "falcon-grouped", "qwen2-moe"),
+                                           "falcon-grouped", "qwen2-moe"),
                          [](const auto& place) {
                            std::string name = place.param;
                            std::replace(name.begin(), name.end(), '-', '_');
