@@ -30,6 +30,12 @@ struct Sum {
   std::size_t to_run = 0, unknown_time = 0;
 };
 
+std::string problem_of(const executor::Outcome& outcome) {
+  std::string text = outcome.where.empty() ? outcome.message : outcome.where + ": " + outcome.message;
+  if (!outcome.hint.empty()) text += "; " + outcome.hint;
+  return text;
+}
+
 engine::Estimate ask_stage(Session& session, const fs::path& folder, const engine::Step& step,
                            const base::Json& with, const std::map<std::string, executor::InputFile>& inputs) {
   executor::StageRequest request;
@@ -52,8 +58,11 @@ engine::Estimate ask_stage(Session& session, const fs::path& folder, const engin
     for (const auto& news : session.executor().poll(std::chrono::milliseconds(-1))) {
       const auto* outcome = std::get_if<executor::Outcome>(&news);
       if (outcome == nullptr) continue;
-      return outcome->ending == executor::Ending::succeeded ? engine::estimate_from(outcome->document)
-                                                            : engine::Estimate{};
+      if (outcome->ending == executor::Ending::succeeded) return engine::estimate_from(outcome->document);
+      engine::Estimate estimate;
+      // Anything else (a process that died, say) tells nothing of the run.
+      if (outcome->code == "invalid_parameter") estimate.problem = problem_of(*outcome);
+      return estimate;
     }
   }
 }
@@ -94,6 +103,8 @@ base::Json to_json(const engine::Estimate& estimate) {
   if (estimate.seconds) json["seconds"] = *estimate.seconds;
   if (estimate.memory_bytes) json["memory_bytes"] = *estimate.memory_bytes;
   if (estimate.disk_bytes) json["disk_bytes"] = *estimate.disk_bytes;
+  if (!estimate.notes.empty()) json["notes"] = estimate.notes;
+  if (!estimate.problem.empty()) json["problem"] = estimate.problem;
   return json;
 }
 
@@ -169,6 +180,10 @@ std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>
     std::string why = report::one_line(preview.why);
     if (preview.action == "cached" && preview.seconds > 0) why += " in " + duration(preview.seconds);
     table.add({preview.id, preview.uses.empty() ? preview.kind : preview.uses, style.state(preview.action), why});
+    const engine::Estimate& estimate = preview.estimate;
+    for (const std::string& note : estimate.notes) table.add({"", "", "", "  " + report::one_line(note)});
+    if (!estimate.problem.empty())
+      table.add({"", "", "", style.red("would fail: " + report::one_line(estimate.problem))});
     if (!explain || preview.action != "run") continue;
     for (const std::string& change : preview.changed) table.add({"", "", "", "  " + report::one_line(change)});
     const std::string expected = estimate_text(preview);
@@ -194,6 +209,10 @@ int plan(Session& session, const Options& options) {
   } else {
     session.output().text(to_text(plan, previews, sum, options.explain, session.output().style()));
   }
+  if (std::any_of(previews.begin(), previews.end(),
+                  [](const engine::Preview& preview) { return !preview.estimate.problem.empty(); })) {
+    return kFailed;
+  }
   const bool work = std::any_of(previews.begin(), previews.end(), [](const engine::Preview& preview) {
     return preview.action == "run" || preview.action == "unknown";
   });
@@ -206,7 +225,9 @@ Verb plan_verb() {
   return {"plan", "Show what running a workflow would do",
           "Says for each stage of the workflow in FILE whether it would run, whether its result is known "
           "already, or what it waits for, and what the whole is expected to take: by what the stages "
-          "themselves say, else by the last run. Runs nothing.",
+          "themselves say, else by the last run. What a stage has to say of its work (which modules it "
+          "quantizes, for instance) stands below it; one that refuses its parameters makes the exit code 1. Runs "
+          "nothing.",
           "  presswork plan workflows/quantize-int4.yaml --explain",
           [](CLI::App& app) -> std::function<int(Session&)> {
             auto options = std::make_shared<Options>();

@@ -18,6 +18,17 @@ std::optional<std::uint64_t> bytes(const base::Json& document, const char* name)
   return value ? std::optional(static_cast<std::uint64_t>(*value)) : std::nullopt;
 }
 
+std::vector<std::string> notes(const base::Json& document) {
+  constexpr std::size_t kMost = 100;
+  std::vector<std::string> lines;
+  const auto found = document.find("notes");
+  if (found == document.end() || !found->is_array()) return lines;
+  for (const base::Json& line : *found) {
+    if (line.is_string() && lines.size() < kMost) lines.push_back(line.get<std::string>());
+  }
+  return lines;
+}
+
 }  // namespace
 
 Estimate estimate_from(const base::Json& document) {
@@ -28,6 +39,7 @@ Estimate estimate_from(const base::Json& document) {
   estimate.disk_bytes = bytes(document, "disk_bytes");
   const auto cores = positive(document, "cores");
   if (cores && *cores >= 1 && *cores <= 4096) estimate.cores = static_cast<int>(*cores);
+  estimate.notes = notes(document);
   return estimate;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "orchestrator/base/json.h"
 #include "orchestrator/engine/graph.h"
@@ -14,6 +16,8 @@ struct Estimate {
   std::optional<std::uint64_t> memory_bytes;  // resident, at most
   std::optional<std::uint64_t> disk_bytes;    // of outputs and scratch
   std::optional<int> cores;
+  std::vector<std::string> notes;  // what it will do, in its own words
+  std::string problem;             // why it cannot: its plan() failed
 };
 
 // What a stage's plan() said. What is no sensible number is left out: an estimate is advice.

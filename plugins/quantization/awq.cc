@@ -46,7 +46,7 @@ class QuantizeAwq : public Stage {
 
   void run(const Context& context) override {
     const Job job(context, context.input("model"));
-    quantization::warn_of_loss(context, job);
+    quantization::announce(context, job);
     const AwqOptions options{.grid = job.grid(),
                              .clip_search = context.parameter<std::string>("clip") == "search",
                              .targets = quantization::layer_targets(job)};

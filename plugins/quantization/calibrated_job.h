@@ -89,7 +89,8 @@ inline Json calibrated_plan(const Context& context) {
       {"memory_bytes", kBase + job.largest_bytes() + layer + 2 * widest * widest * sizeof(double) +
                            modelkit::predicted_pass_bytes(source, sampling.samples, sampling.length, limit)},
       {"disk_bytes", job.checkpoint.file_bytes() + 3 * job.written_bytes() + 2 * states},
-      {"cores", context.threads()}};
+      {"cores", context.threads()},
+      {"notes", job.targets.report()}};
 }
 
 // Writes the finished layers of `store` as the stage's model, and their figures as metrics. Made before the
@@ -97,10 +98,7 @@ inline Json calibrated_plan(const Context& context) {
 class CalibratedResult {
  public:
   CalibratedResult(const Context& context, const Job& job, const modelkit::LayerStore& store)
-      : context_(context),
-        job_(job),
-        store_(store),
-        result_(job.checkpoint, job.targets, job.scheme, job.scale_dtype, context.work_dir() / "model") {
+      : context_(context), job_(job), store_(store), result_(job.result(context.work_dir() / "model")) {
     for (std::int64_t i = 0; i < job.model.layers; ++i) {
       for (const modelkit::LinearSite& site : modelkit::layer_sites(job.model, i).linears)
         layer_of_[name(i, site.module)] = {i, site.module};

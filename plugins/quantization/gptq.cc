@@ -40,7 +40,7 @@ class QuantizeGptq : public Stage {
 
   void run(const Context& context) override {
     const Job job(context, context.input("model"));
-    quantization::warn_of_loss(context, job);
+    quantization::announce(context, job);
     const GptqLayerOptions options{.gptq = {.grid = job.grid(),
                                             .damp = context.parameter<double>("damp"),
                                             .actorder = context.parameter<bool>("actorder")},

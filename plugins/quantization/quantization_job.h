@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "plugins/modelkit/checkpoint/quantized_linear.h"
 #include "plugins/modelkit/checkpoint/verify.h"
 #include "plugins/modelkit/quantize/grid.h"
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
@@ -24,8 +25,9 @@ inline void describe_job(Json& description) {
   properties.update(Json::parse(R"json({
     "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
     "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."},
+    "targets": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": [], "description": "Modules to quantize, as patterns like those of ignore, which goes before. Empty: all linear modules of the decoder, and the head. A pattern that matches nothing is an error."},
     "ignore": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": ["lm_head"], "description": "Modules to keep: exact names, globs (model.layers.0.*) or re:<regex>. A pattern that matches nothing is an error. The list replaces the default, so name lm_head too if it is to be kept."},
-    "scale_dtype": {"type": "string", "enum": ["float32", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) saves up to 2 bytes a group and rounds the scales before the integers are chosen."},
+    "scale_dtype": {"type": "string", "enum": ["float32", "float16", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) and float16 save up to 2 bytes a group and round the scales before the integers are chosen. export/hf writes GPTQ and AWQ only from float16 scales, which those formats hold."},
     "clip": {"type": "string", "enum": ["none", "mse"], "default": "none", "description": "none: a group's scale covers its largest weight. mse: the range is shrunk to where the squared error of the group's weights is least."}
   })json"));
   description["inputs"]["model"] = {
@@ -46,23 +48,47 @@ inline void describe_job(Json& description) {
   })json"));
 }
 
+// How the targets are stored in the end.
+struct StoredForm {
+  bool plain = false;  // floating-point values without scales, of `dtype`
+  modelkit::QuantizationScheme scheme = {};
+  modelkit::DType dtype = modelkit::DType::F32;  // else as modelkit::written_plan() takes it
+};
+
+inline modelkit::DType scale_dtype(const Context& context, const modelkit::ModelConfig& model) {
+  const auto name = context.parameter<std::string>("scale_dtype");
+  if (name == "float16") return modelkit::DType::F16;
+  return name == "model" ? model.dtype.value_or(modelkit::DType::F32) : modelkit::DType::F32;
+}
+
+inline StoredForm integer_form(const Context& context, const modelkit::ModelConfig& model) {
+  StoredForm form;
+  form.scheme.bits = context.parameter<int>("bits");
+  form.scheme.group_size = context.parameter<std::int64_t>("group_size");
+  form.scheme.symmetric = context.parameter<bool>("symmetric");
+  form.dtype = scale_dtype(context, model);
+  return form;
+}
+
 // What the parameters ask for, settled against one model.
 struct Job {
-  explicit Job(const Context& context, const std::filesystem::path& folder)
+  using FormOf = std::function<StoredForm(const Context&, const modelkit::ModelConfig&)>;
+
+  Job(const Context& context, const std::filesystem::path& folder, const FormOf& form_of = integer_form)
       : checkpoint(modelkit::Checkpoint::open(folder)),
         model(modelkit::ModelConfig::parse(checkpoint.config(), checkpoint.config_path())),
         quantization(modelkit::QuantizationConfig::parse(checkpoint.config(), checkpoint.config_path())),
-        targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"))) {
+        targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"),
+                                         context.parameter<std::vector<std::string>>("targets"))) {
     modelkit::require_structure(checkpoint, model, quantization);
-    scheme.bits = context.parameter<int>("bits");
-    scheme.group_size = context.parameter<std::int64_t>("group_size");
-    scheme.symmetric = context.parameter<bool>("symmetric");
-    if (context.parameter<std::string>("scale_dtype") == "model")
-      scale_dtype = model.dtype.value_or(modelkit::DType::F32);
+    const StoredForm form = form_of(context, model);
+    plain = form.plain;
+    scheme = form.scheme;
+    scale_dtype = form.dtype;
     if (context.parameter<std::string>("clip") == "mse") clipping = modelkit::Clipping::Mse;
     if (targets.modules.empty()) {
       throw Error("invalid_parameter", "the patterns leave no module to quantize", "/ignore",
-                  "remove some of them");
+                  "remove some of them; ignore goes before targets, and is [lm_head] by default");
     }
     for (const modelkit::LinearSite& site : targets.modules) grid().check_divides(site.in, site.module);
   }
@@ -72,12 +98,21 @@ struct Job {
   }
 
   std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+    if (plain) return static_cast<std::uint64_t>(site.out * site.in) * modelkit::size_of(scale_dtype);
     std::uint64_t bytes = 0;
     for (const modelkit::TensorPlan& part :
-         modelkit::compressed_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
+         modelkit::written_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
       bytes += part.byte_count();
     }
     return bytes;
+  }
+
+  // The model that is to be written, in `folder`.
+  modelkit::QuantizedCheckpoint result(const std::filesystem::path& folder) const {
+    if (plain)
+      return {checkpoint, targets, std::map<std::string, modelkit::QuantizationScheme>{}, scale_dtype,
+              folder};
+    return {checkpoint, targets, scheme, scale_dtype, folder};
   }
 
   // Of all targets.
@@ -101,15 +136,18 @@ struct Job {
   modelkit::ModelConfig model;
   modelkit::QuantizationConfig quantization;
   modelkit::QuantizationTargets targets;
+  bool plain = false;
   modelkit::QuantizationScheme scheme;
-  modelkit::DType scale_dtype = modelkit::DType::F32;
+  modelkit::DType scale_dtype = modelkit::DType::F32;  // or as StoredForm says
   modelkit::Clipping clipping = modelkit::Clipping::MinMax;
 };
 
-inline void warn_of_loss(const Context& context, const Job& job) {
-  if (!job.quantization.empty())
+// What is quantized and what is kept, and what may be lost by it.
+inline void announce(const Context& context, const Job& job) {
+  for (const std::string& line : job.targets.report()) context.info(line);
+  if (!job.quantization.empty() && !job.plain)
     context.warning("the model is quantized already; quantizing it again loses more");
-  if (job.scheme.bits != 4 && job.scheme.bits != 8) {
+  if (!job.plain && job.scheme.bits != 4 && job.scheme.bits != 8) {
     context.warning("weights of " + std::to_string(job.scheme.bits) +
                     " bits are read by presswork and recent compressed-tensors, not by vLLM");
   }

@@ -1,5 +1,5 @@
 // quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
-#include "plugins/modelkit/quantize/rtn_quantizer.h"
+#include "plugins/modelkit/quantize/float_rounding.h"
 #include "plugins/quantization/quantization_job.h"
 
 namespace presswork {
@@ -14,12 +14,14 @@ class QuantizeRtn : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize by rounding to nearest",
-      "description": "Stores the decoder's linear weights as small integers with one float32 scale per group of inputs (or per output channel). No calibration data. Embeddings and norms are never touched, lm_head is kept by default. Writes a compressed-tensors folder (pack-quantized) that transformers and vLLM load.",
+      "description": "Rounds each of the decoder's linear weights to the nearest value that its new form can hold: small integers with one scale per group of inputs, output channel or weight, eight-bit floats, NF4, or 16-bit floats. No calibration data. Embeddings and norms are never touched, lm_head is kept by default. Integers are written as compressed-tensors pack-quantized, fp8 as its float-quantized, nf4 as bitsandbytes, fp16 and bf16 as plain weights: all are read by transformers and vLLM.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-          "bits": {"type": "integer", "minimum": 2, "maximum": 8, "default": 4, "description": "Bits of a weight. 4 and 8 are read everywhere; others by recent compressed-tensors only."}
+          "bits": {"type": "integer", "minimum": 2, "maximum": 8, "default": 4, "description": "Bits of an integer. 4 and 8 are read everywhere; others by recent compressed-tensors only."},
+          "type": {"type": "string", "enum": ["int", "fp16", "bf16", "fp8", "nf4"], "default": "int", "description": "int: integers of so many bits, as group_size and symmetric say; only these heed bits, group_size, symmetric and scale_dtype. fp8: E4M3 floats, one scale for each output channel. nf4: the 16 values of NF4, one float32 scale for each 64 weights. fp16, bf16: plain values, no scales."},
+          "per_tensor": {"type": "boolean", "default": false, "description": "One scale (and zero point) for a whole weight, of type int (with group_size 0) or fp8."}
         }
       },
       "inputs": {},
@@ -35,22 +37,65 @@ class QuantizeRtn : public Stage {
   Json plan(const Context& context) override {
     const auto folder = context.optional_input("model");
     if (!folder) return nullptr;
-    const Job job(context, *folder);
+    const Job job(context, *folder, stored_form);
     constexpr std::uint64_t kBase = 64u << 20;
     return {{"memory_bytes", kBase + job.largest_bytes()},
-            {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()}};
+            {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
+            {"notes", job.targets.report()}};
   }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"));
-    quantization::warn_of_loss(context, job);
-    QuantizedCheckpoint result(job.checkpoint, job.targets, job.scheme, job.scale_dtype,
-                               context.work_dir() / "model");
+    const Job job(context, context.input("model"), stored_form);
+    quantization::announce(context, job);
+    QuantizedCheckpoint result = job.result(context.work_dir() / "model");
     const auto errors = quantize_all(context, job, result);
     quantization::report_model(context, job, errors, quantization::finish_model(context, result));
   }
 
  private:
+  static quantization::StoredForm stored_form(const Context& context, const ModelConfig& model) {
+    const auto type = context.parameter<std::string>("type");
+    quantization::StoredForm form = quantization::integer_form(context, model);
+    const bool per_tensor = context.parameter<bool>("per_tensor");
+    if (type == "int") {
+      if (per_tensor && form.scheme.group_size != 0)
+        refuse("/group_size", "per_tensor and groups exclude each other", "set group_size to 0");
+      return form;
+    }
+    if (!form.scheme.symmetric)
+      refuse("/symmetric", type + " is symmetric about zero", "leave out symmetric");
+    if (type != "fp8" && per_tensor)
+      refuse("/per_tensor", type + " has no scale for a whole weight", "leave out per_tensor");
+    form.scheme = {};
+    if (type == "fp8") {
+      form.scheme.format = PackedFormat::FloatQuantized;
+      form.scheme.bits = 8;
+      form.scheme.per_tensor = per_tensor;
+    } else if (type == "nf4") {
+      form.scheme.format = PackedFormat::BitsAndBytes4;
+      form.dtype = model.dtype.value_or(DType::F32);
+    } else {
+      form.plain = true;
+      form.dtype = type == "fp16" ? DType::F16 : DType::BF16;
+    }
+    return form;
+  }
+
+  [[noreturn]] static void refuse(const char* where, const std::string& message, const char* hint) {
+    throw Error("invalid_parameter", message, where, hint);
+  }
+
+  static RtnResult rounded(const Context& context, const Job& job, const LinearWeight& weight,
+                           const std::string& module, ThreadPool& threads) {
+    const Sharing sharing = context.parameter<bool>("per_tensor") ? Sharing::Tensor : Sharing::Group;
+    if (job.plain) return round_to_half(weight, job.scale_dtype, module, threads);
+    if (job.scheme.format == PackedFormat::BitsAndBytes4)
+      return round_to_nf4(weight, job.clipping, module, threads);
+    if (job.scheme.format == PackedFormat::FloatQuantized)
+      return round_to_float8(weight, sharing, job.clipping, job.scale_dtype, module, threads);
+    return quantize_rtn(weight, job.grid(), module, threads, sharing);
+  }
+
   static std::map<std::string, double> quantize_all(const Context& context, const Job& job,
                                                     QuantizedCheckpoint& result) {
     ThreadPool threads(context.threads());
@@ -59,7 +104,7 @@ class QuantizeRtn : public Stage {
       context.check_cancelled();
       if (step.module) {
         const LinearWeight weight = load_linear(job.checkpoint, job.quantization, step.name);
-        const RtnResult quantized = quantize_rtn(weight, job.grid(), step.name, threads);
+        const RtnResult quantized = rounded(context, job, weight, step.name, threads);
         result.write(step.name, quantized.weight);
         errors[step.name] = quantized.error.relative();
         context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),

@@ -1,6 +1,7 @@
 #include "plugins/modelkit/checkpoint/awq.h"
 
-#include "plugins/modelkit/checkpoint/stored_tensor.h"
+#include <algorithm>
+
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -28,6 +29,26 @@ std::vector<std::int8_t> unpack_transposed(const TensorView& packed) {
     }
   }
   return values;
+}
+
+// The reverse: values [out, rows] in [-8, 7] to words [rows, out / 8].
+std::vector<std::uint32_t> pack_transposed(const std::vector<std::int8_t>& values, std::int64_t out) {
+  const std::int64_t rows = static_cast<std::int64_t>(values.size()) / out, words = out / kNibbles;
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(rows * words));
+  constexpr std::int64_t kBlock = 64;
+  for (std::int64_t first = 0; first < rows; first += kBlock) {
+    const std::int64_t last = std::min(rows, first + kBlock);
+    for (std::int64_t word = 0; word < words; ++word) {
+      for (std::int64_t i = 0; i < kNibbles; ++i) {
+        const std::int8_t* from = values.data() + (word * kNibbles + kOrder[i]) * rows;
+        for (std::int64_t row = first; row < last; ++row) {
+          const auto nibble = static_cast<std::uint32_t>(from[row] + 8);
+          packed[static_cast<std::size_t>(row * words + word)] |= nibble << (4 * i);
+        }
+      }
+    }
+  }
+  return packed;
 }
 
 }  // namespace
@@ -60,6 +81,24 @@ LinearWeight read_awq_linear(const Checkpoint& checkpoint, const QuantizationSch
           scales[static_cast<std::size_t>(group * out + row)];
   }
   return {.out = out, .in = in, .form = std::move(ints)};
+}
+
+std::vector<TensorPlan> awq_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                 const QuantizationScheme& scheme) {
+  const std::int64_t groups = scheme.group_size == 0 ? 1 : in / scheme.group_size;
+  return {{module + ".qweight", DType::I32, {in, out / kNibbles}},
+          {module + ".qzeros", DType::I32, {groups, out / kNibbles}},
+          {module + ".scales", DType::F16, {groups, out}}};
+}
+
+std::vector<NamedBytes> awq_data(const std::string& module, const LinearWeight& weight) {
+  const GroupedIntWeight& ints = *weight.grouped_int();
+  const auto out = static_cast<std::size_t>(weight.out);
+  std::vector<std::int8_t> zeros = ints.zeros;
+  zeros.resize(ints.scales.size(), 0);
+  return {{module + ".qweight", to_bytes(pack_transposed(ints.q, weight.out))},
+          {module + ".qzeros", to_bytes(pack_transposed(zeros, weight.out))},
+          {module + ".scales", to_bytes(DType::F16, transposed(ints.scales, out))}};
 }
 
 }  // namespace presswork::modelkit

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "plugins/modelkit/checkpoint/linear_weight.h"
 #include "plugins/modelkit/checkpoint/quantization_config.h"
+#include "plugins/modelkit/checkpoint/stored_tensor.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
 
 namespace presswork::modelkit {
 
@@ -12,5 +15,12 @@ namespace presswork::modelkit {
 // output 8c + {0, 2, 4, 6, 1, 3, 5, 7}[i].
 LinearWeight read_awq_linear(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
                              const std::string& module);
+
+// The tensors that hold a module of shape [out, in], in the order of awq_data().
+std::vector<TensorPlan> awq_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                 const QuantizationScheme& scheme);
+
+// `weight` must fit the format (misfit() in format_limits.h).
+std::vector<NamedBytes> awq_data(const std::string& module, const LinearWeight& weight);
 
 }  // namespace presswork::modelkit

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "plugins/modelkit/checkpoint/config_reader.h"
-#include "plugins/modelkit/checkpoint/stored_tensor.h"
 #include "plugins/modelkit/formats/json_text.h"
 
 namespace presswork::modelkit {
@@ -62,6 +61,14 @@ std::vector<float> read_scales(const Checkpoint& checkpoint, const std::string& 
   return values;
 }
 
+constexpr const char* kNf4State = ".quant_state.bitsandbytes__nf4";
+
+std::string state_text(std::int64_t out, std::int64_t in, DType dtype) {
+  const nlohmann::ordered_json state = {
+      {"quant_type", "nf4"}, {"blocksize", kNf4Block}, {"dtype", torch_name_of(dtype)}, {"shape", {out, in}}};
+  return state.dump();
+}
+
 constexpr float kThresholds[15] = {-0.8480964004993439F,   -0.6106329262256622F,  -0.4599952697753906F,
                                    -0.33967943489551544F,  -0.23460740596055984F, -0.13791173323988914F,
                                    -0.045525018125772476F, 0.03979014977812767F,  0.1202552504837513F,
@@ -103,6 +110,27 @@ LinearWeight read_bitsandbytes_linear(const Checkpoint& checkpoint, const std::s
   codes.codes = weight.bytes;
   codes.scales = read_scales(checkpoint, name, state);
   return {.out = state.out, .in = state.in, .form = std::move(codes)};
+}
+
+std::vector<TensorPlan> bitsandbytes_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                          DType dtype) {
+  const std::string name = module + ".weight";
+  const auto state = static_cast<std::int64_t>(state_text(out, in, dtype).size());
+  return {{name, DType::U8, {blocks_in(out * in, 2), 1}},
+          {name + ".absmax", DType::F32, {blocks_in(out * in, kNf4Block)}},
+          {name + ".quant_map", DType::F32, {16}},
+          {name + kNf4State, DType::U8, {state}}};
+}
+
+std::vector<NamedBytes> bitsandbytes_data(const std::string& module, const LinearWeight& weight,
+                                          DType dtype) {
+  const auto& codes = std::get<CodebookWeight>(weight.form);
+  const std::string name = module + ".weight", state = state_text(weight.out, weight.in, dtype);
+  const auto* text = reinterpret_cast<const std::byte*>(state.data());
+  return {{name, {codes.codes.begin(), codes.codes.end()}},
+          {name + ".absmax", to_bytes(codes.scales)},
+          {name + ".quant_map", to_bytes(std::vector<float>(codes.table.begin(), codes.table.end()))},
+          {name + kNf4State, {text, text + state.size()}}};
 }
 
 }  // namespace presswork::modelkit

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "plugins/modelkit/checkpoint/linear_weight.h"
+#include "plugins/modelkit/checkpoint/stored_tensor.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
 
 namespace presswork::modelkit {
 
@@ -16,6 +18,14 @@ LinearWeight read_bitsandbytes_linear(const Checkpoint& checkpoint, const std::s
 
 // The 16 numbers of NF4, and the code of x / absmax: as many as there are thresholds below it.
 extern const float kNf4[16];
+constexpr std::int64_t kNf4Block = 64;  // values that share a scale in what is written
 std::uint8_t nf4_code(float x);
+
+// The tensors that hold a module of shape [out, in], in the order of bitsandbytes_data().
+std::vector<TensorPlan> bitsandbytes_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                          DType dtype);
+
+// `weight` must fit the format (misfit() in format_limits.h). `dtype`: what readers dequantize to.
+std::vector<NamedBytes> bitsandbytes_data(const std::string& module, const LinearWeight& weight, DType dtype);
 
 }  // namespace presswork::modelkit

@@ -113,11 +113,10 @@ LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& 
   return {.out = out, .in = in, .form = std::move(ints)};
 }
 
-template <class Value>
-std::vector<std::byte> to_bytes(const std::vector<Value>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(Value));
-  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
+// One for the whole tensor, or all.
+std::vector<std::byte> scale_bytes(const std::vector<float>& scales, const QuantizationScheme& scheme,
+                                   DType dtype) {
+  return to_bytes(dtype, scheme.per_tensor ? std::vector<float>{scales.at(0)} : scales);
 }
 
 std::vector<std::byte> pack_weights(const LinearWeight& weight, const GroupedIntWeight& ints) {
@@ -160,7 +159,7 @@ std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t 
     const bool floats = scheme.format == PackedFormat::FloatQuantized;
     plan.push_back({module + ".weight", floats ? DType::F8_E4M3 : DType::I8, {out, in}});
   }
-  plan.push_back({module + ".weight_scale", scale_dtype, {out, groups}});
+  plan.push_back({module + ".weight_scale", scale_dtype, scheme.per_tensor ? Shape{1} : Shape{out, groups}});
   if (!scheme.symmetric) {
     if (packed) {
       plan.push_back({module + ".weight_zero_point", DType::I32, {packed_words(out, scheme.bits), groups}});
@@ -173,22 +172,26 @@ std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t 
 
 std::vector<NamedBytes> compressed_data(const std::string& module, const LinearWeight& weight,
                                         const QuantizationScheme& scheme, DType scale_dtype) {
+  std::vector<NamedBytes> data;
+  if (scheme.format == PackedFormat::FloatQuantized) {
+    const auto& floats = std::get<ScaledFloatWeight>(weight.form);
+    data.push_back({module + ".weight", {floats.bytes.begin(), floats.bytes.end()}});
+    data.push_back({module + ".weight_scale", scale_bytes(floats.scales, scheme, scale_dtype)});
+    return data;
+  }
   const GroupedIntWeight* ints = weight.grouped_int();
   if (ints == nullptr || ints->bits != scheme.bits || ints->group_size != scheme.group_size ||
       ints->symmetric != scheme.symmetric) {
     throw Error("internal", "the weight is not quantized as its scheme says", module);
   }
   const bool packed = scheme.format == PackedFormat::PackQuantized;
-  std::vector<NamedBytes> data;
   if (packed) {
     data.push_back({module + ".weight_packed", pack_weights(weight, *ints)});
     data.push_back({module + ".weight_shape", to_bytes(std::vector<std::int64_t>{weight.out, weight.in})});
   } else {
     data.push_back({module + ".weight", to_bytes(ints->q)});
   }
-  std::vector<std::byte> scales(ints->scales.size() * size_of(scale_dtype));
-  from_float(scale_dtype, ints->scales.data(), ints->scales.size(), scales.data());
-  data.push_back({module + ".weight_scale", std::move(scales)});
+  data.push_back({module + ".weight_scale", scale_bytes(ints->scales, scheme, scale_dtype)});
   if (!scheme.symmetric) {
     data.push_back(
         {module + ".weight_zero_point", packed ? pack_zeros(weight, *ints) : to_bytes(ints->zeros)});

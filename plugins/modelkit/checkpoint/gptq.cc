@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "plugins/modelkit/checkpoint/stored_tensor.h"
 #include "plugins/modelkit/formats/bit_packing.h"
 #include "presswork/error.h"
 
@@ -78,6 +77,41 @@ LinearWeight read_gptq_linear(const Checkpoint& checkpoint, const QuantizationSc
     ints.zeros.clear();
   }
   return {.out = sizes.out, .in = sizes.in, .form = std::move(ints)};
+}
+
+std::vector<TensorPlan> gptq_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                  const QuantizationScheme& scheme) {
+  const std::int64_t groups = scheme.group_size == 0 ? 1 : (in + scheme.group_size - 1) / scheme.group_size;
+  return {{module + ".qweight", DType::I32, {packed_words(in, scheme.bits), out}},
+          {module + ".qzeros", DType::I32, {groups, packed_words(out, scheme.bits)}},
+          {module + ".scales", DType::F16, {groups, out}},
+          {module + ".g_idx", DType::I32, {in}}};
+}
+
+std::vector<NamedBytes> gptq_data(const std::string& module, const LinearWeight& weight,
+                                  const QuantizationScheme& scheme) {
+  const GroupedIntWeight& ints = *weight.grouped_int();
+  const std::int64_t groups = weight.groups(), words = packed_words(weight.out, scheme.bits);
+  std::vector<std::uint32_t> q(static_cast<std::size_t>(packed_words(weight.in, scheme.bits) * weight.out)),
+      packed_zeros(static_cast<std::size_t>(groups * words));
+  for (std::int64_t row = 0; row < weight.out; ++row)
+    pack_row(ints.q.data() + row * weight.in, weight.in, scheme.bits, q.data() + row, 1, weight.out);
+  std::vector<std::int8_t> zeros = ints.zeros;
+  zeros.resize(ints.scales.size(), 0);
+  if (scheme.format == PackedFormat::Gptq) {
+    for (std::int8_t& zero : zeros) zero = static_cast<std::int8_t>(zero - 1);
+  }
+  for (std::int64_t group = 0; group < groups; ++group) {
+    pack_row(zeros.data() + group, weight.out, scheme.bits, packed_zeros.data() + group * words, groups);
+  }
+  std::vector<std::int32_t> index = ints.group_of_input;
+  for (std::int64_t i = static_cast<std::int64_t>(index.size()); i < weight.in; ++i)
+    index.push_back(static_cast<std::int32_t>(scheme.group_size == 0 ? 0 : i / scheme.group_size));
+  return {{module + ".qweight", to_bytes(q)},
+          {module + ".qzeros", to_bytes(packed_zeros)},
+          {module + ".scales",
+           to_bytes(DType::F16, transposed(ints.scales, static_cast<std::size_t>(weight.out)))},
+          {module + ".g_idx", to_bytes(index)}};
 }
 
 }  // namespace presswork::modelkit

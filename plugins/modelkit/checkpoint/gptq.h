@@ -2,9 +2,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "plugins/modelkit/checkpoint/linear_weight.h"
 #include "plugins/modelkit/checkpoint/quantization_config.h"
+#include "plugins/modelkit/checkpoint/stored_tensor.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
 
 namespace presswork::modelkit {
 
@@ -13,5 +16,13 @@ namespace presswork::modelkit {
 // take it ((stored + 1) & mask). GptqV2 stores zeros as they are.
 LinearWeight read_gptq_linear(const Checkpoint& checkpoint, const QuantizationScheme& scheme,
                               const std::string& module);
+
+// The tensors that hold a module of shape [out, in], in the order of gptq_data().
+std::vector<TensorPlan> gptq_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                  const QuantizationScheme& scheme);
+
+// `weight` must fit the format (misfit() in format_limits.h).
+std::vector<NamedBytes> gptq_data(const std::string& module, const LinearWeight& weight,
+                                  const QuantizationScheme& scheme);
 
 }  // namespace presswork::modelkit

@@ -38,6 +38,7 @@ struct GroupedIntWeight {
 struct ScaledFloatWeight {
   DType dtype = DType::F8_E4M3;
   std::span<const std::byte> bytes;
+  std::vector<std::byte> owned = {};              // when not empty, `bytes` views it
   std::int64_t block_rows = 1, block_inputs = 0;  // of a block; 0: whole rows
   std::vector<float> scales;                      // [ceil(out / block_rows), ceil(in / block_inputs)]
 };
@@ -47,8 +48,9 @@ struct ScaledFloatWeight {
 struct CodebookWeight {
   std::array<float, 16> table{};
   std::int64_t block = 64;
-  std::span<const std::byte> codes;  // [ceil(out * in / 2)]
-  std::vector<float> scales;         // [ceil(out * in / block)]
+  std::span<const std::byte> codes;   // [ceil(out * in / 2)]
+  std::vector<std::byte> owned = {};  // when not empty, `codes` views it
+  std::vector<float> scales;          // [ceil(out * in / block)]
 };
 
 struct LinearWeight {

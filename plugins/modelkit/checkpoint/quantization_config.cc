@@ -12,7 +12,6 @@ namespace presswork::modelkit {
 namespace {
 
 using Json = nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;
 
 bool any_matches(const std::vector<std::string>& patterns, std::string_view module) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -81,25 +80,10 @@ QuantizationScheme read_scheme(const Json& group, const std::string& default_for
     throw Error("unsupported", "weights quantized by " + strategy + " are not supported", weights.where(),
                 "supported: group (with a group_size), channel, tensor; block for float-quantized");
   }
+  scheme.per_tensor = strategy == "tensor";
   const ConfigReader inputs = reader.object("input_activations");
   scheme.dynamic_int8_inputs = inputs.integer("num_bits", 0) == 8 && inputs.text("type", "int") == "int";
   return scheme;
-}
-
-OrderedJson to_json(const QuantizationScheme& scheme) {
-  OrderedJson weights = {{"num_bits", scheme.bits}, {"type", "int"}, {"symmetric", scheme.symmetric}};
-  weights["strategy"] = scheme.group_size == 0 ? "channel" : "group";
-  if (scheme.group_size != 0) weights["group_size"] = scheme.group_size;
-  weights["dynamic"] = false;
-  OrderedJson inputs = nullptr;
-  if (scheme.dynamic_int8_inputs) {
-    inputs = {
-        {"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}, {"dynamic", true}};
-  }
-  return {{"targets", scheme.targets},
-          {"weights", weights},
-          {"input_activations", inputs},
-          {"output_activations", nullptr}};
 }
 
 [[noreturn]] void unsupported(const ConfigReader& config, const std::string& what, const char* supported) {
@@ -126,6 +110,7 @@ QuantizationScheme read_gptq(const ConfigReader& config) {
                 "supported: 2, 3, 4, 8");
   scheme.group_size = read_group_size(config);
   scheme.symmetric = config.boolean("sym", true);
+  scheme.input_order = config.boolean("desc_act", false);
   return scheme;
 }
 
@@ -241,27 +226,6 @@ QuantizationConfig QuantizationConfig::parse(std::string_view config_text, const
     result.schemes.push_back(read_scheme(group, format, place + "/config_groups/" + name));
   }
   return result;
-}
-
-std::string QuantizationConfig::merged_into(std::string_view config_text, const std::string& where) const {
-  OrderedJson config = parse_json(config_text, where);
-  if (!config.is_object()) throw Error("corrupt_file", "a JSON object is expected", where);
-  config.erase("compression_config");
-  config.erase("quantization_config");
-  if (!schemes.empty()) {
-    OrderedJson groups = OrderedJson::object();
-    for (const QuantizationScheme& scheme : schemes) {
-      groups["group_" + std::to_string(groups.size())] = to_json(scheme);
-    }
-    config["quantization_config"] = {{"quant_method", "compressed-tensors"},
-                                     {"format", name_of(schemes.front().format)},
-                                     {"quantization_status", "compressed"},
-                                     {"global_compression_ratio", nullptr},
-                                     {"kv_cache_scheme", nullptr},
-                                     {"ignore", ignore},
-                                     {"config_groups", groups}};
-  }
-  return config.dump(2) + "\n";
 }
 
 }  // namespace presswork::modelkit

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plugins/modelkit/formats/dtype.h"
+
 namespace presswork::modelkit {
 
 enum class PackedFormat {
@@ -30,13 +32,18 @@ struct QuantizationScheme {
   std::int64_t group_size = 0;  // inputs that share a scale; 0: the whole row
   std::int64_t block_rows = 0;  // rows that share it with them: eight-bit floats in blocks; 0: no blocks
   bool symmetric = true;
+  bool per_tensor = false;           // one scale for the whole weight
+  bool input_order = false;          // GPTQ with desc_act: g_idx says which group an input belongs to
   bool dynamic_int8_inputs = false;  // W8A8: inputs are quantized token by token at run time
   std::vector<std::string> targets;  // module names, "re:...", or the class name "Linear"
+
+  bool operator==(const QuantizationScheme&) const = default;
 };
 
 struct QuantizationConfig {
   std::vector<QuantizationScheme> schemes;  // empty: nothing is quantized
   std::vector<std::string> ignore;
+  bool head = false;  // the head is quantized too: GPTQ says so in a key of its own
 
   bool empty() const { return schemes.empty(); }
   // The scheme that covers a linear module, or nullptr when it is stored plain.
@@ -47,8 +54,15 @@ struct QuantizationConfig {
   static QuantizationConfig parse(std::string_view config_text, const std::string& where);
 
   // `config_text` with "quantization_config" replaced by this one, everything else as it was; minimal keys
-  // that old and new readers accept. Without schemes the key is removed. compressed-tensors only.
+  // that old and new readers accept. Without schemes the key is removed. Methods other than
+  // compressed-tensors have one scheme.
   std::string merged_into(std::string_view config_text, const std::string& where) const;
+
+  // The value of that key alone, as GPTQ repeats it in quantize_config.json.
+  std::string text(std::string_view config_text, const std::string& where) const;
 };
+
+// `config_text` of a model whose weights are stored as `dtype` now.
+std::string with_dtype(std::string_view config_text, DType dtype, const std::string& where);
 
 }  // namespace presswork::modelkit

@@ -94,6 +94,36 @@ std::vector<StoredPart> stored_parts(const std::string& module, std::int64_t out
           part(".weight.quant_state.bitsandbytes__fp4", DType::U8, std::nullopt, false)};
 }
 
+std::vector<TensorPlan> written_plan(const std::string& module, std::int64_t out, std::int64_t in,
+                                     const QuantizationScheme& scheme, DType dtype) {
+  switch (scheme.format) {
+    case PackedFormat::Gptq:
+    case PackedFormat::GptqV2:
+      return gptq_plan(module, out, in, scheme);
+    case PackedFormat::AwqGemm:
+      return awq_plan(module, out, in, scheme);
+    case PackedFormat::BitsAndBytes4:
+      return bitsandbytes_plan(module, out, in, dtype);
+    default:
+      return compressed_plan(module, out, in, scheme, dtype);
+  }
+}
+
+std::vector<NamedBytes> written_data(const std::string& module, const LinearWeight& weight,
+                                     const QuantizationScheme& scheme, DType dtype) {
+  switch (scheme.format) {
+    case PackedFormat::Gptq:
+    case PackedFormat::GptqV2:
+      return gptq_data(module, weight, scheme);
+    case PackedFormat::AwqGemm:
+      return awq_data(module, weight);
+    case PackedFormat::BitsAndBytes4:
+      return bitsandbytes_data(module, weight, dtype);
+    default:
+      return compressed_data(module, weight, scheme, dtype);
+  }
+}
+
 bool is_quantized_weight(const QuantizationScheme& scheme, DType dtype) {
   const bool floats =
       scheme.format == PackedFormat::FloatQuantized || scheme.format == PackedFormat::BlockFloat8;

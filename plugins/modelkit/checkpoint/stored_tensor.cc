@@ -62,4 +62,10 @@ std::vector<std::int32_t> group_index(const TensorView& tensor, std::int64_t gro
   return index;
 }
 
+std::vector<std::byte> to_bytes(DType dtype, const std::vector<float>& values) {
+  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+  from_float(dtype, values.data(), values.size(), bytes.data());
+  return bytes;
+}
+
 }  // namespace presswork::modelkit

@@ -1,4 +1,4 @@
-// Tensors of a quantized module, read with the checks that all formats share.
+// Tensors of a quantized module: read with the checks that all formats share, or about to be written.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +33,31 @@ std::vector<Integer> integers_of(const TensorView& tensor) {
 // ("unset"). Throws "corrupt_file" for a group outside [0, groups).
 std::vector<std::int32_t> group_index(const TensorView& index, std::int64_t group_size, std::int64_t groups,
                                       const std::string& where);
+
+// A tensor to be written.
+struct NamedBytes {
+  std::string name;
+  std::vector<std::byte> bytes;
+};
+
+template <class Value>
+std::vector<std::byte> to_bytes(const std::vector<Value>& values) {
+  std::vector<std::byte> bytes(values.size() * sizeof(Value));
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+std::vector<std::byte> to_bytes(DType dtype, const std::vector<float>& values);
+
+// [rows, columns] becomes [columns, rows].
+template <class Value>
+std::vector<Value> transposed(const std::vector<Value>& values, std::size_t rows) {
+  std::vector<Value> result(values.size());
+  const std::size_t columns = rows == 0 ? 0 : values.size() / rows;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) result[c * rows + r] = values[r * columns + c];
+  }
+  return result;
+}
 
 }  // namespace presswork::modelkit

@@ -142,6 +142,10 @@ std::size_t find_masked(const void* source, std::size_t count, Stored mask) {
 
 std::size_t size_of(DType dtype) { return facts(dtype).size; }
 std::string_view name_of(DType dtype) { return facts(dtype).name; }
+
+std::string_view torch_name_of(DType dtype) {
+  return dtype == DType::BF16 ? "bfloat16" : dtype == DType::F16 ? "float16" : "float32";
+}
 bool is_floating(DType dtype) { return facts(dtype).floating; }
 
 std::optional<DType> dtype_from_name(std::string_view name) {

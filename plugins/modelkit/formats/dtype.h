@@ -30,6 +30,8 @@ enum class DType : std::uint8_t {
 
 std::size_t size_of(DType dtype);       // bytes of one element
 std::string_view name_of(DType dtype);  // "BF16"
+// As PyTorch and config.json call the floating types of plain weights ("bfloat16"); "float32" for all others.
+std::string_view torch_name_of(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
 bool is_floating(DType dtype);
 

@@ -9,22 +9,18 @@
 namespace presswork::modelkit {
 namespace {
 
-struct Range {
-  float low, high;
-};
-
-Range range_of(const float* w, std::int64_t count) {
-  Range range{w[0], w[0]};
-  for (std::int64_t i = 1; i < count; ++i) {
-    range.low = w[i] < range.low ? w[i] : range.low;
-    range.high = w[i] > range.high ? w[i] : range.high;
-  }
-  return range;
-}
-
 float stored(float scale, DType dtype) { return dtype == DType::F32 ? scale : rounded_through(dtype, scale); }
 
 }  // namespace
+
+ValueRange range_of(std::span<const float> values) {
+  ValueRange range{values[0], values[0]};
+  for (const float value : values) {
+    range.low = value < range.low ? value : range.low;
+    range.high = value > range.high ? value : range.high;
+  }
+  return range;
+}
 
 void QuantizationGrid::check_divides(std::int64_t in, const std::string& module) const {
   if (group_size == 0 || in % group_size == 0) return;
@@ -65,24 +61,30 @@ GroupScale fit_range(float lowest, float highest, const QuantizationGrid& grid) 
   return group;
 }
 
-GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid) {
-  const Range range = range_of(w, count);
+GroupScale best_range(const ValueRange& range, const QuantizationGrid& grid,
+                      const std::function<double(const GroupScale&)>& error_of) {
   GroupScale best = fit_range(range.low, range.high, grid);
-  if (grid.clipping == Clipping::MinMax) return best;
-  static thread_local std::vector<std::int8_t> q;
-  q.resize(static_cast<std::size_t>(count));
-  double least = round_group(w, count, grid, best, q.data());
+  double least = error_of(best);
   // In hundredths of the range, the whole range first; narrower than a fifth never pays.
   for (int share = 99; share >= 20 && least > 0; --share) {
     const float part = static_cast<float>(share) / 100.0F;
     const GroupScale group = fit_range(range.low * part, range.high * part, grid);
-    const double error = round_group(w, count, grid, group, q.data());
+    const double error = error_of(group);
     if (error < least) {
       least = error;
       best = group;
     }
   }
   return best;
+}
+
+GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid) {
+  const ValueRange range = range_of({w, static_cast<std::size_t>(count)});
+  if (grid.clipping == Clipping::MinMax) return fit_range(range.low, range.high, grid);
+  static thread_local std::vector<std::int8_t> q;
+  q.resize(static_cast<std::size_t>(count));
+  return best_range(range, grid,
+                    [&](const GroupScale& group) { return round_group(w, count, grid, group, q.data()); });
 }
 
 double round_group(const float* w, std::int64_t count, const QuantizationGrid& grid, const GroupScale& group,

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 
 #include "plugins/modelkit/formats/dtype.h"
@@ -37,6 +39,12 @@ struct QuantizationError {
   double relative() const;
 };
 
+struct ValueRange {
+  float low = 0, high = 0;
+};
+
+ValueRange range_of(std::span<const float> values);  // at least one
+
 // value = (q - zero) * scale
 struct GroupScale {
   float scale = 1;
@@ -62,6 +70,9 @@ inline std::int8_t nearest_level(float w, const GroupScale& group, float lowest,
 // widened to hold 0, s = (max - min) / (2^b - 1), z = round(-min / s) - 2^(b-1). A group of zeros (or so
 // small that its scale would be subnormal) has scale 1 and zero 0.
 GroupScale fit_range(float low, float high, const QuantizationGrid& grid);  // of weights in [low, high]
+// Of that range shrunk by hundredths to a fifth, the one with the least `error_of`.
+GroupScale best_range(const ValueRange& range, const QuantizationGrid& grid,
+                      const std::function<double(const GroupScale&)>& error_of);
 GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid);
 
 // q [count] = nearest levels; returns the squared error.

@@ -1,8 +1,9 @@
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
 
+#include <algorithm>
 #include <unordered_set>
 
-#include "plugins/modelkit/checkpoint/compressed_tensors.h"
+#include "plugins/modelkit/checkpoint/quantized_linear.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -37,12 +38,42 @@ std::string_view owner_of(std::string_view tensor) {
   return {};
 }
 
+std::map<std::string, QuantizationScheme> same_for_all(const QuantizationTargets& targets,
+                                                       const QuantizationScheme& scheme) {
+  std::map<std::string, QuantizationScheme> schemes;
+  for (const LinearSite& site : targets.modules) schemes.emplace(site.module, scheme);
+  return schemes;
+}
+
+// Modules of one scheme together. A single scheme is that of the whole class of modules.
+std::vector<QuantizationScheme> grouped(const std::map<std::string, QuantizationScheme>& schemes) {
+  std::vector<QuantizationScheme> groups;
+  std::vector<std::vector<std::string>> names;
+  for (const auto& [module, scheme] : schemes) {
+    const auto found = std::find(groups.begin(), groups.end(), scheme);
+    const auto at = static_cast<std::size_t>(found - groups.begin());
+    if (found == groups.end()) {
+      groups.push_back(scheme);
+      names.emplace_back();
+    }
+    names[at].push_back(module);
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    groups[i].targets = groups.size() == 1 ? std::vector<std::string>{"Linear"} : names[i];
+  return groups;
+}
+
 }  // namespace
 
 QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                                          const QuantizationScheme& scheme, DType scale_dtype,
                                          std::filesystem::path folder)
-    : source_(source), scheme_(scheme), scale_dtype_(scale_dtype) {
+    : QuantizedCheckpoint(source, targets, same_for_all(targets, scheme), scale_dtype, std::move(folder)) {}
+
+QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
+                                         std::map<std::string, QuantizationScheme> schemes, DType dtype,
+                                         std::filesystem::path folder)
+    : source_(source), schemes_(std::move(schemes)), dtype_(dtype) {
   std::unordered_map<std::string_view, const LinearSite*> sites;
   for (const LinearSite& site : targets.modules) sites.emplace(site.module, &site);
   std::unordered_set<std::string_view> planned;
@@ -60,32 +91,34 @@ QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const Quantiz
       steps_.push_back({name, false});
     } else if (planned.insert(site->first).second) {
       const LinearSite& linear = *site->second;
-      for (TensorPlan& part : compressed_plan(linear.module, linear.out, linear.in, scheme, scale_dtype)) {
-        plan_.push_back(std::move(part));
-      }
+      for (TensorPlan& part : plan_of(linear)) plan_.push_back(std::move(part));
       steps_.push_back({linear.module, true});
     }
   }
   for (const TensorPlan& tensor : plan_) planned_bytes_ += tensor.byte_count();
   config_.ignore = targets.ignored;
-  if (!targets.modules.empty()) {
-    config_.schemes = {scheme_};
-    config_.schemes.front().targets = {"Linear"};
-  }
-  writer_ = std::make_unique<CheckpointWriter>(std::move(folder), plan_);
+  config_.schemes = grouped(schemes_);
+  config_.head = schemes_.contains("lm_head");
+  folder_ = std::move(folder);
+  writer_ = std::make_unique<CheckpointWriter>(folder_, plan_);
+}
+
+std::vector<TensorPlan> QuantizedCheckpoint::plan_of(const LinearSite& linear) const {
+  const auto scheme = schemes_.find(linear.module);
+  if (scheme == schemes_.end()) return {{linear.module + ".weight", dtype_, {linear.out, linear.in}}};
+  return written_plan(linear.module, linear.out, linear.in, scheme->second, dtype_);
 }
 
 void QuantizedCheckpoint::write(const std::string& module, const LinearWeight& weight) {
-  for (const NamedBytes& part : compressed_data(module, weight, scheme_, scale_dtype_)) {
+  const auto scheme = schemes_.find(module);
+  if (scheme == schemes_.end()) return writer_->write(module + ".weight", weight.dense()->bytes);
+  for (const NamedBytes& part : written_data(module, weight, scheme->second, dtype_)) {
     writer_->write(part.name, part.bytes);
   }
 }
 
 void QuantizedCheckpoint::write_values(const std::string& tensor, const std::vector<float>& values) {
-  const DType dtype = source_.tensor(tensor).dtype;
-  std::vector<std::byte> bytes(values.size() * size_of(dtype));
-  from_float(dtype, values.data(), values.size(), bytes.data());
-  writer_->write(tensor, bytes);
+  writer_->write(tensor, to_bytes(source_.tensor(tensor).dtype, values));
 }
 
 void QuantizedCheckpoint::copy(const std::string& tensor) {
@@ -93,9 +126,22 @@ void QuantizedCheckpoint::copy(const std::string& tensor) {
 }
 
 std::uint64_t QuantizedCheckpoint::finish(const std::function<void(const std::string&)>& skipped) {
-  const std::string config = config_.merged_into(source_.config(), source_.config_path());
+  std::string config = config_.merged_into(source_.config(), source_.config_path());
+  if (schemes_.empty()) config = with_dtype(config, dtype_, source_.config_path());
   writer_->finish(source_, config, skipped);
+  write_gptq_config(config);
   return writer_->file_bytes();
+}
+
+// GPTQ's readers take the config from this file; one from before the export would mislead them.
+void QuantizedCheckpoint::write_gptq_config(const std::string& config) const {
+  const std::filesystem::path path = folder_ / "quantize_config.json";
+  std::error_code absent;
+  std::filesystem::remove(path, absent);
+  if (config_.empty()) return;
+  const PackedFormat format = config_.schemes.front().format;
+  if (format == PackedFormat::Gptq || format == PackedFormat::GptqV2)
+    write_file_atomically(path, config_.text(config, path.string()));
 }
 
 }  // namespace presswork::modelkit

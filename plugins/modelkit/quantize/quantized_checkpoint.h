@@ -1,10 +1,11 @@
-// A model folder in the making whose target linears become quantized and whose other tensors are copied: what
-// every quantization stage writes.
+// A model folder in the making whose target linears take another form and whose other tensors are copied:
+// what every quantization stage and export write.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +31,12 @@ class QuantizedCheckpoint {
   QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                       const QuantizationScheme& scheme, DType scale_dtype, std::filesystem::path folder);
 
+  // The same with a scheme for each target by name; targets without one become plain values of `dtype`, which
+  // is otherwise what written_plan() takes.
+  QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
+                      std::map<std::string, QuantizationScheme> schemes, DType dtype,
+                      std::filesystem::path folder);
+
   const std::vector<Step>& steps() const { return steps_; }
   std::uint64_t planned_bytes() const { return planned_bytes_; }  // of tensor data
 
@@ -42,10 +49,14 @@ class QuantizedCheckpoint {
   std::uint64_t finish(const std::function<void(const std::string&)>& skipped = {});
 
  private:
+  std::vector<TensorPlan> plan_of(const LinearSite& linear) const;
+  void write_gptq_config(const std::string& config) const;
+
   const Checkpoint& source_;
-  QuantizationScheme scheme_;
+  std::map<std::string, QuantizationScheme> schemes_;
   QuantizationConfig config_;
-  DType scale_dtype_;
+  DType dtype_;
+  std::filesystem::path folder_;
   std::vector<Step> steps_;
   std::uint64_t planned_bytes_ = 0;
   std::vector<TensorPlan> plan_;

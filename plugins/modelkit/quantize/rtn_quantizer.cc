@@ -1,21 +1,24 @@
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
 
-#include <algorithm>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "plugins/modelkit/quantize/integer_weight.h"
+#include "plugins/modelkit/quantize/weight_rows.h"
 
 namespace presswork::modelkit {
 namespace {
 
-// Quantizes one row, and returns its squared error.
-double quantize_row(const float* w, std::int64_t in, const QuantizationGrid& grid, std::int64_t row,
-                    GroupedIntWeight& target) {
+// Quantizes one row, by `whole` where the weight has one scale; returns its squared error.
+double quantize_row(std::span<const float> w, const QuantizationGrid& grid, std::int64_t row,
+                    const std::optional<GroupScale>& whole, GroupedIntWeight& target) {
+  const auto in = static_cast<std::int64_t>(w.size());
   const std::int64_t groups = grid.groups(in), size = in / groups;
   double squared_error = 0;
   for (std::int64_t group = 0; group < groups; ++group) {
-    const float* from = w + group * size;
-    const GroupScale fitted = fit_group(from, size, grid);
+    const float* from = w.data() + group * size;
+    const GroupScale fitted = whole ? *whole : fit_group(from, size, grid);
     target.scales[static_cast<std::size_t>(row * groups + group)] = fitted.scale;
     if (!grid.symmetric) target.zeros[static_cast<std::size_t>(row * groups + group)] = fitted.zero;
     squared_error += round_group(from, size, grid, fitted, target.q.data() + row * in + group * size);
@@ -23,34 +26,35 @@ double quantize_row(const float* w, std::int64_t in, const QuantizationGrid& gri
   return squared_error;
 }
 
+GroupScale fit_tensor(const WeightRows& rows, const QuantizationGrid& grid) {
+  const ValueRange range = rows.range();
+  if (grid.clipping == Clipping::MinMax) return fit_range(range.low, range.high, grid);
+  return best_range(range, grid, [&](const GroupScale& scale) {
+    const auto round = [&](std::span<const float> values, std::int64_t) {
+      std::vector<std::int8_t> q(values.size());
+      return round_group(values.data(), static_cast<std::int64_t>(values.size()), grid, scale, q.data());
+    };
+    return rows.each(WeightRows::kTileRows, round).squared_error;
+  });
+}
+
 }  // namespace
 
 RtnResult quantize_rtn(const LinearWeight& weight, const QuantizationGrid& grid, const std::string& module,
-                       ThreadPool& threads) {
+                       ThreadPool& threads, Sharing sharing) {
   grid.check_divides(weight.in, module);
   GroupedIntWeight ints = empty_integers(weight.out, weight.in, grid);
-
-  constexpr std::int64_t kTileRows = 32;
-  std::vector<double> errors(static_cast<std::size_t>(weight.out)),
-      norms(static_cast<std::size_t>(weight.out));
-  threads.run(static_cast<std::size_t>((weight.out + kTileRows - 1) / kTileRows), [&](std::size_t tile) {
-    std::vector<float> values(static_cast<std::size_t>(weight.in));
-    const std::int64_t first = static_cast<std::int64_t>(tile) * kTileRows;
-    for (std::int64_t row = first; row < std::min(first + kTileRows, weight.out); ++row) {
-      weight.dequantize(row, row + 1, values.data());
-      expect_finite_rows(values, values.size(), row, module);
-      double norm = 0;
-      for (const float value : values) norm += static_cast<double>(value) * value;
-      norms[static_cast<std::size_t>(row)] = norm;
-      errors[static_cast<std::size_t>(row)] = quantize_row(values.data(), weight.in, grid, row, ints);
-    }
+  const WeightRows rows(weight, module, threads);
+  std::optional<GroupScale> whole;
+  if (sharing == Sharing::Tensor) whole = fit_tensor(rows, grid);
+  const auto in = static_cast<std::size_t>(weight.in);
+  const auto error = rows.each(WeightRows::kTileRows, [&](std::span<const float> values, std::int64_t first) {
+    double squared_error = 0;
+    for (std::size_t at = 0; at < values.size(); at += in, ++first)
+      squared_error += quantize_row(values.subspan(at, in), grid, first, whole, ints);
+    return squared_error;
   });
   expect_finite_scales(ints, weight.out, module);
-  QuantizationError error;
-  for (std::size_t row = 0; row < errors.size(); ++row) {
-    error.squared_error += errors[row];
-    error.squared_norm += norms[row];
-  }
   return {{weight.out, weight.in, std::move(ints)}, error};
 }
 

@@ -15,9 +15,13 @@ struct RtnResult {
   QuantizationError error;
 };
 
+// What shares a scale: a group of a row's inputs (or the row, as the grid says), or the whole weight, whose
+// rows then have equal scales.
+enum class Sharing { Group, Tensor };
+
 // The grid's scales and the nearest levels, float32 throughout; ties to even. Throws "not_finite" naming
 // `module`, row and column. Independent of the number of threads.
 RtnResult quantize_rtn(const LinearWeight& weight, const QuantizationGrid& grid, const std::string& module,
-                       ThreadPool& threads);
+                       ThreadPool& threads, Sharing sharing = Sharing::Group);
 
 }  // namespace presswork::modelkit

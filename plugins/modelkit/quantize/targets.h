@@ -8,15 +8,28 @@
 
 namespace presswork::modelkit {
 
+struct PatternMatch {
+  std::string parameter;  // "ignore"
+  std::string pattern;
+  std::size_t modules = 0;  // that it matches, whatever the others say
+};
+
 struct QuantizationTargets {
-  std::vector<LinearSite> modules;   // to be quantized, by whole name, in the order of the model
-  std::vector<std::string> ignored;  // kept as they are: the exact names that the patterns matched
+  std::vector<LinearSite> modules;    // to be quantized, by whole name, in the order of the model
+  std::vector<std::string> ignored;   // linears that stay as they are, by exact name
+  std::vector<PatternMatch> matches;  // of each pattern
+
+  // What is quantized, what is kept, and what each pattern matched: a line each, layers taken together.
+  std::vector<std::string> report() const;
 };
 
 // Candidates are the decoder's linears and the head (unless it is tied to the embedding; embeddings are never
-// quantized). `ignore` takes them out again: exact names, "re:..." or globs (module_pattern.h). A pattern
-// that matches no module throws "invalid_parameter" at /ignore/<index> with the nearest names; "lm_head" is
-// accepted for tied models too.
-QuantizationTargets select_targets(const ModelConfig& model, const std::vector<std::string>& ignore);
+// quantized). With `targets` only those that one of its patterns matches; `ignore` takes them out again.
+// Patterns: exact names, "re:..." or globs (module_pattern.h). One that matches no module throws
+// "invalid_parameter" at /ignore/<index> or /targets/<index> with the names of modules; in `ignore` the
+// embedding, routers and a tied head may be named too, and "lm_head" is the head whatever the architecture
+// calls it.
+QuantizationTargets select_targets(const ModelConfig& model, const std::vector<std::string>& ignore,
+                                   const std::vector<std::string>& targets = {});
 
 }  // namespace presswork::modelkit

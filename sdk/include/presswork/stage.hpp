@@ -158,8 +158,8 @@ class Stage {
  public:
   virtual ~Stage() = default;
 
-  // Estimates before the run; writes nothing. {"seconds", "memory_bytes", "disk_bytes", "cores"}, each
-  // optional; null = cannot tell.
+  // Estimates before the run; writes nothing. {"seconds", "memory_bytes", "disk_bytes", "cores",
+  // "notes": [line, ...]}, each optional; notes are what it will do. null = cannot tell.
   virtual Json plan(const Context&) { return nullptr; }
 
   virtual void run(const Context&) = 0;

@@ -154,8 +154,8 @@ typedef struct pw_stage {
   /* May be NULL when the stage keeps no state: `instance` is then NULL everywhere. */
   int32_t (*create)(const pw_context *, void **instance);
 
-  /* Writes estimates as a JSON object: {"seconds", "memory_bytes", "disk_bytes", "cores"}, each optional. NULL
-   * when the stage cannot tell. */
+  /* Writes estimates as a JSON object: {"seconds", "memory_bytes", "disk_bytes", "cores", "notes": [line]},
+   * each optional; notes are what it will do. NULL when the stage cannot tell. */
   int32_t (*plan)(void *instance, const pw_context *, const pw_sink *out);
 
   int32_t (*run)(void *instance, const pw_context *);

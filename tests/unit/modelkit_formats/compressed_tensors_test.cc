@@ -132,8 +132,9 @@ TEST_F(CompressedTensors, QuantizedModulesThatAreToBeKeptAreNotLostSilently) {
   quantize({.bits = 4, .group_size = 8, .symmetric = true, .targets = {}}, DType::F32);
   const Checkpoint again = Checkpoint::open(target());
   const auto targets = select_targets(ModelConfig::parse(again.config(), "c"), {"lm_head", "*k_proj"});
-  const auto error = testing::error_of(
-      [&] { QuantizedCheckpoint result(again, targets, {}, DType::F32, folder_.path() / "third"); });
+  const auto error = testing::error_of([&] {
+    QuantizedCheckpoint result(again, targets, QuantizationScheme{}, DType::F32, folder_.path() / "third");
+  });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "unsupported");
 }

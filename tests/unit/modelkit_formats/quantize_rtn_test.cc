@@ -14,6 +14,22 @@ namespace fs = std::filesystem;
 const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
 const fs::path kFixtures = fs::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures";
 
+// Each module's error is that of what was written.
+void expect_errors(const ::presswork::Json& errors, const Checkpoint& written,
+                   const QuantizationConfig& config) {
+  const Checkpoint original = Checkpoint::open(kTinyLlama);
+  for (const auto& [module, error] : errors.items()) {
+    const auto a = load_linear(original, {}, module).dequantize(),
+               b = load_linear(written, config, module).dequantize();
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+      norm += std::pow(static_cast<double>(a[i]), 2);
+    }
+    EXPECT_NEAR(error.get<double>(), std::sqrt(difference / norm), 1e-12) << module;
+  }
+}
+
 TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
   Runner runner;
   const auto result = runner.input("model", kTinyLlama).parameter("group_size", 32).threads(2).run();
@@ -27,18 +43,9 @@ TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
   EXPECT_NEAR(result.metrics.at("bits_per_weight").get<double>(), 5.0, 0.01);
   EXPECT_EQ(testing::read_file(model / "tokenizer.json"), testing::read_file(kTinyLlama / "tokenizer.json"));
 
-  const Checkpoint written = Checkpoint::open(model), original = Checkpoint::open(kTinyLlama);
-  const auto config = QuantizationConfig::parse(written.config(), "config.json");
-  for (const auto& [module, error] : result.metrics.at("layer_errors").items()) {
-    const auto a = load_linear(original, {}, module).dequantize(),
-               b = load_linear(written, config, module).dequantize();
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
-      norm += std::pow(static_cast<double>(a[i]), 2);
-    }
-    EXPECT_NEAR(error.get<double>(), std::sqrt(difference / norm), 1e-12) << module;
-  }
+  const Checkpoint written = Checkpoint::open(model);
+  expect_errors(result.metrics.at("layer_errors"), written,
+                QuantizationConfig::parse(written.config(), "config.json"));
 }
 
 TEST(QuantizeRtnStage, CarriesOverEveryFileBesideTheWeights) {
@@ -95,8 +102,64 @@ TEST(QuantizeRtnStage, IgnoredModulesStayAsTheyAre) {
   EXPECT_EQ(written.find("model.layers.3.mlp.up_proj.weight"), nullptr);
   Runner wrong;
   EXPECT_EQ(wrong.input("model", kTinyLlama).parameter("ignore", {"lm_haed"}).run().where, "/ignore/0");
+  Runner target;
+  EXPECT_EQ(target.input("model", kTinyLlama).parameter("targets", {"*.qkv"}).run().where, "/targets/0");
   Runner everything;
   EXPECT_EQ(everything.input("model", kTinyLlama).parameter("ignore", {"*"}).run().where, "/ignore");
+}
+
+TEST(QuantizeRtnStage, EachTypeIsWrittenInItsFormatAndReadBack) {
+  struct Case {
+    const char* type;
+    bool per_tensor;
+    PackedFormat format;
+    double largest_error;
+  };
+  for (const Case& c : {Case{"fp8", false, PackedFormat::FloatQuantized, 0.04},
+                        Case{"fp8", true, PackedFormat::FloatQuantized, 0.04},
+                        Case{"nf4", false, PackedFormat::BitsAndBytes4, 0.15},
+                        Case{"int", true, PackedFormat::PackQuantized, 1.0}}) {
+    Runner runner;
+    const auto result = runner.input("model", kTinyLlama)
+                            .parameter("type", c.type)
+                            .parameter("group_size", 0)
+                            .parameter("per_tensor", c.per_tensor)
+                            .run();
+    ASSERT_TRUE(result.ok()) << c.type << ": " << result.message;
+    const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+    const auto config = QuantizationConfig::parse(written.config(), "config.json");
+    ASSERT_EQ(config.schemes.size(), 1u);
+    EXPECT_EQ(config.schemes.front().format, c.format);
+    const auto report =
+        require_structure(written, ModelConfig::parse(written.config(), "config.json"), config);
+    EXPECT_EQ(report.quantized_modules, 28);
+    EXPECT_LT(result.metrics.at("max_relative_error"), c.largest_error) << c.type;
+    expect_errors(result.metrics.at("layer_errors"), written, config);
+  }
+}
+
+TEST(QuantizeRtnStage, SixteenBitTypesArePlainModels) {
+  for (const auto& [type, dtype] : {std::pair("fp16", DType::F16), std::pair("bf16", DType::BF16)}) {
+    Runner runner;
+    const auto result = runner.input("model", kTinyLlama).parameter("type", type).run();
+    ASSERT_TRUE(result.ok()) << result.message;
+    const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+    EXPECT_TRUE(QuantizationConfig::parse(written.config(), "config.json").empty());
+    EXPECT_EQ(ModelConfig::parse(written.config(), "config.json").dtype, dtype);
+    EXPECT_EQ(written.tensor("model.layers.0.mlp.up_proj.weight").dtype, dtype);
+    expect_errors(result.metrics.at("layer_errors"), written, {});
+    EXPECT_EQ(result.metrics.at("bits_per_weight"), 16);
+  }
+}
+
+TEST(QuantizeRtnStage, WhatATypeHasNotIsRefused) {
+  const auto where = [](const char* name, const ::presswork::Json& value, const char* type) {
+    Runner runner;
+    return runner.input("model", kTinyLlama).parameter("type", type).parameter(name, value).run().where;
+  };
+  EXPECT_EQ(where("symmetric", false, "fp8"), "/symmetric");
+  EXPECT_EQ(where("per_tensor", true, "nf4"), "/per_tensor");
+  EXPECT_EQ(where("per_tensor", true, "int"), "/group_size");  // 128 by default
 }
 
 TEST(QuantizeRtnStage, FusedProjectionsAndExpertsAreQuantizedLikeAnyLinear) {
@@ -154,6 +217,7 @@ TEST(QuantizeRtnStage, EstimatesWhatItNeeds) {
   const auto result = runner.input("model", kTinyLlama).parameter("group_size", 32).plan();
   EXPECT_GT(result.estimates.at("memory_bytes"), 0);
   EXPECT_GT(result.estimates.at("disk_bytes"), 1'000'000);
+  EXPECT_THAT(result.estimates.at("notes").dump(), HasSubstr("quantizes 28 modules"));
   Runner without;
   EXPECT_EQ(without.plan().status, PW_UNSUPPORTED);
 }

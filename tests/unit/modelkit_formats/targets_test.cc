@@ -51,6 +51,45 @@ TEST(QuantizationTargets, ExpertsAreTakenAndTheirRouterIsKept) {
   EXPECT_NO_THROW(select_targets(model, {"*.gate"}));
 }
 
+TEST(QuantizationTargets, OnlyWhatATargetMatchesIsTakenAndIgnoreGoesBefore) {
+  const auto names = [](const QuantizationTargets& targets) {
+    std::vector<std::string> result;
+    for (const LinearSite& site : targets.modules) result.push_back(site.module);
+    return result;
+  };
+  EXPECT_THAT(names(select_targets(tiny(), {"lm_head"}, {"model.layers.0.mlp.up_proj", "*.1.*.down_proj"})),
+              ::testing::ElementsAre("model.layers.0.mlp.up_proj", "model.layers.1.mlp.down_proj"));
+  EXPECT_THAT(names(select_targets(tiny(), {}, {"lm_head"})), ::testing::ElementsAre("lm_head"));
+  const auto attention = select_targets(tiny(), {"lm_head", "re:.*o_proj"}, {"re:.*self_attn"});
+  EXPECT_EQ(attention.modules.size(), 6u);
+  EXPECT_EQ(attention.ignored.size(), 9u);  // o, gate, up, down of both layers, and the head
+}
+
+TEST(QuantizationTargets, TheReportSaysWhatEachPatternMatches) {
+  const auto report = select_targets(tiny(), {"lm_head", "*down_proj"}, {"*mlp*", "*q_proj"}).report();
+  EXPECT_THAT(report, ::testing::ElementsAre(
+                          "quantizes 6 modules: model.layers.*.self_attn.q_proj (2), "
+                          "model.layers.*.mlp.gate_proj (2), model.layers.*.mlp.up_proj (2)",
+                          ::testing::AllOf(HasSubstr("embeddings and norms"), HasSubstr("9 modules"),
+                                           HasSubstr("lm_head")),
+                          "targets \"*mlp*\" matches 6 modules", "targets \"*q_proj\" matches 2 modules",
+                          "ignore \"lm_head\" matches 1 module", "ignore \"*down_proj\" matches 2 modules"));
+}
+
+TEST(QuantizationTargets, TheHeadIsKeptByItsUsualNameWhateverItIsCalled) {
+  const auto path = std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/gpt-neox/config.json";
+  const ModelConfig model = ModelConfig::parse(testing::read_file(path), "config.json");
+  EXPECT_THAT(select_targets(model, {"lm_head"}).ignored, ::testing::Contains("embed_out"));
+}
+
+TEST(QuantizationTargets, ATargetThatMatchesNothingToQuantizeIsAnError) {
+  for (const char* pattern : {"*qkv*", "model.embed_tokens", "re:layers"}) {
+    const auto error = testing::error_of([&] { select_targets(tiny(), {}, {"*", pattern}); });
+    ASSERT_TRUE(error) << pattern;
+    EXPECT_EQ(error->where, "/targets/1");
+  }
+}
+
 TEST(QuantizationTargets, APatternThatMatchesNothingIsAnError) {
   const auto error = testing::error_of([] { select_targets(tiny(), {"lm_head", "*qkv*"}); });
   ASSERT_TRUE(error);

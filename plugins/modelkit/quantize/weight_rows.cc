@@ -1,0 +1,43 @@
+#include "plugins/modelkit/quantize/weight_rows.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "plugins/modelkit/quantize/integer_weight.h"
+
+namespace presswork::modelkit {
+
+QuantizationError WeightRows::each(std::int64_t tile_rows, const Round& round) const {
+  const std::int64_t tiles = (weight_.out + tile_rows - 1) / tile_rows;
+  std::vector<QuantizationError> parts(static_cast<std::size_t>(tiles));
+  threads_.run(parts.size(), [&](std::size_t tile) {
+    const std::int64_t first = static_cast<std::int64_t>(tile) * tile_rows;
+    const std::int64_t last = std::min(first + tile_rows, weight_.out);
+    std::vector<float> values(static_cast<std::size_t>((last - first) * weight_.in));
+    weight_.dequantize(first, last, values.data());
+    expect_finite_rows(values, static_cast<std::size_t>(weight_.in), first, module_);
+    for (const float value : values) parts[tile].squared_norm += static_cast<double>(value) * value;
+    parts[tile].squared_error = round(values, first);
+  });
+  QuantizationError whole;
+  for (const QuantizationError& part : parts) {
+    whole.squared_error += part.squared_error;
+    whole.squared_norm += part.squared_norm;
+  }
+  return whole;
+}
+
+ValueRange WeightRows::range() const {
+  const std::int64_t tiles = (weight_.out + kTileRows - 1) / kTileRows;
+  std::vector<ValueRange> parts(static_cast<std::size_t>(tiles));
+  each(kTileRows, [&](std::span<const float> values, std::int64_t first) {
+    parts[static_cast<std::size_t>(first / kTileRows)] = range_of(values);
+    return 0.0;
+  });
+  ValueRange whole = parts.front();
+  for (const ValueRange& part : parts)
+    whole = {std::min(whole.low, part.low), std::max(whole.high, part.high)};
+  return whole;
+}
+
+}  // namespace presswork::modelkit
