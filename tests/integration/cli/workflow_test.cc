@@ -113,6 +113,23 @@ TEST_F(Workflow, PlanSaysWhatWouldRunAndLeavesNothingBehind) {
   EXPECT_NE(presswork({"plan", two_stages()}).out.find("2 cached"), std::string::npos);
 }
 
+TEST_F(Workflow, PlanShowsWhatAStageSaysOfItsWorkAndWhatItRefuses) {
+  const Finished text = presswork({"plan", two_stages()});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("echoes 7"), std::string::npos) << text.out;
+  EXPECT_EQ(presswork({"plan", two_stages(), "--json"}).json()["stages"][0]["estimate"]["notes"][0], "echoes 7");
+
+  const std::string refused = file("refused.yaml",
+                                   "presswork: 1\n"
+                                   "name: refused\n"
+                                   "stages:\n"
+                                   "  one: {uses: test/echo, with: {fail: invalid_parameter}}\n");
+  const Finished plan = presswork({"plan", refused});
+  EXPECT_EQ(plan.code, 1);
+  EXPECT_NE(plan.out.find("would fail: /fail: the stage was told to refuse; tell it otherwise"), std::string::npos)
+      << plan.out;
+}
+
 TEST_F(Workflow, GraphDrawsEveryStage) {
   EXPECT_NE(presswork({"graph", two_stages()}).out.find("second"), std::string::npos);
   EXPECT_EQ(presswork({"graph", two_stages(), "--format", "dot"}).out.rfind("digraph", 0), 0u);

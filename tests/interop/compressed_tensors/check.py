@@ -21,6 +21,7 @@ except ImportError as missing:
 CASES = [(bits, group, symmetry, scale, "pack")
          for bits in (3, 4, 8) for group in (0, 32) for symmetry in ("sym", "asym") for scale in ("float32", "bfloat16")]
 CASES += [(8, 0, "sym", scale, "int") for scale in ("float32", "bfloat16")]
+FLOATS = ["fp8", "fp8-tensor"]
 # No asymmetric one: transformers cannot load them, whoever wrote them (README.md).
 LOADED = [(3, 32, "sym", "float32", "pack"), (4, 32, "sym", "float32", "pack"), (8, 0, "sym", "float32", "pack")]
 
@@ -70,6 +71,15 @@ def main():
     options = parser.parse_args()
     print(f"compressed-tensors {compressed_tensors.__version__}, torch {torch.__version__}, "
           f"transformers {transformers.__version__}")
+    for kind in FLOATS:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary) / "model"
+            subprocess.run([options.tool, "round", options.model, folder, kind, "lm_head"], check=True)
+            subprocess.run([options.tool, "dequantize", folder, f"{temporary}/ours.safetensors"], check=True)
+            ours = load_file(f"{temporary}/ours.safetensors")
+            check_weights(folder, ours, "float32")
+            print(f"{kind}: {len(ours)} weights equal; transformers' logits differ by "
+                  f"{check_logits(folder, options.model, ours):.2g}", flush=True)
     for case in CASES:
         with tempfile.TemporaryDirectory() as temporary:
             folder = pathlib.Path(temporary) / "model"
@@ -82,7 +92,7 @@ def main():
             if case in LOADED:
                 line += f"; transformers' logits differ by {check_logits(folder, options.model, ours):.2g}"
             print(line, flush=True)
-    print(f"{len(CASES)} passed, 0 failed")
+    print(f"{len(CASES) + len(FLOATS)} passed, 0 failed")
 
 
 main()

@@ -68,10 +68,11 @@ def nf4(w, tensors):
     tensors["nf4.codes"] = packed.reshape(-1).numpy()
     tensors["nf4.scale"] = state.absmax.numpy()
     table = state.code.numpy()
+    # Blocks of numbers next to zero are divided by 1e-38, as bitsandbytes does.
     middle = (table[1:].astype(np.float64) + table[:-1].astype(np.float64)) / 2
 
     def rounded(block, limit):
-        return table[np.searchsorted(middle, block / limit)] * limit
+        return table[np.searchsorted(middle, block / max(limit, np.float32(1e-38)))] * limit
 
     blocks = [w.reshape(-1)[i:i + 64] for i in range(0, w.size, 64)]
     limits = [np.abs(block).max() for block in blocks]
