@@ -58,16 +58,20 @@ def bitsandbytes_weights(folder):
     for name, module in model.named_modules():
         if isinstance(module, bitsandbytes.nn.Linear4bit):
             state = module.weight.quant_state
+            module.compute_dtype = state.dtype = torch.float32  # not bfloat16, as the config says
             weights[name] = _dequantize_4bit_compute(module.weight.data.reshape(-1), state.absmax, state.code,
                                                      state.blocksize, state.shape, torch.float32)
     return model, weights
 
 
-def check(folder, original, ours, read):
+def check(folder, original, ours, read, logits):
     model, theirs = read(folder)
     assert theirs, "no quantized module was loaded"
     for module, weight in theirs.items():
         assert torch.equal(weight, ours[module]), module
+    if not logits:
+        print(f"{folder.name}: {len(theirs)} weights equal", flush=True)
+        return
     reference = transformers.AutoModelForCausalLM.from_pretrained(original, dtype=torch.float32)
     for module, weight in ours.items():
         reference.get_submodule(module).weight.data = weight
@@ -109,7 +113,8 @@ def main():
                 subprocess.run([options.tool, *map(str, command)], check=True)
             print(" ".join(how), end=" ")
             check(folder, options.model, load_file(f"{temporary}/ours.safetensors"),
-                  gptqmodel_weights if package == "gptqmodel" else bitsandbytes_weights)
+                  gptqmodel_weights if package == "gptqmodel" else bitsandbytes_weights,
+                  how != ["nf4", "lm_head"])  # bitsandbytes cannot run ragged rows on the CPU (README.md)
             done += 1
     print(f"{done} passed, 0 failed")
 
