@@ -34,6 +34,7 @@ class ExportHf : public Stage {
         "quantized_tensors": {"type": "integer", "description": "Weights that are in the format; each was read back and found equal."}
       },
       "cacheable": true,
+      "estimates": true,
       "reads_run": false,
       "parallel": false
     })json");

@@ -32,6 +32,7 @@ inline void describe_job(Json& description) {
   })json"));
   description["inputs"]["model"] = {
       {"type", "model"}, {"required", true}, {"description", "Hugging Face model folder."}};
+  description["estimates"] = true;
   description["outputs"] = {
       {"model", {{"type", "model"}, {"description", "The quantized model, a compressed-tensors folder."}}}};
   description["metrics"].update(Json::parse(R"json({

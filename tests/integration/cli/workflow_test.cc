@@ -113,21 +113,28 @@ TEST_F(Workflow, PlanSaysWhatWouldRunAndLeavesNothingBehind) {
   EXPECT_NE(presswork({"plan", two_stages()}).out.find("2 cached"), std::string::npos);
 }
 
-TEST_F(Workflow, PlanShowsWhatAStageSaysOfItsWorkAndWhatItRefuses) {
-  const Finished text = presswork({"plan", two_stages()});
-  EXPECT_EQ(text.code, 0) << text.err;
-  EXPECT_NE(text.out.find("echoes 7"), std::string::npos) << text.out;
-  EXPECT_EQ(presswork({"plan", two_stages(), "--json"}).json()["stages"][0]["estimate"]["notes"][0], "echoes 7");
+TEST_F(Workflow, PlanShowsWhichModulesPatternsMatchAndRefusesOnesThatMatchNothing) {
+  const auto workflow = [&](const std::string& pattern) {
+    return file("quantize.yaml",
+                "presswork: 1\n"
+                "name: quantize\n"
+                "stages:\n"
+                "  load: {uses: model/load, with: {path: " PRESSWORK_SOURCE_DIR "/examples/models/tiny-llama}}\n"
+                "  small: {uses: quantize/rtn, inputs: {model: load.model}, with: {group_size: 32, ignore: [\"" +
+                    pattern + "\"]}}\n");
+  };
+  ASSERT_EQ(presswork({"run", workflow("lm_head"), "--until", "load"}).code, 0);  // the model is known by now
+  const Finished plan = presswork({"plan", workflow("lm_head")});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("quantizes 28 modules: model.layers.*.self_attn.q_proj (4)"), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("ignore \"lm_head\" matches 1 module"), std::string::npos) << plan.out;
+  const base::Json json = presswork({"plan", workflow("lm_head"), "--json"}).json();
+  EXPECT_EQ(json["stages"][1]["estimate"]["notes"].size(), 3u) << json;
 
-  const std::string refused = file("refused.yaml",
-                                   "presswork: 1\n"
-                                   "name: refused\n"
-                                   "stages:\n"
-                                   "  one: {uses: test/echo, with: {fail: invalid_parameter}}\n");
-  const Finished plan = presswork({"plan", refused});
-  EXPECT_EQ(plan.code, 1);
-  EXPECT_NE(plan.out.find("would fail: /fail: the stage was told to refuse; tell it otherwise"), std::string::npos)
-      << plan.out;
+  const Finished refused = presswork({"plan", workflow("lm_haed")});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.out.find("would fail: /ignore/0: the pattern \"lm_haed\" matches no module"), std::string::npos)
+      << refused.out;
 }
 
 TEST_F(Workflow, GraphDrawsEveryStage) {

@@ -53,12 +53,7 @@ struct Echo : Stage {
   }
 
   Json plan(const Context& context) override {
-    if (context.parameter<std::string>("fail") == "invalid_parameter") {
-      throw Error("invalid_parameter", "the stage was told to refuse", "/fail", "tell it otherwise");
-    }
-    return {{"seconds", context.parameter<double>("milliseconds") / 1000},
-            {"cores", 1},
-            {"notes", {"echoes " + context.parameters().at("value").dump()}}};
+    return {{"seconds", context.parameter<double>("milliseconds") / 1000}, {"cores", 1}};
   }
 
   void run(const Context& context) override {
