@@ -41,8 +41,9 @@ def gptqmodel_weights(folder):
         if folder.name == "awq":
             weight = dequantize_gemm(module.qweight, module.qzeros, scales, module.bits, module.group_size)
         else:
-            module.scales = scales
+            half, module.scales = module.scales, scales
             weight = module.dequantize_weight()
+            module.scales = half
         weights[name] = weight.float().T
     return model, weights
 
