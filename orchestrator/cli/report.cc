@@ -8,6 +8,7 @@
 #include "orchestrator/cli/report_file.h"
 #include "orchestrator/cli/scratch_folder.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/plan.h"
 #include "orchestrator/report/text.h"
 
@@ -31,7 +32,8 @@ fs::path write_report(Session& session, const store::RunRow& run, const Options&
   const ScratchFolder folder;
   engine::CallRequest request;
   request.out = folder.path();
-  request.run_facts = engine::run_facts(plan, session.ledger(), run.id);
+  request.run_facts = engine::with_evidence(engine::run_facts(plan, session.ledger(), run.id),
+                                            session.ledger(), run.id, session.artifacts());
   const Called called = call(session, stage, request);
   if (called.code != kOk) {
     throw Error(ErrorCode::stage_failed, stage.id + " failed: " + called.result.outcome.message,

@@ -1,0 +1,19 @@
+// What a report needs to know of a run beyond its facts: when things happened, and where the artifacts lie.
+// It differs from one execution of the same work to the next, and so is no part of any cache key.
+#pragma once
+
+#include <string>
+
+#include "orchestrator/base/json.h"
+#include "orchestrator/store/artifact_store.h"
+#include "orchestrator/store/ledger.h"
+
+namespace presswork::engine {
+
+// `facts` with "evidence": {"run", "workflow_file", "started", "ended", "times": {instance: {"started",
+// "ended", "cached"}}, "keys": {instance: {"key", "plugin", "device", "seed"}}, "files": {digest: path}}.
+// Only single files of at most 64 MiB are named; what can no longer be read is left out.
+base::Json with_evidence(base::Json facts, store::Ledger& ledger, const std::string& run,
+                         store::ArtifactStore& artifacts);
+
+}  // namespace presswork::engine
