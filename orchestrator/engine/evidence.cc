@@ -1,8 +1,10 @@
 #include "orchestrator/engine/evidence.h"
 
+#include <algorithm>
 #include <set>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/store/approvals.h"
 
 namespace presswork::engine {
 
@@ -30,7 +32,34 @@ Json files_of(const Json& facts, store::ArtifactStore& artifacts) {
   return files;
 }
 
+std::set<std::string> digests_of(const Json& facts) {
+  std::set<std::string> digests;
+  for (const Json& instance : facts.at("instances")) {
+    for (const Json& output : instance.value("outputs", Json::object()))
+      digests.insert(output.at("digest").get<std::string>());
+  }
+  return digests;
+}
+
 }  // namespace
+
+Json with_approvals(Json facts, const std::filesystem::path& ledger) {
+  const std::set<std::string> known = digests_of(facts);
+  Json list = Json::array();
+  for (const store::ApprovalRow& row : store::Approvals(ledger).all()) {
+    const bool about = !row.digests.empty() &&
+                       std::all_of(row.digests.begin(), row.digests.end(),
+                                   [&](const std::string& digest) { return known.contains(digest); });
+    if (!about) continue;
+    list.push_back({{"item", row.item},
+                    {"by", row.person},
+                    {"note", row.note},
+                    {"made", row.made},
+                    {"digests", row.digests}});
+  }
+  if (!list.empty()) facts["approvals"] = std::move(list);
+  return facts;
+}
 
 Json with_evidence(Json facts, store::Ledger& ledger, const std::string& run,
                    store::ArtifactStore& artifacts) {

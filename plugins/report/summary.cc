@@ -1,6 +1,5 @@
 // report/summary: what a run did to a model, for whoever signs it off.
-#include <fstream>
-
+#include "plugins/report/compare.h"
 #include "plugins/report/html.h"
 #include "plugins/report/markdown.h"
 #include "plugins/report/model.h"
@@ -58,21 +57,14 @@ class ReportSummary : public Stage {
     const Json model = summary::build_model(report, say);
     const auto folder = context.work_dir() / "report";
     std::filesystem::create_directory(folder);
-    write(folder / "report.md", summary::to_markdown(model, say));
-    write(folder / "report.html", summary::to_html(model, say));
-    write(folder / "report.json", detail::to_text(model) + "\n");
+    write_text(folder / "report.md", summary::to_markdown(model, say));
+    write_text(folder / "report.html", summary::to_html(model, say));
+    write_text(folder / "report.json", detail::to_text(model) + "\n");
     context.output("report", folder);
     tell(context, report);
   }
 
  private:
-  static void write(const std::filesystem::path& path, const std::string& text) {
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) throw Error("io", "the report cannot be written", path.string(), "is the disk full?");
-  }
-
   static void tell(const Context& context, const summary::Report& report) {
     const summary::Figures& figures = report.figures;
     const auto metric = [&](const char* name, std::optional<double> value) {
@@ -102,4 +94,4 @@ class ReportSummary : public Stage {
 
 }  // namespace presswork
 
-PRESSWORK_PLUGIN("presswork-report", "0.1.0", presswork::ReportSummary);
+PRESSWORK_PLUGIN("presswork-report", "0.1.0", presswork::ReportSummary, presswork::ReportCompare);
