@@ -26,10 +26,12 @@ std::string timeline_chart(const Json& timeline, const Phrases& say) {
   if (all <= 0) all = 1;
   const double height = static_cast<double>(rows) * kRow + 34;
   Svg svg(760, height, say("{0} stages in {1}", {std::to_string(timeline.size()), seconds_text(all)}));
-  for (const double tick : ticks(0, all, 5)) {
-    const double x = kLeft + tick / all * kWidth;
+  const double unit = all > 7200 ? 3600 : all > 120 ? 60 : 1;
+  const char* name_of_unit = unit == 3600 ? " h" : unit == 60 ? " min" : " s";
+  for (const double tick : ticks(0, all / unit, 5)) {
+    const double x = kLeft + tick * unit / all * kWidth;
     svg.line(x, 2, x, height - 26, "grid");
-    svg.text(x, height - 10, seconds_text(tick), "dim", "middle");
+    svg.text(x, height - 10, coordinate(tick) + name_of_unit, "dim", "middle");
   }
   for (std::size_t i = 0; i < rows; ++i) {
     const Json& span = timeline[i];

@@ -61,7 +61,7 @@ class Plot {
     }
     const double wide = std::max(right_ - left_, right_ * 0.02), high = std::max(high_ - low_, 0.02);
     left_ = std::max(0.0, left_ - wide * 0.06), right_ += wide * 0.06;
-    low_ -= high * 0.06, high_ += high * 0.06;
+    low_ -= high * 0.14, high_ += high * 0.06;
   }
   double x(double bytes) const { return kLeft + (bytes - left_) / (right_ - left_) * kWidth; }
   double y(double value) const { return kTop + (high_ - y_of(value)) / (high_ - low_) * kHeight; }
@@ -134,7 +134,6 @@ std::string tradeoff_chart(const Json& tradeoff, const Phrases& say) {
     line +=
         (line.empty() ? "M" : "L") + coordinate(plot.x(point.bytes)) + " " + coordinate(plot.y(point.value));
   if (!line.empty()) svg.path(line, "front");
-  double lift = -8;
   for (const Point& point : points) {
     const std::string hint = point.name + ": " + bytes_text(point.bytes) + ", " + fixed(point.value, 2);
     svg.circle(plot.x(point.bytes), plot.y(point.value), point.measured ? 6 : 5,
@@ -142,9 +141,8 @@ std::string tradeoff_chart(const Json& tradeoff, const Phrases& say) {
                : point.marked ? "point chosen"
                               : "point",
                hint);
-    if (!point.marked) continue;
-    name(svg, point, plot, lift);
-    lift = lift < 0 ? 20 : -8;  // the chosen candidate and its measurement lie close
+    // The chosen candidate and its measurement lie close to each other.
+    if (point.marked) name(svg, point, plot, point.measured ? 20 : -10);
   }
   return svg.end();
 }

@@ -16,16 +16,16 @@ struct Node {
   const char* text;
 };
 
-constexpr double kWide = 150, kHigh = 34, kDiamondWide = 190, kDiamondHigh = 58;
+constexpr double kWide = 172, kHigh = 34, kDiamondWide = 236, kDiamondHigh = 62;
 
 constexpr std::array<Node, 12> kNodes{{{'A', 380, 26, false, "load the model"},
                                        {'B', 380, 96, true, "memory over the limit?"},
                                        {'C', 200, 168, false, "quantize"},
                                        {'D', 570, 168, true, "performance satisfied?"},
                                        {'E', 200, 250, true, "good after compression?"},
-                                       {'G', 90, 342, false, "prune, distil"},
+                                       {'G', 104, 342, false, "prune, distil"},
                                        {'F', 380, 342, false, "engine optimization"},
-                                       {'H', 640, 342, false, "engine optimization"},
+                                       {'H', 650, 342, false, "engine optimization"},
                                        {'I', 380, 412, false, "deployment test"},
                                        {'J', 380, 482, true, "passed?"},
                                        {'K', 570, 548, false, "production"},
@@ -38,21 +38,21 @@ struct Edge {
   double x, y;  // of the branch's name
 };
 
-constexpr std::array<Edge, 15> kEdges{{{'A', 'B', "", "M380 43V67", 0, 0},
-                                       {'B', 'C', "yes", "M285 96H200V151", 240, 90},
-                                       {'B', 'D', "no", "M475 96H570V139", 520, 90},
-                                       {'C', 'E', "", "M200 185V221", 0, 0},
-                                       {'D', 'F', "yes", "M475 168H380V325", 420, 162},
-                                       {'D', 'H', "no", "M640 176V325", 652, 250},
-                                       {'E', 'F', "yes", "M295 250H340V325", 318, 244},
-                                       {'E', 'G', "no", "M105 250H90V325", 76, 290},
-                                       {'G', 'I', "", "M90 359V412H305", 0, 0},
+constexpr std::array<Edge, 15> kEdges{{{'A', 'B', "", "M380 43V65", 0, 0},
+                                       {'B', 'C', "yes", "M262 96H200V151", 230, 90},
+                                       {'B', 'D', "no", "M498 96H570V137", 532, 90},
+                                       {'C', 'E', "", "M200 185V219", 0, 0},
+                                       {'D', 'F', "yes", "M452 168H380V325", 416, 162},
+                                       {'D', 'H', "no", "M650 178V325", 664, 250},
+                                       {'E', 'F', "yes", "M318 250H340V325", 330, 244},
+                                       {'E', 'G', "no", "M104 256V325", 90, 290},
+                                       {'G', 'I', "", "M104 359V412H294", 0, 0},
                                        {'F', 'I', "", "M380 359V395", 0, 0},
-                                       {'H', 'I', "", "M640 359V412H455", 0, 0},
-                                       {'I', 'J', "", "M380 429V453", 0, 0},
-                                       {'J', 'K', "yes", "M475 482H570V531", 520, 476},
-                                       {'J', 'L', "no", "M285 482H190V531", 240, 476},
-                                       {'L', 'C', "", "M115 548H8V168H125", 0, 0}}};
+                                       {'H', 'I', "", "M650 359V412H466", 0, 0},
+                                       {'I', 'J', "", "M380 429V451", 0, 0},
+                                       {'J', 'K', "yes", "M498 482H570V531", 532, 476},
+                                       {'J', 'L', "no", "M262 482H190V531", 226, 476},
+                                       {'L', 'C', "", "M104 548H4V168H114", 0, 0}}};
 
 // The edges that were walked: those between one visit and the next.
 std::set<std::string> walked(const Json& visits) {

@@ -35,10 +35,12 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-bottom:1px solid var(--line)}
 th{color:var(--dim);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td code{overflow-wrap:anywhere}
-td.long{min-width:16em;overflow-wrap:anywhere}
+td code{white-space:nowrap}
+td.long{min-width:16em;overflow-wrap:anywhere}td.long code{white-space:normal}
+code{overflow-wrap:anywhere}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:10px 14px;white-space:pre-wrap;overflow-wrap:anywhere}
+.pass,.fail,.not_run{white-space:nowrap}
 .pass{color:var(--good)}.fail{color:var(--bad);font-weight:600}.not_run{color:var(--dim)}
 td.heat{position:relative;text-align:right;padding:5px 10px;font-variant-numeric:tabular-nums;border:2px solid var(--page)}
 td.heat i{position:absolute;inset:0;background:var(--heat);z-index:0}td.heat span{position:relative}
@@ -58,7 +60,7 @@ svg .way{fill:none;stroke:var(--line);stroke-width:1.6;stroke-dasharray:4 4}svg 
 details>summary{cursor:pointer;color:var(--accent);margin-bottom:8px}
 footer{padding-top:20px;padding-bottom:40px;color:var(--dim);font-size:.88rem;border-top:1px solid var(--line)}
 @media (max-width:600px){body{font-size:15px}header,main,footer{padding-left:14px;padding-right:14px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{font-size:1.05rem}}
-@media print{:root{color-scheme:light;--page:#fff;--text:#000;--dim:#444;--line:#bbb;--panel:#fff;--accent:#0550ae;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--heat:#bc4c00;--wash:#ddf4ff}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav,a.skip{display:none}header,main,footer{max-width:none;padding:0}section{padding:12px 0}figure,.card,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}figure>svg{min-width:0}.wide,figure{overflow:visible}td.long{min-width:8em}}
+@media print{:root{color-scheme:light;--page:#fff;--text:#000;--dim:#444;--line:#bbb;--panel:#fff;--accent:#0550ae;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--heat:#bc4c00;--wash:#ddf4ff}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav,a.skip{display:none}header,main,footer{max-width:none;padding:0}section{padding:12px 0}figure,.card,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}figure>svg{min-width:0}.wide,figure{overflow:visible}td.long{min-width:8em}td code{white-space:normal;overflow-wrap:anywhere}}
 )css";
 
 }  // namespace

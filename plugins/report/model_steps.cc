@@ -63,6 +63,23 @@ std::optional<double> moment_of(const std::string& text) {
   return static_cast<double>(days) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
+// As they began where that is known; the others stay behind what they follow in the workflow.
+std::vector<const Instance*> in_order(const Report& report) {
+  std::vector<std::pair<double, const Instance*>> begun;
+  double last = 0;
+  const Json times = member(report.facts.evidence(), "times", Json::object());
+  for (const Instance& instance : report.facts.instances()) {
+    const auto start = moment_of(text_of(member(times, instance.id.c_str(), Json::object()), "started"));
+    last = start.value_or(last);
+    begun.emplace_back(last, &instance);
+  }
+  std::stable_sort(begun.begin(), begun.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<const Instance*> order;
+  for (const auto& [start, instance] : begun) order.push_back(instance);
+  return order;
+}
+
 struct Span {
   const Instance* instance;
   double start, end;
@@ -74,7 +91,8 @@ struct Span {
 Json steps(const Report& report, const Phrases& say) {
   Json list = Json::array();
   const auto& chain = report.facts.steps();
-  for (const Instance& instance : report.facts.instances()) {
+  for (const Instance* one : in_order(report)) {
+    const Instance& instance = *one;
     list.push_back({{"stage", instance.id},
                     {"uses", instance.uses},
                     {"state", instance.state},
@@ -110,6 +128,8 @@ Json timeline(const Report& report) {
     if (start && end && *end >= *start)
       spans.push_back({&instance, *start, *end, member(time, "cached", false) == true});
   }
+  std::stable_sort(spans.begin(), spans.end(),
+                   [](const Span& a, const Span& b) { return a.start < b.start; });
   Json list = Json::array();
   double first = 0;
   for (const Span& span : spans) first = &span == &spans.front() ? span.start : std::min(first, span.start);

@@ -199,6 +199,7 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"pass", "通過"},
       {"fail", "未通過"},
       {"not_run", "未執行"},
+      {"not run", "未執行"},
       {"yes", "是"},
       {"no", "否"},
       {"Deployment advice", "部署建議"},

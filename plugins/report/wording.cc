@@ -28,7 +28,7 @@ std::string grade_text(const Json& grade, const Phrases& say) {
 
 std::string state_text(const std::string& state, const Phrases& say) {
   const char* sign = state == "pass" ? "✓ " : state == "fail" ? "✗ " : state == "not_run" ? "○ " : "";
-  return sign + say.known(state);
+  return sign + (state == "not_run" ? say("not run") : say.known(state));
 }
 
 std::string with_error(const Json& value, const Json& error) {
