@@ -7,6 +7,7 @@
 #include "plugins/report/chart.h"
 #include "plugins/report/comparison.h"
 #include "plugins/report/html_text.h"
+#include "presswork/error.h"
 #include "unit/report_summary/sample_run.h"
 
 namespace presswork::summary {

@@ -11,8 +11,8 @@
 namespace presswork::summary {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string written(const Json& json, const Phrases& say, const std::string& title = "") {
   const Json model = model_of(json, say, title);
