@@ -92,11 +92,15 @@ inline Json calibrated_plan(const Context& context) {
       {"cores", context.threads()}};
 }
 
-// Writes the finished layers of `store` as the stage's model, and their figures as metrics.
+// Writes the finished layers of `store` as the stage's model, and their figures as metrics. Made before the
+// calibration: what cannot be written is refused before hours are spent on it.
 class CalibratedResult {
  public:
   CalibratedResult(const Context& context, const Job& job, const modelkit::LayerStore& store)
-      : context_(context), job_(job), store_(store) {
+      : context_(context),
+        job_(job),
+        store_(store),
+        result_(job.checkpoint, job.targets, job.scheme, job.scale_dtype, context.work_dir() / "model") {
     for (std::int64_t i = 0; i < job.model.layers; ++i) {
       for (const modelkit::LinearSite& site : modelkit::layer_sites(job.model, i).linears)
         layer_of_[name(i, site.module)] = {i, site.module};
@@ -104,21 +108,19 @@ class CalibratedResult {
   }
 
   void write() {
-    modelkit::QuantizedCheckpoint result(job_.checkpoint, job_.targets, job_.scheme, job_.scale_dtype,
-                                         context_.work_dir() / "model");
-    for (const auto& step : result.steps()) {
+    for (const auto& step : result_.steps()) {
       context_.check_cancelled();
       if (step.module) {
         const auto& [layer, module] = layer_of_.at(step.name);
-        result.write(step.name, load(layer).linears.at(module));
+        result_.write(step.name, load(layer).linears.at(module));
       } else if (const std::vector<float>* values = changed(step.name)) {
-        result.write_values(step.name, *values);
+        result_.write_values(step.name, *values);
       } else {
-        result.copy(step.name);
+        result_.copy(step.name);
       }
       job_.checkpoint.release(step.name);
     }
-    report(finish_model(context_, result));
+    report(finish_model(context_, result_));
   }
 
  private:
@@ -145,12 +147,13 @@ class CalibratedResult {
   }
 
   void report(std::uint64_t bytes) {
-    std::map<std::string, double> weight_errors, output_errors;
+    std::map<std::string, double> weight_errors, output_errors, powers;
     double before = 0, after = 0;
     for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
       for (const auto& [module, figures] : load(layer).figures) {
         weight_errors[name(layer, module)] = figures.at("weight_error");
         output_errors[name(layer, module)] = figures.at("output_error");
+        if (figures.contains("scale_power")) powers[name(layer, module)] = figures.at("scale_power");
         after += figures.at("output_error");
         before += figures.at("rounding_output_error");
         warn(name(layer, module), figures);
@@ -158,6 +161,7 @@ class CalibratedResult {
     }
     report_model(context_, job_, weight_errors, bytes);
     context_.metric("output_errors", output_errors);
+    if (!powers.empty()) context_.metric("scale_powers", powers);
     context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
     context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
   }
@@ -176,6 +180,7 @@ class CalibratedResult {
   const Context& context_;
   const Job& job_;
   const modelkit::LayerStore& store_;
+  modelkit::QuantizedCheckpoint result_;
   std::map<std::string, std::pair<std::int64_t, std::string>> layer_of_;
   std::int64_t loaded_ = -1;
   modelkit::LayerChange change_;
@@ -193,6 +198,7 @@ inline void run_calibrated(const Context& context, const Job& job,
   if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
   const auto start = std::chrono::steady_clock::now();
   LayerStore store(context.scratch_dir() / "layers");
+  CalibratedResult result(context, job, store);
   {
     const auto compute = make_cpu_compute(context.threads());
     Transformer model(*compute, source);
@@ -206,7 +212,7 @@ inline void run_calibrated(const Context& context, const Job& job,
     calibration.run(method);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  CalibratedResult(context, job, store).write();
+  result.write();
   context.metric("calibration_tokens", set.windows.ids().size());
   context.metric("calibration_digest", set.windows.digest());
   context.metric("calibration_bundled", set.bundled);

@@ -24,27 +24,6 @@ Range range_of(const float* w, std::int64_t count) {
 
 float stored(float scale, DType dtype) { return dtype == DType::F32 ? scale : rounded_through(dtype, scale); }
 
-// Times the rounded reciprocal, not divided, as PyTorch divides by a constant on a GPU. The last bit of the
-// scale matters: bf16 weights often lie exactly between two levels, and the reference perplexities move by
-// 0.4 %.
-GroupScale scale_for(const Range& range, const QuantizationGrid& grid) {
-  const float low = grid.lowest(), high = grid.highest();
-  GroupScale group;
-  if (grid.symmetric) {
-    group.scale =
-        stored(std::max(std::fabs(range.low), std::fabs(range.high)) * (1.0F / high), grid.scale_dtype);
-  } else {
-    group.scale = stored((std::max(range.high, 0.0F) - std::min(range.low, 0.0F)) * (1.0F / (high - low)),
-                         grid.scale_dtype);
-  }
-  if (!(group.scale >= FLT_MIN)) return {};  // nothing but zeros and numbers next to them
-  if (!grid.symmetric) {
-    group.zero = static_cast<std::int8_t>(
-        std::clamp(round_half_even(-std::min(range.low, 0.0F) / group.scale) + low, low, high));
-  }
-  return group;
-}
-
 }  // namespace
 
 void QuantizationGrid::check_divides(std::int64_t in, const std::string& module) const {
@@ -66,9 +45,29 @@ double QuantizationError::relative() const {
   return squared_norm == 0 ? 0.0 : std::sqrt(squared_error / squared_norm);
 }
 
+// Times the rounded reciprocal, not divided, as PyTorch divides by a constant on a GPU. The last bit of the
+// scale matters: bf16 weights often lie exactly between two levels, and the reference perplexities move by
+// 0.4 %.
+GroupScale fit_range(float lowest, float highest, const QuantizationGrid& grid) {
+  const float low = grid.lowest(), high = grid.highest();
+  GroupScale group;
+  if (grid.symmetric) {
+    group.scale = stored(std::max(std::fabs(lowest), std::fabs(highest)) * (1.0F / high), grid.scale_dtype);
+  } else {
+    group.scale =
+        stored((std::max(highest, 0.0F) - std::min(lowest, 0.0F)) * (1.0F / (high - low)), grid.scale_dtype);
+  }
+  if (!(group.scale >= FLT_MIN)) return {};  // nothing but zeros and numbers next to them
+  if (!grid.symmetric) {
+    group.zero = static_cast<std::int8_t>(
+        std::clamp(round_half_even(-std::min(lowest, 0.0F) / group.scale) + low, low, high));
+  }
+  return group;
+}
+
 GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid) {
   const Range range = range_of(w, count);
-  GroupScale best = scale_for(range, grid);
+  GroupScale best = fit_range(range.low, range.high, grid);
   if (grid.clipping == Clipping::MinMax) return best;
   static thread_local std::vector<std::int8_t> q;
   q.resize(static_cast<std::size_t>(count));
@@ -76,7 +75,7 @@ GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid&
   // In hundredths of the range, the whole range first; narrower than a fifth never pays.
   for (int share = 99; share >= 20 && least > 0; --share) {
     const float part = static_cast<float>(share) / 100.0F;
-    const GroupScale group = scale_for({range.low * part, range.high * part}, grid);
+    const GroupScale group = fit_range(range.low * part, range.high * part, grid);
     const double error = round_group(w, count, grid, group, q.data());
     if (error < least) {
       least = error;

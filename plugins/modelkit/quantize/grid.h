@@ -61,6 +61,7 @@ inline std::int8_t nearest_level(float w, const GroupScale& group, float lowest,
 // Scale and zero point of `count` weights. symmetric: s = max|w| / (2^(b-1) - 1). asymmetric: the range
 // widened to hold 0, s = (max - min) / (2^b - 1), z = round(-min / s) - 2^(b-1). A group of zeros (or so
 // small that its scale would be subnormal) has scale 1 and zero 0.
+GroupScale fit_range(float low, float high, const QuantizationGrid& grid);  // of weights in [low, high]
 GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid& grid);
 
 // q [count] = nearest levels; returns the squared error.

@@ -2,12 +2,18 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
+#include "plugins/modelkit/data/calibration_set.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/quantize/awq_layer.h"
+#include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
 
@@ -18,21 +24,69 @@ using namespace modelkit;
 
 nlohmann::json read(const std::filesystem::path& file) { return nlohmann::json::parse(std::ifstream(file)); }
 
-void quantize(const std::filesystem::path& from, const Recipe& recipe, const std::filesystem::path& to) {
+namespace fs = std::filesystem;
+
+QuantizationGrid grid_of(const Recipe& recipe) {
+  return {.bits = recipe.bits, .group_size = recipe.group_size, .symmetric = recipe.symmetric};
+}
+
+Calibration::Method method_of(const Recipe& recipe, const std::set<std::string>& targets,
+                              ThreadPool& threads) {
+  if (recipe.method == "awq") {
+    return [&threads, options = AwqOptions{.grid = grid_of(recipe), .targets = targets}](
+               CalibrationLayer& layer) { return quantize_layer_awq(layer, options, threads); };
+  }
+  return [&threads, options = GptqLayerOptions{.gptq = {.grid = grid_of(recipe), .actorder = recipe.actorder},
+                                               .targets = targets}](CalibrationLayer& layer) {
+    return quantize_layer_gptq(layer, options, threads);
+  };
+}
+
+// The layers of `source` after a calibrated method, kept in `folder`.
+void calibrate(const ModelSource& source, const Recipe& recipe, std::size_t window, const fs::path& folder,
+               ThreadPool& threads) {
+  std::set<std::string> targets;
+  for (const LinearSite& site : decoder_linears(source.config())) targets.insert(site.module);
+  const CalibrationSet set =
+      calibration_set(Tokenizer::open(source.checkpoint().folder()), shared_folder() / "text/calibration.txt",
+                      {.length = window, .samples = 128});
+  const auto compute = make_cpu_compute(2);
+  Transformer model(*compute, source);
+  LayerStore store(folder);
+  Calibration(model, set.windows, {}, store, {}).run(method_of(recipe, targets, threads));
+}
+
+void quantize(const fs::path& from, const Recipe& recipe, std::size_t window, const fs::path& to) {
   const ModelSource source = ModelSource::open(from);
   QuantizationScheme scheme;
   scheme.bits = recipe.bits;
   scheme.group_size = recipe.group_size;
   scheme.symmetric = recipe.symmetric;
-  const QuantizationGrid grid{recipe.bits, recipe.group_size, recipe.symmetric, DType::F32};
-  QuantizedCheckpoint result(source.checkpoint(), select_targets(source.config(), {"lm_head"}), scheme,
-                             DType::F32, to);
   ThreadPool threads(2);
+  std::map<std::string, LinearWeight> linears;
+  std::map<std::string, std::vector<float>> tensors;
+  if (recipe.method != "rtn") {
+    calibrate(source, recipe, window, to / "layers", threads);
+    const LayerStore store(to / "layers");
+    for (std::int64_t i = 0; i < source.config().layers; ++i) {
+      LayerChange change = store.load(i);
+      const std::string prefix = layer_prefix(source.config(), i) + ".";
+      for (auto& [module, weight] : change.linears) linears[prefix + module] = std::move(weight);
+      for (auto& [name, values] : change.tensors) tensors[prefix + name] = std::move(values);
+    }
+  }
+  QuantizedCheckpoint result(source.checkpoint(), select_targets(source.config(), {"lm_head"}), scheme,
+                             DType::F32, to / "model");
   for (const auto& step : result.steps()) {
-    if (step.module) {
-      result.write(step.name, quantize_rtn(source.linear(step.name), grid, step.name, threads).weight);
-    } else {
+    if (tensors.contains(step.name)) {
+      result.write_values(step.name, tensors.at(step.name));
+    } else if (!step.module) {
       result.copy(step.name);
+    } else if (linears.contains(step.name)) {
+      result.write(step.name, linears.at(step.name));
+    } else {
+      result.write(step.name,
+                   quantize_rtn(source.linear(step.name), grid_of(recipe), step.name, threads).weight);
     }
   }
   result.finish();
@@ -50,8 +104,10 @@ std::filesystem::path shared_folder() {
 std::vector<Row> rows_of(const std::filesystem::path& reference_file) {
   std::vector<Row> rows;
   const nlohmann::json document = read(reference_file);
-  for (const auto& [name, texts] : document.items()) {
-    if (name != "fp32" && !name.starts_with("rtn ")) continue;
+  for (const auto& [name, texts] : document.items()) {  // texts of one name follow one another
+    const bool known =
+        name == "fp32" || name.starts_with("rtn ") || name.starts_with("gptq ") || name.starts_with("awq ");
+    if (!known) continue;
     for (const auto& [text, value] : texts.items()) rows.push_back({name, text, value.get<double>()});
   }
   return rows;
@@ -70,24 +126,34 @@ Recipe recipe_of(const std::string& name) {
       recipe.group_size = std::stoll(word.substr(1));
     }
     if (word == "asym") recipe.symmetric = false;
+    if (word == "gptq" || word == "awq") recipe.method = word;
+    if (word.starts_with("actorder")) recipe.actorder = true;
   }
   return recipe;
 }
 
-double measure(const std::filesystem::path& folder, const Recipe& recipe, const std::filesystem::path& text,
-               std::size_t window, unsigned threads) {
-  Sampling sampling;
-  sampling.length = window;
-  if (recipe.bits == 0)
-    return evaluate_text(ModelSource::open(folder), text, sampling, threads, {}).result.perplexity;
-  const auto quantized =
-      std::filesystem::temp_directory_path() / ("presswork-reference-" + std::to_string(getpid()));
-  std::filesystem::remove_all(quantized);
-  quantize(folder, recipe, quantized);
-  const double value =
-      evaluate_text(ModelSource::open(quantized), text, sampling, threads, {}).result.perplexity;
-  std::filesystem::remove_all(quantized);
-  return value;
+bool within_bounds(const Row& row, double ours) {
+  const double off = 100.0 * (ours / row.reference - 1.0);
+  if (row.name.starts_with("gptq ") || row.name.starts_with("awq ")) return off <= 0.3;
+  return std::abs(off) <= (row.name == "fp32" ? 0.05 : 0.3);
+}
+
+QuantizedModel::QuantizedModel(const fs::path& folder, const Recipe& recipe, std::size_t window)
+    : model_(folder), window_(window) {
+  if (recipe.bits == 0) return;
+  temporary_ = fs::temp_directory_path() / ("presswork-reference-" + std::to_string(getpid()));
+  fs::remove_all(temporary_);
+  quantize(folder, recipe, window, temporary_);
+  model_ = temporary_ / "model";
+}
+
+QuantizedModel::~QuantizedModel() {
+  std::error_code ignored;
+  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+}
+
+double QuantizedModel::perplexity(const fs::path& text, unsigned threads) const {
+  return evaluate_text(ModelSource::open(model_), text, {.length = window_}, threads, {}).result.perplexity;
 }
 
 }  // namespace presswork::reference

@@ -1,6 +1,7 @@
 #include "plugins/modelkit/compute/cpu/gram.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
 
@@ -32,7 +33,14 @@ void Gram::add(const float* x, std::size_t rows, ThreadPool& threads) {
              .c_row = size_});
     });
   }
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t i = 0; i < size_; ++i) magnitudes_[i] += std::fabs(x[r * size_ + i]);
+  }
   rows_ += rows;
+}
+
+double Gram::mean_magnitude(std::size_t i) const {
+  return rows_ == 0 ? 0.0 : magnitudes_[i] / static_cast<double>(rows_);
 }
 
 const double* Gram::symmetric() {

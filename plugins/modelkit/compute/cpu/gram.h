@@ -13,7 +13,7 @@ namespace presswork::modelkit {
 // X^T X in float64 of the rows of X [tokens, K] that were added.
 class Gram {
  public:
-  explicit Gram(std::size_t size) : size_(size), values_(size * size, 0.0) {}
+  explicit Gram(std::size_t size) : size_(size), values_(size * size, 0.0), magnitudes_(size, 0.0) {}
 
   std::size_t size() const { return size_; }
   std::uint64_t rows() const { return rows_; }
@@ -23,13 +23,15 @@ class Gram {
 
   double at(std::size_t i, std::size_t j) const { return values_[std::max(i, j) * size_ + std::min(i, j)]; }
   double mean_diagonal() const;
-  const double* symmetric();  // all of it, [size, size]
+  const double* symmetric();                   // all of it, [size, size]
+  double mean_magnitude(std::size_t i) const;  // of |x| of an input; 0 without rows
 
  private:
   std::size_t size_;
   std::uint64_t rows_ = 0;
-  std::vector<double> values_;  // [size, size]; of blocks on or below the diagonal
-  std::vector<double> block_;   // rows on their way
+  std::vector<double> values_;      // [size, size]; of blocks on or below the diagonal
+  std::vector<double> magnitudes_;  // sums of |x|
+  std::vector<double> block_;       // rows on their way
 };
 
 }  // namespace presswork::modelkit
