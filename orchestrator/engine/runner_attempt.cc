@@ -4,6 +4,7 @@
 
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/hash.h"
+#include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/runner.h"
 
 namespace presswork::engine {
@@ -94,7 +95,8 @@ executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb
   request.seed = stage(step).seed;
   request.threads = static_cast<unsigned>(work.share.cores);
   request.memory = work.share.memory;
-  request.run_facts = work.facts;
+  if (!work.facts.is_null())
+    request.run_facts = with_evidence(work.facts, around_.ledger, run_, around_.artifacts);
   request.timeout = stage(step).timeout;
   request.grace = stage(step).grace;
   return request;

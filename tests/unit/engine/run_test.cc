@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "orchestrator/store/approvals.h"
 #include "unit/engine/harness.h"
 #include "unit/store/support.h"
 
@@ -278,6 +279,39 @@ stages:
   run(yaml);
   run(yaml);
   EXPECT_THAT(recorder.lines, Contains("stage_cached r"));
+}
+
+TEST_F(EngineTest, AReaderOfTheRunIsToldWhenAndWhereThingsAre) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  r: {uses: test/reader, after: [a]}
+)");
+  const Json facts = executor->started.back().run_facts;
+  const Json& evidence = facts.at("evidence");
+  EXPECT_EQ(evidence.at("run"), result.run);
+  EXPECT_FALSE(evidence.at("times").at("a").at("started").get<std::string>().empty());
+  EXPECT_FALSE(evidence.at("times").contains("r")) << "only what it needs";
+  const std::string digest = facts["instances"][0]["outputs"]["out"]["digest"];
+  EXPECT_TRUE(fs::is_regular_file(evidence.at("files").at(digest).get<std::string>()));
+}
+
+TEST_F(EngineTest, AnApprovalOfWhatAReaderNeedsRunsItAgain) {
+  const char* const yaml = R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  r: {uses: test/reader, after: [a]}
+)";
+  run(yaml);
+  const std::string digest = executor->started.back().run_facts["instances"][0]["outputs"]["out"]["digest"];
+  store::Approvals(workspace.ledger()).put({"r1", "item", "Ann", "", {"of something else"}, "now"});
+  run(yaml);
+  EXPECT_THAT(recorder.lines, Contains("stage_cached r"));
+  store::Approvals(workspace.ledger()).put({"r1", "item", "Ann", "", {digest}, "now"});
+  recorder.lines.clear();
+  run(yaml);
+  EXPECT_THAT(recorder.lines, Not(Contains("stage_cached r")));
+  EXPECT_EQ(executor->started.back().run_facts.at("approvals").at(0).at("by"), "Ann");
 }
 
 TEST_F(EngineTest, ARequiredCheckThatDoesNotHoldFailsTheRun) {
