@@ -103,7 +103,7 @@ class CalibratedResult {
       : context_(context),
         job_(job),
         store_(store),
-        result_(job.checkpoint, job.targets, job.scheme, job.scale_dtype, context.work_dir() / "model") {
+        result_(job.checkpoint, job.targets, job.schemes(), job.scale_dtype, context.work_dir() / "model") {
     for (std::int64_t i = 0; i < job.model.layers; ++i) {
       for (const modelkit::LinearSite& site : modelkit::layer_sites(job.model, i).linears)
         layer_of_[name(i, site.module)] = {i, site.module};

@@ -57,7 +57,7 @@ inline void describe_job(Json& description) {
   describe_model(description);
 }
 
-inline modelkit::QuantizationScheme scheme_of(const Context& context) {
+inline modelkit::QuantizationScheme asked_scheme(const Context& context) {
   modelkit::QuantizationScheme scheme;
   scheme.bits = context.parameter<int>("bits");
   scheme.group_size = context.parameter<std::int64_t>("group_size");
@@ -68,7 +68,7 @@ inline modelkit::QuantizationScheme scheme_of(const Context& context) {
 // What the parameters ask for, settled against one model.
 struct Job {
   Job(const Context& context, const std::filesystem::path& folder)
-      : Job(context, folder, scheme_of(context)) {}
+      : Job(context, folder, asked_scheme(context)) {}
 
   Job(const Context& context, const std::filesystem::path& folder, const modelkit::QuantizationScheme& asked)
       : checkpoint(modelkit::Checkpoint::open(folder)),
@@ -91,13 +91,38 @@ struct Job {
     return {scheme.bits, scheme.group_size, scheme.symmetric, scale_dtype, clipping};
   }
 
-  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+  std::uint64_t bytes_of(const modelkit::LinearSite& site, int bits_of_weight) const {
+    modelkit::QuantizationScheme own = scheme;
+    own.bits = bits_of_weight;
     std::uint64_t bytes = 0;
     for (const modelkit::TensorPlan& part :
-         modelkit::compressed_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
+         modelkit::compressed_plan(site.module, site.out, site.in, own, scale_dtype)) {
       bytes += part.byte_count();
     }
     return bytes;
+  }
+  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+    return bytes_of(site, scheme_of(site.module).bits);
+  }
+
+  modelkit::QuantizationScheme scheme_of(const std::string& module) const {
+    modelkit::QuantizationScheme own = scheme;
+    if (const auto found = bits.find(module); found != bits.end()) own.bits = found->second;
+    return own;
+  }
+
+  // One for each number of bits, with the names of its modules; or one for all.
+  std::vector<modelkit::QuantizationScheme> schemes() const {
+    std::map<int, modelkit::QuantizationScheme> by_bits;
+    for (const modelkit::LinearSite& site : targets.modules) {
+      const modelkit::QuantizationScheme own = scheme_of(site.module);
+      auto& group = by_bits.emplace(own.bits, own).first->second;
+      if (!bits.empty()) group.targets.push_back(site.module);
+    }
+    if (bits.empty()) by_bits.at(scheme.bits).targets = {"Linear"};
+    std::vector<modelkit::QuantizationScheme> found;
+    for (auto& [unused, group] : by_bits) found.push_back(std::move(group));
+    return found;
   }
 
   // Of all targets.
@@ -122,6 +147,7 @@ struct Job {
   modelkit::QuantizationConfig quantization;
   modelkit::QuantizationTargets targets;
   modelkit::QuantizationScheme scheme;
+  std::map<std::string, int> bits;  // of modules that have others than the scheme
   modelkit::DType scale_dtype = modelkit::DType::F32;
   modelkit::Clipping clipping = modelkit::Clipping::MinMax;
 };
