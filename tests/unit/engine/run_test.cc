@@ -205,6 +205,38 @@ stages:
   EXPECT_EQ(executor->started.size(), 1u);
 }
 
+TEST_F(EngineTest, AnAttemptThatNoHostWroteALogForNamesNone) {
+  const auto result = run("stages: {a: {uses: test/work, with: {fails: failed}}}");
+  ASSERT_EQ(ledger->attempts(result.run).size(), 1u);
+  EXPECT_EQ(ledger->attempts(result.run)[0].log, "");
+}
+
+TEST_F(EngineTest, WhatToDoIsKeptOfAStepThatFailsBeforeItsFirstAttempt) {
+  const auto result = run(R"(
+stages:
+  e: {uses: test/work, matrix: {v: [1, 2]}, with: {value: "${{ matrix.v }}"}}
+  best: {select: {from: e, where: "e.metrics.value < 1", minimize: "e.metrics.value"}}
+)");
+  EXPECT_EQ(result.state, "failed");
+  std::vector<std::string> causes;
+  for (const store::InstanceRow& row : ledger->instances(result.run)) causes.push_back(row.cause);
+  EXPECT_THAT(causes, Contains(HasSubstr("fulfils the constraint (loosen \"where\", or widen the matrix)")));
+}
+
+TEST_F(EngineTest, MetricsThatAStageDoesNotDescribeAreWarnedOf) {
+  plugins::StageDescription terse = fake_stage("test/terse");
+  terse.metrics.clear();
+  catalogue = plugins::make_catalogue({fake_stage("test/work"), terse});
+  run("stages: {a: {uses: test/work, with: {value: 1}}, b: {uses: test/terse, with: {value: 2}}}");
+  std::vector<std::string> warnings;
+  for (const engine::Event& event : recorder.events) {
+    if (event.kind == "stage_log")
+      warnings.push_back(event.instance + ": " + event.data.at("text").get<std::string>());
+  }
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("b: metrics that the stage's description does not name: value")));
+}
+
 TEST_F(EngineTest, AStageThatWithholdsAnOutputFails) {
   const auto result = run("stages: {a: {uses: test/work, with: {silent: true}}}\n");
   EXPECT_EQ(result.state, "failed");
@@ -336,9 +368,8 @@ TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitt
   ASSERT_EQ(runs.size(), 1u);
   const auto result = resume(runs[0].id);
   EXPECT_EQ(result.state, "succeeded");
-  EXPECT_THAT(recorder.lines,
-              ElementsAre("run_started", "stage_started b", "stage_succeeded b", "stage_started c",
-                          "stage_succeeded c", "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started b", "stage_succeeded b",
+                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
   EXPECT_EQ(recorder.events.front().data.at("kept"), 1);
   const auto attempts = ledger->attempts(result.run);
   ASSERT_EQ(attempts.size(), 4u);
