@@ -23,7 +23,7 @@ TEST_P(Recipe, RunsOnTheShippedModelAndMeetsItsChecklist) {
   for (const auto& stage : run.list("stages")) EXPECT_EQ(stage["state"], "succeeded") << stage;
   for (const auto& item : run.list("checklist")) EXPECT_EQ(item["state"], "pass") << item;
   for (const auto& stage : presswork(words).list("stages"))
-    EXPECT_EQ(stage["state"], stage["uses"] == "select" ? "succeeded" : "cached") << stage;
+    EXPECT_EQ(stage["state"], stage["kind"] == "select" ? "succeeded" : "cached") << stage;
 }
 
 INSTANTIATE_TEST_SUITE_P(Workflows, Recipe,
