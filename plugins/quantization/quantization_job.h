@@ -17,13 +17,19 @@
 
 namespace presswork::quantization {
 
-// Adds the parameters of the grid, the targets, the model that comes in and goes out, and the metrics that
-// report_model() fills.
-inline void describe_job(Json& description) {
+// Adds the parameters that say where the integers of a weight may lie.
+inline void describe_grid(Json& description) {
+  description["parameters"]["properties"].update(Json::parse(R"json({
+    "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
+    "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."}
+  })json"));
+}
+
+// Adds the targets, the scales, the model that comes in and goes out, and the metrics that report_model()
+// fills.
+inline void describe_model(Json& description) {
   Json& properties = description["parameters"]["properties"];
   properties.update(Json::parse(R"json({
-    "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
-    "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."},
     "ignore": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": ["lm_head"], "description": "Modules to keep: exact names, globs (model.layers.0.*) or re:<regex>. A pattern that matches nothing is an error. The list replaces the default, so name lm_head too if it is to be kept."},
     "scale_dtype": {"type": "string", "enum": ["float32", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) saves up to 2 bytes a group and rounds the scales before the integers are chosen."},
     "clip": {"type": "string", "enum": ["none", "mse"], "default": "none", "description": "none: a group's scale covers its largest weight. mse: the range is shrunk to where the squared error of the group's weights is least."}
@@ -46,17 +52,31 @@ inline void describe_job(Json& description) {
   })json"));
 }
 
+inline void describe_job(Json& description) {
+  describe_grid(description);
+  describe_model(description);
+}
+
+inline modelkit::QuantizationScheme asked_scheme(const Context& context) {
+  modelkit::QuantizationScheme scheme;
+  scheme.bits = context.parameter<int>("bits");
+  scheme.group_size = context.parameter<std::int64_t>("group_size");
+  scheme.symmetric = context.parameter<bool>("symmetric");
+  return scheme;
+}
+
 // What the parameters ask for, settled against one model.
 struct Job {
-  explicit Job(const Context& context, const std::filesystem::path& folder)
+  Job(const Context& context, const std::filesystem::path& folder)
+      : Job(context, folder, asked_scheme(context)) {}
+
+  Job(const Context& context, const std::filesystem::path& folder, const modelkit::QuantizationScheme& asked)
       : checkpoint(modelkit::Checkpoint::open(folder)),
         model(modelkit::ModelConfig::parse(checkpoint.config(), checkpoint.config_path())),
         quantization(modelkit::QuantizationConfig::parse(checkpoint.config(), checkpoint.config_path())),
-        targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"))) {
+        targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"))),
+        scheme(asked) {
     modelkit::require_structure(checkpoint, model, quantization);
-    scheme.bits = context.parameter<int>("bits");
-    scheme.group_size = context.parameter<std::int64_t>("group_size");
-    scheme.symmetric = context.parameter<bool>("symmetric");
     if (context.parameter<std::string>("scale_dtype") == "model")
       scale_dtype = model.dtype.value_or(modelkit::DType::F32);
     if (context.parameter<std::string>("clip") == "mse") clipping = modelkit::Clipping::Mse;
@@ -71,13 +91,38 @@ struct Job {
     return {scheme.bits, scheme.group_size, scheme.symmetric, scale_dtype, clipping};
   }
 
-  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+  std::uint64_t bytes_of(const modelkit::LinearSite& site, int bits_of_weight) const {
+    modelkit::QuantizationScheme own = scheme;
+    own.bits = bits_of_weight;
     std::uint64_t bytes = 0;
     for (const modelkit::TensorPlan& part :
-         modelkit::compressed_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
+         modelkit::compressed_plan(site.module, site.out, site.in, own, scale_dtype)) {
       bytes += part.byte_count();
     }
     return bytes;
+  }
+  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+    return bytes_of(site, scheme_of(site.module).bits);
+  }
+
+  modelkit::QuantizationScheme scheme_of(const std::string& module) const {
+    modelkit::QuantizationScheme own = scheme;
+    if (const auto found = bits.find(module); found != bits.end()) own.bits = found->second;
+    return own;
+  }
+
+  // One for each number of bits, with the names of its modules; or one for all.
+  std::vector<modelkit::QuantizationScheme> schemes() const {
+    std::map<int, modelkit::QuantizationScheme> by_bits;
+    for (const modelkit::LinearSite& site : targets.modules) {
+      const modelkit::QuantizationScheme own = scheme_of(site.module);
+      auto& group = by_bits.emplace(own.bits, own).first->second;
+      if (!bits.empty()) group.targets.push_back(site.module);
+    }
+    if (bits.empty()) by_bits.at(scheme.bits).targets = {"Linear"};
+    std::vector<modelkit::QuantizationScheme> found;
+    for (auto& [unused, group] : by_bits) found.push_back(std::move(group));
+    return found;
   }
 
   // Of all targets.
@@ -102,6 +147,7 @@ struct Job {
   modelkit::QuantizationConfig quantization;
   modelkit::QuantizationTargets targets;
   modelkit::QuantizationScheme scheme;
+  std::map<std::string, int> bits;  // of modules that have others than the scheme
   modelkit::DType scale_dtype = modelkit::DType::F32;
   modelkit::Clipping clipping = modelkit::Clipping::MinMax;
 };

@@ -50,6 +50,19 @@ void read_block(const std::vector<std::int64_t>& block, const std::string& where
   scheme.group_size = block[1];
 }
 
+// Eight-bit floats as inputs change less than their weights do, and are left as they are.
+std::optional<Int8Inputs> read_inputs(const ConfigReader& inputs) {
+  if (inputs.text("type", "int") == "float") return {};
+  const std::int64_t bits = inputs.integer("num_bits", 8);
+  const Int8Inputs found{.dynamic = inputs.boolean("dynamic", false),
+                         .symmetric = inputs.boolean("symmetric", true)};
+  const std::string known = found.dynamic ? "token" : "tensor", strategy = inputs.text("strategy", known);
+  if (bits == 8 && strategy == known) return found;
+  throw Error("unsupported",
+              "inputs quantized to " + std::to_string(bits) + " bits by " + strategy + " are not supported",
+              inputs.where(), "supported: 8 bits, dynamic by token or static by tensor");
+}
+
 QuantizationScheme read_scheme(const Json& group, const std::string& default_format,
                                const std::string& where) {
   const ConfigReader reader(group, where);
@@ -81,8 +94,7 @@ QuantizationScheme read_scheme(const Json& group, const std::string& default_for
     throw Error("unsupported", "weights quantized by " + strategy + " are not supported", weights.where(),
                 "supported: group (with a group_size), channel, tensor; block for float-quantized");
   }
-  const ConfigReader inputs = reader.object("input_activations");
-  scheme.dynamic_int8_inputs = inputs.integer("num_bits", 0) == 8 && inputs.text("type", "int") == "int";
+  if (reader.has("input_activations")) scheme.inputs = read_inputs(reader.object("input_activations"));
   return scheme;
 }
 
@@ -92,9 +104,12 @@ OrderedJson to_json(const QuantizationScheme& scheme) {
   if (scheme.group_size != 0) weights["group_size"] = scheme.group_size;
   weights["dynamic"] = false;
   OrderedJson inputs = nullptr;
-  if (scheme.dynamic_int8_inputs) {
-    inputs = {
-        {"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}, {"dynamic", true}};
+  if (scheme.inputs) {
+    inputs = {{"num_bits", 8},
+              {"type", "int"},
+              {"symmetric", scheme.inputs->symmetric},
+              {"strategy", scheme.inputs->dynamic ? "token" : "tensor"},
+              {"dynamic", scheme.inputs->dynamic}};
   }
   return {{"targets", scheme.targets},
           {"weights", weights},

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plugins/modelkit/compute/int8_inputs.h"
+
 namespace presswork::modelkit {
 
 enum class PackedFormat {
@@ -30,8 +32,8 @@ struct QuantizationScheme {
   std::int64_t group_size = 0;  // inputs that share a scale; 0: the whole row
   std::int64_t block_rows = 0;  // rows that share it with them: eight-bit floats in blocks; 0: no blocks
   bool symmetric = true;
-  bool dynamic_int8_inputs = false;  // W8A8: inputs are quantized token by token at run time
-  std::vector<std::string> targets;  // module names, "re:...", or the class name "Linear"
+  std::optional<Int8Inputs> inputs = {};  // W8A8; a static grid is each module's own, and not in here
+  std::vector<std::string> targets;       // module names, "re:...", or the class name "Linear"
 };
 
 struct QuantizationConfig {

@@ -1,6 +1,7 @@
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
 
 #include <unordered_set>
+#include <utility>
 
 #include "plugins/modelkit/checkpoint/compressed_tensors.h"
 #include "presswork/error.h"
@@ -37,12 +38,24 @@ std::string_view owner_of(std::string_view tensor) {
   return {};
 }
 
+std::vector<QuantizationScheme> of_all_linears(QuantizationScheme scheme) {
+  scheme.targets = {"Linear"};
+  return {std::move(scheme)};
+}
+
 }  // namespace
 
 QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                                          const QuantizationScheme& scheme, DType scale_dtype,
                                          std::filesystem::path folder)
-    : source_(source), scheme_(scheme), scale_dtype_(scale_dtype) {
+    : QuantizedCheckpoint(source, targets, of_all_linears(scheme), scale_dtype, std::move(folder)) {}
+
+QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
+                                         const std::vector<QuantizationScheme>& schemes, DType scale_dtype,
+                                         std::filesystem::path folder)
+    : source_(source), scale_dtype_(scale_dtype) {
+  config_.ignore = targets.ignored;
+  if (!targets.modules.empty()) config_.schemes = schemes;
   std::unordered_map<std::string_view, const LinearSite*> sites;
   for (const LinearSite& site : targets.modules) sites.emplace(site.module, &site);
   std::unordered_set<std::string_view> planned;
@@ -60,23 +73,24 @@ QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const Quantiz
       steps_.push_back({name, false});
     } else if (planned.insert(site->first).second) {
       const LinearSite& linear = *site->second;
-      for (TensorPlan& part : compressed_plan(linear.module, linear.out, linear.in, scheme, scale_dtype)) {
+      for (TensorPlan& part :
+           compressed_plan(linear.module, linear.out, linear.in, scheme_of(linear.module), scale_dtype)) {
         plan_.push_back(std::move(part));
       }
       steps_.push_back({linear.module, true});
     }
   }
   for (const TensorPlan& tensor : plan_) planned_bytes_ += tensor.byte_count();
-  config_.ignore = targets.ignored;
-  if (!targets.modules.empty()) {
-    config_.schemes = {scheme_};
-    config_.schemes.front().targets = {"Linear"};
-  }
   writer_ = std::make_unique<CheckpointWriter>(std::move(folder), plan_);
 }
 
+const QuantizationScheme& QuantizedCheckpoint::scheme_of(const std::string& module) const {
+  if (const QuantizationScheme* scheme = config_.scheme_for(module)) return *scheme;
+  throw Error("internal", "no scheme covers the module", module);
+}
+
 void QuantizedCheckpoint::write(const std::string& module, const LinearWeight& weight) {
-  for (const NamedBytes& part : compressed_data(module, weight, scheme_, scale_dtype_)) {
+  for (const NamedBytes& part : compressed_data(module, weight, scheme_of(module), scale_dtype_)) {
     writer_->write(part.name, part.bytes);
   }
 }

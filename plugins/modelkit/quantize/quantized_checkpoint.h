@@ -30,6 +30,12 @@ class QuantizedCheckpoint {
   QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                       const QuantizationScheme& scheme, DType scale_dtype, std::filesystem::path folder);
 
+  // The same with a scheme for each of several groups of targets, which together are all: `targets` of a
+  // scheme are whole module names.
+  QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
+                      const std::vector<QuantizationScheme>& schemes, DType scale_dtype,
+                      std::filesystem::path folder);
+
   const std::vector<Step>& steps() const { return steps_; }
   std::uint64_t planned_bytes() const { return planned_bytes_; }  // of tensor data
 
@@ -42,8 +48,9 @@ class QuantizedCheckpoint {
   std::uint64_t finish(const std::function<void(const std::string&)>& skipped = {});
 
  private:
+  const QuantizationScheme& scheme_of(const std::string& module) const;
+
   const Checkpoint& source_;
-  QuantizationScheme scheme_;
   QuantizationConfig config_;
   DType scale_dtype_;
   std::vector<Step> steps_;
