@@ -17,11 +17,11 @@ using base::Error;
 using base::ErrorCode;
 
 std::vector<Verb> all_verbs() {
-  return {run_verb(),      resume_verb(),      retry_verb(),   rollback_verb(), plan_verb(),
-          validate_verb(), graph_verb(),       runs_verb(),    status_verb(),   ps_verb(),
-          logs_verb(),     events_verb(),      explain_verb(), diff_verb(),     cancel_verb(),
-          report_verb(),   checkpoints_verb(), export_verb(),  verify_verb(),   gc_verb(),
-          plugins_verb(),  doctor_verb(),      version_verb(), call_verb(),     estimate_verb()};
+  return {run_verb(),         compress_verb(), resume_verb(),  retry_verb(),  rollback_verb(), plan_verb(),
+          validate_verb(),    graph_verb(),    runs_verb(),    status_verb(), ps_verb(),       logs_verb(),
+          events_verb(),      explain_verb(),  diff_verb(),    cancel_verb(), report_verb(),   approve_verb(),
+          checkpoints_verb(), export_verb(),   verify_verb(),  gc_verb(),     plugins_verb(),  doctor_verb(),
+          version_verb(),     call_verb(),     estimate_verb()};
 }
 
 namespace {

@@ -37,6 +37,8 @@ Verb explain_verb();
 Verb diff_verb();
 Verb cancel_verb();
 Verb report_verb();
+Verb approve_verb();
+Verb compress_verb();
 Verb checkpoints_verb();
 Verb export_verb();
 Verb rollback_verb();

@@ -112,6 +112,7 @@ class Runner {
   void on(const executor::HostEvent& event);
   void on(executor::Outcome outcome);
   void publish(std::size_t step);
+  void warn_of_undescribed_metrics(std::size_t step, const base::Json& metrics);
   void release(std::size_t step);
   void discard_attempt(std::size_t step, bool succeeded);
   void succeed(std::size_t step, std::map<std::string, store::OutputRow> outputs);

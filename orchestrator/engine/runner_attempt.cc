@@ -4,6 +4,7 @@
 
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/hash.h"
+#include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/runner.h"
 
 namespace presswork::engine {
@@ -94,7 +95,8 @@ executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb
   request.seed = stage(step).seed;
   request.threads = static_cast<unsigned>(work.share.cores);
   request.memory = work.share.memory;
-  request.run_facts = work.facts;
+  if (!work.facts.is_null())
+    request.run_facts = with_evidence(work.facts, around_.ledger, run_, around_.artifacts);
   request.timeout = stage(step).timeout;
   request.grace = stage(step).grace;
   return request;
@@ -213,6 +215,7 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   for (const auto& [name, output] : checkpoint.outputs) {
     outputs_json[name] = {{"type", output.type}, {"digest", output.digest}};
   }
+  warn_of_undescribed_metrics(step, checkpoint.metrics);
   tell("stage_succeeded", step,
        {{"uses", work.row.uses},
         {"seconds", checkpoint.seconds},
@@ -223,6 +226,18 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   instances_[step].checkpoint = std::move(checkpoint);
   discard_attempt(step, true);
   end(step);
+}
+
+void Runner::warn_of_undescribed_metrics(std::size_t step, const Json& metrics) {
+  std::string names;
+  for (const auto& [name, value] : metrics.items()) {
+    if (!graph_[step].stage->metrics.contains(name)) names += (names.empty() ? "" : ", ") + name;
+  }
+  if (names.empty()) return;
+  tell("stage_log", step,
+       {{"level", "warning"},
+        {"text",
+         "metrics that the stage's description does not name: " + names + "; workflows cannot use them"}});
 }
 
 void Runner::release(std::size_t step) {
@@ -277,6 +292,8 @@ void Runner::attempt_failed(std::size_t step) {
   work.attempt.where = outcome.where;
   work.attempt.hint = outcome.hint;
   work.attempt.ended = now();
+  std::error_code unknown;
+  if (!fs::exists(work.attempt.log, unknown)) work.attempt.log.clear();  // no host came to write one
   record(work.attempt);
   release(step);
   discard_attempt(step, false);
@@ -325,6 +342,7 @@ void Runner::undo(std::size_t step) {
   after_commit_.push_back([this, step] {
     Work& undone = this->work(step);
     undone.attempt.id = executor::random_id();
+    undone.attempt.log = log_file(step, std::to_string(undone.attempt.number));
     const std::uint64_t token = next_token_++;
     running_[token] = step;
     try {
@@ -371,6 +389,8 @@ void Runner::fail(std::size_t step, State state, const std::string& code, const 
   if (graph_[step].stage != nullptr) this->work(step).phase = Phase::idle;
   instances_[step].state = state;
   instances_[step].cause = code + ": " + error.message;
+  if (!error.hint.empty())
+    instances_[step].cause += " (" + error.hint + ")";  // there is no attempt to hold it
   tell("stage_failed", step,
        {{"uses", graph_[step].stage == nullptr ? "" : graph_[step].stage->id},
         {"state", "failed"},

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "orchestrator/base/units.h"
+#include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/facts.h"
 #include "orchestrator/engine/runner.h"
 
@@ -16,7 +17,8 @@ void Runner::prepare(std::size_t step) {
     one.binding = bind_stage(standing(), step);
     if (graph_[step].stage->reads_run) {
       in_transaction();  // the rows of this turn are part of what the facts say
-      one.facts = run_facts(standing(), around_.ledger, run_, ancestors(graph_, step));
+      one.facts = with_approvals(run_facts(standing(), around_.ledger, run_, ancestors(graph_, step)),
+                                 around_.workspace.ledger());
     }
   } catch (const Error& error) {
     fail(step, State::failed, std::string(base::to_string(error.code)), error);

@@ -128,7 +128,7 @@ void EventStream::take_done(const Json& event) {
   record.where = text_at(event, "where");
   record.hint = text_at(event, "hint");
   record.document = event.value("document", Json());
-  record.peak_memory_bytes = event.at("peak_memory_bytes").get<std::uint64_t>();
+  record.peak_memory_bytes = event.at("peak_memory_bytes").get_ref<const std::uint64_t&>();
   for (const Json& output : event.value("outputs", Json::array())) {
     record.outputs.push_back({output.at("name").get<std::string>(), output.at("path").get<std::string>(),
                               output.at("reference").get<bool>()});

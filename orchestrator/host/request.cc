@@ -14,9 +14,9 @@ std::optional<Request> parse_request(std::string_view line) {
     request.inputs = json.at("inputs");
     request.work_dir = json.at("work_dir").get<std::string>();
     request.scratch_dir = json.at("scratch_dir").get<std::string>();
-    request.seed = json.at("seed").get<std::uint64_t>();
-    request.threads = json.at("threads").get<std::uint32_t>();
-    request.memory = json.at("memory").get<std::uint64_t>();
+    request.seed = json.at("seed").get_ref<const std::uint64_t&>();
+    request.threads = static_cast<std::uint32_t>(json.at("threads").get_ref<const std::uint64_t&>());
+    request.memory = json.at("memory").get_ref<const std::uint64_t&>();
     request.enforce_memory = json.at("enforce_memory").get<bool>();
     request.run_facts = json.at("run_facts");
     for (const auto& [name, input] : request.inputs.items()) input.at("path").get_ref<const std::string&>();

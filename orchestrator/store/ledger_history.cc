@@ -36,6 +36,9 @@ Json to_json(const CheckpointRow& row) {
           {"serial", row.serial}};
 }
 
+// get() would convert a fraction, and what does not fit.
+std::uint64_t whole_number(const Json& value) { return value.get_ref<const std::uint64_t&>(); }
+
 CheckpointRow checkpoint_from(const Json& json) {
   CheckpointRow row;
   row.key = json.at("key").get<std::string>();
@@ -44,11 +47,11 @@ CheckpointRow checkpoint_from(const Json& json) {
   row.metrics = json.at("metrics");
   row.seconds = json.at("seconds").get<double>();
   row.cpu_seconds = json.at("cpu_seconds").get<double>();
-  row.peak_memory_bytes = json.at("peak_memory_bytes").get<std::uint64_t>();
+  row.peak_memory_bytes = whole_number(json.at("peak_memory_bytes"));
   row.run = json.at("run").get<std::string>();
   row.instance = json.at("instance").get<std::string>();
   row.created = json.at("created").get<std::string>();
-  row.serial = json.at("serial").get<std::int64_t>();
+  row.serial = static_cast<std::int64_t>(whole_number(json.at("serial")));
   return row;
 }
 
@@ -63,16 +66,16 @@ InstanceRow instance_from(const Json& json) {
   row.with = json.at("with");
   row.started = json.at("started").get<std::string>();
   row.ended = json.at("ended").get<std::string>();
-  row.attempts = json.at("attempts").get<int>();
+  row.attempts = static_cast<int>(whole_number(json.at("attempts")));
   row.needs = words(json.at("needs"));
   return row;
 }
 
 AttemptRow attempt_from(const Json& json) {
   AttemptRow row;
-  row.number = json.at("number").get<int>();
+  row.number = static_cast<int>(whole_number(json.at("number")));
   row.id = json.at("id").get<std::string>();
-  row.pid = json.at("pid").get<std::int64_t>();
+  row.pid = static_cast<std::int64_t>(whole_number(json.at("pid")));
   row.started = json.at("started").get<std::string>();
   row.ended = json.at("ended").get<std::string>();
   row.outcome = json.at("outcome").get<std::string>();
@@ -105,7 +108,7 @@ void fill_in(SupersededRow& row, const Json& record) {
     const Json& iteration = record.at("iteration");
     row.iteration = {row.run,
                      iteration.at("loop").get<std::string>(),
-                     iteration.at("number").get<int>(),
+                     static_cast<int>(whole_number(iteration.at("number"))),
                      iteration.at("state"),
                      iteration.at("outcome").get<std::string>(),
                      iteration.at("made").get<std::string>()};
@@ -178,7 +181,8 @@ Json SqliteLedger::take_away(std::int64_t run, const std::string& id) {
   Json record = Json::object();
   {
     auto query = db_.prepare(
-        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
+        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
+        "key_rest "
         "FROM instances WHERE run = ? AND id = ?");
     query.bind(run).bind(id);
     if (query.step()) record["instance"] = to_json(read_instance(query));

@@ -133,6 +133,18 @@ CREATE INDEX open_undo ON superseded (run) WHERE undo = 'pending';
 )sql",
     R"sql(
 ALTER TABLE instances ADD COLUMN key_rest TEXT NOT NULL DEFAULT 'null';
+)sql",
+    R"sql(
+-- Sign-offs outlive the run that they were given in: they are about artifacts.
+CREATE TABLE approvals (
+  position INTEGER PRIMARY KEY,
+  run TEXT NOT NULL,
+  item TEXT NOT NULL,
+  person TEXT NOT NULL,
+  note TEXT NOT NULL,
+  digests TEXT NOT NULL,
+  made TEXT NOT NULL
+) STRICT;
 )sql"};
 
 constexpr int ledger_version = sizeof ledger_migrations / sizeof ledger_migrations[0];

@@ -60,8 +60,9 @@ base::Json Place::to_json() const {
 Place Place::from_json(const base::Json& json) {
   Place place{json.at("root").get<std::string>(), json.at("directory").get<bool>(), {}};
   for (const base::Json& file : json.at("files")) {
-    place.files.push_back({file.at("path").get<std::string>(), file.at("size").get<std::uint64_t>(),
-                           file.at("mtime_ns").get<std::int64_t>(), file.at("inode").get<std::uint64_t>()});
+    place.files.push_back(
+        {file.at("path").get<std::string>(), file.at("size").get_ref<const std::uint64_t&>(),
+         file.at("mtime_ns").get<std::int64_t>(), file.at("inode").get_ref<const std::uint64_t&>()});
   }
   return place;
 }

@@ -1,6 +1,7 @@
 // check/before-compression and check/after-compression: the guide's checklists as stages.
 #include <algorithm>
 
+#include "plugins/checking/approval.h"
 #include "plugins/checking/gates.h"
 #include "plugins/modelkit/formats/json_text.h"
 #include "plugins/modelkit/formats/safetensors_writer.h"
@@ -123,7 +124,8 @@ class CheckAfter : public Stage {
         "connected, and passes, fails or is not run, with the reason.",
         {{"test", input("deployment-test", "Of deploy/test.")},
          {"benchmarks", input("metrics", "Metrics of evaluate/accuracy.")},
-         {"scenarios", input("metrics", "Metrics of an evaluation on texts or prompts of your own.")}},
+         {"scenarios", input("metrics", "Metrics of an evaluation on texts or prompts of your own.")},
+         {"approval", input("approval", "Of check/approval: that users accept it.")}},
         names_of(after_compression({})));
   }
   void run(const Context& context) override {
@@ -131,10 +133,12 @@ class CheckAfter : public Stage {
     facts.test = read(context, "test");
     facts.accuracy_on_tasks = context.optional_input("benchmarks").has_value();
     facts.own_scenarios = context.optional_input("scenarios").has_value();
+    facts.approval = read(context, "approval");
     conclude(context, after_compression(facts));
   }
 };
 
 }  // namespace presswork
 
-PRESSWORK_PLUGIN("presswork-checking", "0.1.0", presswork::CheckBefore, presswork::CheckAfter);
+PRESSWORK_PLUGIN("presswork-checking", "0.1.0", presswork::CheckBefore, presswork::CheckAfter,
+                 presswork::CheckApproval);

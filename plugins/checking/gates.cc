@@ -85,6 +85,16 @@ Gate of_test(const Json& test, const char* id, const char* group, const char* ti
   return gate(id, group, title, State::not_run, "the deployment test did not come to it");
 }
 
+Gate acceptance(const Json& approval, const char* group) {
+  const char* title = "Users accept it";
+  if (approval.is_null())
+    return gate("acceptance", group, title, State::not_run,
+                "a person has to say so: connect the output approval of check/approval");
+  const Json& item = approval.at("items").at(0);
+  return gate("acceptance", group, title, item.at("state") == "pass" ? State::pass : State::not_run,
+              item.at("why"));
+}
+
 }  // namespace
 
 const char* name_of(State state) {
@@ -135,7 +145,7 @@ std::vector<Gate> after_compression(const AfterFacts& f) {
             "an evaluation of them is connected",
             "connect the metrics of an evaluation on your own texts to the input scenarios"),
       of_test(f.test, "accuracy", accuracy, "It compares well with the baseline"),
-      gate("acceptance", accuracy, "Users accept it", State::not_run, "a person has to say so")};
+      acceptance(f.approval, accuracy)};
 }
 
 Json to_json(const Gate& gate) {

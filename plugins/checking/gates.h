@@ -32,6 +32,7 @@ std::vector<Gate> before_compression(const BeforeFacts& facts);
 struct AfterFacts {
   Json test;                       // of deploy/test
   bool accuracy_on_tasks = false;  // a metrics file of evaluate/accuracy is connected
+  Json approval;                   // of check/approval; null: not connected
   bool own_scenarios = false;      // one measured on texts or prompts of the user's own
 };
 std::vector<Gate> after_compression(const AfterFacts& facts);

@@ -32,7 +32,7 @@ class BenchmarkInference : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Measure inference speed",
-      "description": "Loads the whole model and measures one sequence on this machine's CPU: prefill of a prompt of random tokens, then greedy decoding with a key/value cache. Gives medians over the repeats after one warm-up that does not count. Weights of 8 and 4 bits are multiplied as integers with activations that are quantized to 8 bits in blocks of 32, as llama.cpp does for Q8_0 and Q4_0; that costs accuracy beyond the weights' own, about 0.1 % of the perplexity with 8 bits.",
+      "description": "Loads the whole model and measures one sequence on this machine's CPU: prefill of a prompt of random tokens, then greedy decoding with a key/value cache. Gives medians over the repeats after one warm-up that does not count. Weights of 8 and 4 bits are multiplied as integers with activations that are quantized to 8 bits as the folder says, or in blocks of 32, as llama.cpp does for Q8_0 and Q4_0; that costs accuracy beyond the weights' own, about 0.1 % of the perplexity with 8 bits.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,

@@ -12,7 +12,7 @@ class EvaluatePerplexity : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Measure perplexity",
-      "description": "Tokenizes the text without special tokens, cuts it into non-overlapping windows (the incomplete tail is dropped), runs each window through the model by itself, and gives exp of the mean negative log-likelihood of all tokens but the first of each window. Reads dense and quantized folders, one layer at a time; hidden states beyond a quarter of the stage's memory (at most 256 MiB) wait in a file.",
+      "description": "Tokenizes the text without special tokens, cuts it into non-overlapping windows (the incomplete tail is dropped), runs each window through the model by itself, and gives exp of the mean negative log-likelihood of all tokens but the first of each window. Reads dense and quantized folders, one layer at a time; inputs of linears become 8-bit integers where the folder says so; hidden states beyond a quarter of the stage's memory (at most 256 MiB) wait in a file.",
       "parameters": {"type": "object", "additionalProperties": false, "properties": {}},
       "inputs": {
         "model": {"type": "model", "required": true, "description": "Hugging Face model folder."}

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "plugins/modelkit/data/calibration_set.h"
 #include "plugins/modelkit/evaluate/peak_memory.h"
@@ -67,12 +68,9 @@ inline std::set<std::string> layer_targets(const Job& job) {
   return names;
 }
 
-inline Json calibrated_plan(const Context& context) {
-  const auto folder = context.optional_input("model");
-  if (!folder) return nullptr;
-  const Job job(context, *folder);
+inline Json calibrated_plan(const Context& context, const Job& job) {
   layer_targets(job);
-  const modelkit::ModelSource source = modelkit::ModelSource::open(*folder);
+  const modelkit::ModelSource source = modelkit::ModelSource::open(context.input("model"));
   const modelkit::Sampling sampling = calibration_sampling(context);
   const modelkit::StateLimit limit = modelkit::state_limit(context.memory(), context.scratch_dir());
   std::uint64_t widest = 0, layer = 0;
@@ -91,6 +89,11 @@ inline Json calibrated_plan(const Context& context) {
       {"disk_bytes", job.checkpoint.file_bytes() + 3 * job.written_bytes() + 2 * states},
       {"cores", context.threads()},
       {"notes", job.targets.report()}};
+}
+
+inline Json calibrated_plan(const Context& context) {
+  const auto folder = context.optional_input("model");
+  return folder ? calibrated_plan(context, Job(context, *folder)) : Json();
 }
 
 // Writes the finished layers of `store` as the stage's model, and their figures as metrics. Made before the
@@ -145,13 +148,18 @@ class CalibratedResult {
   }
 
   void report(std::uint64_t bytes) {
-    std::map<std::string, double> weight_errors, output_errors, powers;
+    std::map<std::string, double> weight_errors, output_errors;
+    std::map<std::string, std::map<std::string, double>> others;  // by metric
     double before = 0, after = 0;
     for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
       for (const auto& [module, figures] : load(layer).figures) {
         weight_errors[name(layer, module)] = figures.at("weight_error");
         output_errors[name(layer, module)] = figures.at("output_error");
-        if (figures.contains("scale_power")) powers[name(layer, module)] = figures.at("scale_power");
+        for (const auto& [figure, metric] : {std::pair{"scale_power", "scale_powers"},
+                                             {"alpha", "alphas"},
+                                             {"clipped_inputs", "clipped_inputs"}}) {
+          if (figures.contains(figure)) others[metric][name(layer, module)] = figures.at(figure);
+        }
         after += figures.at("output_error");
         before += figures.at("rounding_output_error");
         warn(name(layer, module), figures);
@@ -159,7 +167,7 @@ class CalibratedResult {
     }
     report_model(context_, job_, weight_errors, bytes);
     context_.metric("output_errors", output_errors);
-    if (!powers.empty()) context_.metric("scale_powers", powers);
+    for (const auto& [metric, modules] : others) context_.metric(metric, modules);
     context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
     context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
   }

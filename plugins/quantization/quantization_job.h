@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,13 +19,19 @@
 
 namespace presswork::quantization {
 
-// Adds the parameters of the grid, the targets, the model that comes in and goes out, and the metrics that
-// report_model() fills.
-inline void describe_job(Json& description) {
+// Adds the parameters that say where the integers of a weight may lie.
+inline void describe_grid(Json& description) {
+  description["parameters"]["properties"].update(Json::parse(R"json({
+    "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
+    "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."}
+  })json"));
+}
+
+// Adds the targets, the scales, the model that comes in and goes out, and the metrics that report_model()
+// fills.
+inline void describe_model(Json& description) {
   Json& properties = description["parameters"]["properties"];
   properties.update(Json::parse(R"json({
-    "group_size": {"type": "integer", "minimum": 0, "default": 128, "description": "Inputs of a row that share a scale; must divide the inputs of every quantized module. 0: one scale per output channel."},
-    "symmetric": {"type": "boolean", "default": true, "description": "Grid symmetric about zero; otherwise each group has a zero point too."},
     "targets": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": [], "description": "Modules to quantize, as patterns like those of ignore, which goes before. Empty: all linear modules of the decoder, and the head. A pattern that matches nothing is an error."},
     "ignore": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": ["lm_head"], "description": "Modules to keep: exact names, globs (model.layers.0.*) or re:<regex>. A pattern that matches nothing is an error. The list replaces the default, so name lm_head too if it is to be kept."},
     "scale_dtype": {"type": "string", "enum": ["float32", "float16", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) and float16 save up to 2 bytes a group and round the scales before the integers are chosen. export/hf writes GPTQ and AWQ only from float16 scales, which those formats hold."},
@@ -49,43 +56,43 @@ inline void describe_job(Json& description) {
   })json"));
 }
 
+inline void describe_job(Json& description) {
+  describe_grid(description);
+  describe_model(description);
+}
+
+inline modelkit::QuantizationScheme asked_scheme(const Context& context) {
+  modelkit::QuantizationScheme scheme;
+  scheme.bits = context.parameter<int>("bits");
+  scheme.group_size = context.parameter<std::int64_t>("group_size");
+  scheme.symmetric = context.parameter<bool>("symmetric");
+  return scheme;
+}
+
 // How the targets are stored in the end.
 struct StoredForm {
-  bool plain = false;  // floating-point values without scales, of `dtype`
   modelkit::QuantizationScheme scheme = {};
-  modelkit::DType dtype = modelkit::DType::F32;  // else as modelkit::written_plan() takes it
+  std::optional<modelkit::DType> plain = {};  // floating-point values of this type instead, without scales
 };
-
-inline modelkit::DType scale_dtype(const Context& context, const modelkit::ModelConfig& model) {
-  const auto name = context.parameter<std::string>("scale_dtype");
-  if (name == "float16") return modelkit::DType::F16;
-  return name == "model" ? model.dtype.value_or(modelkit::DType::F32) : modelkit::DType::F32;
-}
-
-inline StoredForm integer_form(const Context& context, const modelkit::ModelConfig& model) {
-  StoredForm form;
-  form.scheme.bits = context.parameter<int>("bits");
-  form.scheme.group_size = context.parameter<std::int64_t>("group_size");
-  form.scheme.symmetric = context.parameter<bool>("symmetric");
-  form.dtype = scale_dtype(context, model);
-  return form;
-}
 
 // What the parameters ask for, settled against one model.
 struct Job {
-  using FormOf = std::function<StoredForm(const Context&, const modelkit::ModelConfig&)>;
+  Job(const Context& context, const std::filesystem::path& folder)
+      : Job(context, folder, asked_scheme(context)) {}
 
-  Job(const Context& context, const std::filesystem::path& folder, const FormOf& form_of = integer_form)
+  Job(const Context& context, const std::filesystem::path& folder, const modelkit::QuantizationScheme& asked)
+      : Job(context, folder, StoredForm{.scheme = asked}) {}
+
+  Job(const Context& context, const std::filesystem::path& folder, const StoredForm& form)
       : checkpoint(modelkit::Checkpoint::open(folder)),
         model(modelkit::ModelConfig::parse(checkpoint.config(), checkpoint.config_path())),
         quantization(modelkit::QuantizationConfig::parse(checkpoint.config(), checkpoint.config_path())),
         targets(modelkit::select_targets(model, context.parameter<std::vector<std::string>>("ignore"),
-                                         context.parameter<std::vector<std::string>>("targets"))) {
+                                         context.parameter<std::vector<std::string>>("targets"))),
+        plain(form.plain.has_value()),
+        scheme(form.scheme) {
     modelkit::require_structure(checkpoint, model, quantization);
-    const StoredForm form = form_of(context, model);
-    plain = form.plain;
-    scheme = form.scheme;
-    scale_dtype = form.dtype;
+    scale_dtype = form.plain.value_or(asked_dtype(context));
     if (context.parameter<std::string>("clip") == "mse") clipping = modelkit::Clipping::Mse;
     if (targets.modules.empty()) {
       throw Error("invalid_parameter", "the patterns leave no module to quantize", "/ignore",
@@ -98,22 +105,53 @@ struct Job {
     return {scheme.bits, scheme.group_size, scheme.symmetric, scale_dtype, clipping};
   }
 
-  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+  std::uint64_t bytes_of(const modelkit::LinearSite& site, int bits_of_weight) const {
     if (plain) return static_cast<std::uint64_t>(site.out * site.in) * modelkit::size_of(scale_dtype);
+    modelkit::QuantizationScheme own = scheme;
+    own.bits = bits_of_weight;
     std::uint64_t bytes = 0;
     for (const modelkit::TensorPlan& part :
-         modelkit::written_plan(site.module, site.out, site.in, scheme, scale_dtype)) {
+         modelkit::written_plan(site.module, site.out, site.in, own, scale_dtype)) {
       bytes += part.byte_count();
     }
     return bytes;
   }
+  std::uint64_t bytes_of(const modelkit::LinearSite& site) const {
+    return bytes_of(site, scheme_of(site.module).bits);
+  }
+
+  modelkit::QuantizationScheme scheme_of(const std::string& module) const {
+    modelkit::QuantizationScheme own = scheme;
+    if (const auto found = bits.find(module); found != bits.end()) own.bits = found->second;
+    return own;
+  }
+
+  // One for each number of bits, with the names of its modules; or one for all.
+  std::vector<modelkit::QuantizationScheme> schemes() const {
+    std::map<int, modelkit::QuantizationScheme> by_bits;
+    for (const modelkit::LinearSite& site : targets.modules) {
+      const modelkit::QuantizationScheme own = scheme_of(site.module);
+      auto& group = by_bits.emplace(own.bits, own).first->second;
+      if (!bits.empty()) group.targets.push_back(site.module);
+    }
+    if (bits.empty()) by_bits.at(scheme.bits).targets = {"Linear"};
+    std::vector<modelkit::QuantizationScheme> found;
+    for (auto& [unused, group] : by_bits) found.push_back(std::move(group));
+    return found;
+  }
 
   // The model that is to be written, in `folder`.
   modelkit::QuantizedCheckpoint result(const std::filesystem::path& folder) const {
-    if (plain)
-      return {checkpoint, targets, std::map<std::string, modelkit::QuantizationScheme>{}, scale_dtype,
-              folder};
-    return {checkpoint, targets, scheme, scale_dtype, folder};
+    if (plain) return {checkpoint, targets, std::vector<modelkit::QuantizationScheme>{}, scale_dtype, folder};
+    return {checkpoint, targets, schemes(), scale_dtype, folder};
+  }
+
+  // Of the scales; of what readers make of NF4.
+  modelkit::DType asked_dtype(const Context& context) const {
+    const auto name = context.parameter<std::string>("scale_dtype");
+    if (scheme.format == modelkit::PackedFormat::BitsAndBytes4 || name == "model")
+      return model.dtype.value_or(modelkit::DType::F32);
+    return name == "float16" ? modelkit::DType::F16 : modelkit::DType::F32;
   }
 
   // Of all targets.
@@ -139,7 +177,9 @@ struct Job {
   modelkit::QuantizationTargets targets;
   bool plain = false;
   modelkit::QuantizationScheme scheme;
-  modelkit::DType scale_dtype = modelkit::DType::F32;  // or as StoredForm says
+  std::map<std::string, int> bits;  // of modules that have others than the scheme
+  modelkit::DType scale_dtype =
+      modelkit::DType::F32;  // of plain values; else as modelkit::written_plan() takes it
   modelkit::Clipping clipping = modelkit::Clipping::MinMax;
 };
 

@@ -37,7 +37,7 @@ class QuantizeRtn : public Stage {
   Json plan(const Context& context) override {
     const auto folder = context.optional_input("model");
     if (!folder) return nullptr;
-    const Job job(context, *folder, stored_form);
+    const Job job(context, *folder, stored_form(context));
     constexpr std::uint64_t kBase = 64u << 20;
     return {{"memory_bytes", kBase + job.largest_bytes()},
             {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
@@ -45,7 +45,7 @@ class QuantizeRtn : public Stage {
   }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"), stored_form);
+    const Job job(context, context.input("model"), stored_form(context));
     quantization::announce(context, job);
     QuantizedCheckpoint result = job.result(context.work_dir() / "model");
     const auto errors = quantize_all(context, job, result);
@@ -53,30 +53,27 @@ class QuantizeRtn : public Stage {
   }
 
  private:
-  static quantization::StoredForm stored_form(const Context& context, const ModelConfig& model) {
+  static quantization::StoredForm stored_form(const Context& context) {
     const auto type = context.parameter<std::string>("type");
-    quantization::StoredForm form = quantization::integer_form(context, model);
     const bool per_tensor = context.parameter<bool>("per_tensor");
+    const QuantizationScheme asked = quantization::asked_scheme(context);
     if (type == "int") {
-      if (per_tensor && form.scheme.group_size != 0)
+      if (per_tensor && asked.group_size != 0)
         refuse("/group_size", "per_tensor and groups exclude each other", "set group_size to 0");
-      return form;
+      return {.scheme = asked};
     }
-    if (!form.scheme.symmetric)
-      refuse("/symmetric", type + " is symmetric about zero", "leave out symmetric");
+    if (!asked.symmetric) refuse("/symmetric", type + " is symmetric about zero", "leave out symmetric");
     if (type != "fp8" && per_tensor)
       refuse("/per_tensor", type + " has no scale for a whole weight", "leave out per_tensor");
-    form.scheme = {};
+    if (type == "fp16") return {.plain = DType::F16};
+    if (type == "bf16") return {.plain = DType::BF16};
+    quantization::StoredForm form;
     if (type == "fp8") {
       form.scheme.format = PackedFormat::FloatQuantized;
       form.scheme.bits = 8;
       form.scheme.per_tensor = per_tensor;
-    } else if (type == "nf4") {
-      form.scheme.format = PackedFormat::BitsAndBytes4;
-      form.dtype = model.dtype.value_or(DType::F32);
     } else {
-      form.plain = true;
-      form.dtype = type == "fp16" ? DType::F16 : DType::BF16;
+      form.scheme.format = PackedFormat::BitsAndBytes4;
     }
     return form;
   }

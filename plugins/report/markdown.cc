@@ -1,7 +1,7 @@
 #include "plugins/report/markdown.h"
 
-#include "plugins/report/advice.h"
 #include "plugins/report/number_text.h"
+#include "plugins/report/wording.h"
 
 namespace presswork::summary {
 
@@ -34,27 +34,32 @@ std::string json_code(const Json& value) {
   return code(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-std::string with_error(double value, std::optional<double> error) {
-  return fixed(value, 4) + (error ? " ± " + fixed(*error, 4) : "");
-}
-
 class Writer {
  public:
-  Writer(const Report& report, const Phrases& say) : report_(report), facts_(report.facts), say_(say) {}
+  Writer(const Json& model, const Phrases& say) : model_(model), say_(say) {}
 
   std::string write() {
-    out_ = "# " + (report_.title.empty() ? say_("Model compression report") : cell(report_.title)) + "\n\n";
-    out_ += say_("Workflow") + ": " + code(facts_.workflow()) + "\n";
+    out_ = "# " + cell(text_of(model_, "title")) + "\n\n";
+    out_ += say_("Workflow") + ": " + code(text_of(model_, "workflow")) + "\n";
     summary();
     grades();
+    effects();
     accuracy();
+    path();
     steps();
-    decisions();
+    sizes();
+    tradeoff();
+    grid("Errors by layer", "layer_errors", 4);
+    grid("Sensitivity by layer", "sensitivity", 2);
+    histograms();
     predictions();
-    checklist();
-    bullets("Deployment advice", deployment_advice(report_.figures, say_), "");
-    bullets("Monitoring points", monitoring_points(report_.figures, say_), "");
-    bullets("Risks", risks(facts_, report_.figures, say_), "No risk is known from the facts of this run.");
+    checklists();
+    list("Deployment advice", model_.at("advice"), "");
+    recommendations();
+    hardware();
+    list("Monitoring points", model_.at("monitoring"), "");
+    risks();
+    timeline();
     provenance();
     return std::move(out_);
   }
@@ -68,217 +73,282 @@ class Writer {
     for (const std::string& text : cells) out_ += " " + text + " |";
     out_ += "\n";
   }
-  void header(const std::vector<const char*>& names) {
-    std::vector<std::string> cells;
-    for (const char* name : names) cells.push_back(say_(name));
-    row(cells);
+  void header(const std::vector<std::string>& names) {
+    row(names);
     row(std::vector<std::string>(names.size(), "---"));
   }
-  void bullets(const char* title, const std::vector<std::string>& sentences, const char* none) {
+  void columns(const std::vector<const char*>& names) {
+    std::vector<std::string> cells;
+    for (const char* name : names) cells.push_back(say_(name));
+    header(cells);
+  }
+  // The heading of a section; false when all there is to say is why it is empty.
+  bool begin(const char* title, const char* section) {
     heading(title);
-    for (const std::string& sentence : sentences) line("- " + cell(sentence));
+    const char* reason = missing_reason(model_, section);
+    if (reason != nullptr) line(say_(reason));
+    return reason == nullptr;
+  }
+  void list(const char* title, const Json& sentences, const char* none) {
+    heading(title);
+    for (const Json& sentence : sentences) line("- " + cell(sentence.get<std::string>()));
     if (sentences.empty()) line(say_(none));
   }
 
-  std::string model_line(const Instance& instance) {
-    const Json path = instance.with.is_object() ? instance.with.value("path", Json()) : Json();
-    std::string text = path.is_string() ? code(path.get<std::string>()) + ", " : "";
-    text += say_("from stage") + " " + code(instance.id);
-    return text + ", " + code(instance.model_out());
+  std::string model_line(const Json& model) {
+    const std::string path = text_of(model, "path");
+    return (path.empty() ? "" : code(path) + ", ") + say_("from stage") + " " +
+           code(text_of(model, "stage")) + ", " + code(text_of(model, "digest"));
   }
 
   void summary() {
     heading("Summary");
-    failed_checks();
-    const auto grade = overall(report_.grades);
-    item("**" + say_("Overall grade") + "**",
-         grade ? "**" + say_(name_of(*grade)) + "** (" + say_("worst of the measured metrics") + ")"
-               : say_("not measured"));
-    const Figures& figures = report_.figures;
-    if (facts_.original() != nullptr) item(say_("Original model"), model_line(*facts_.original()));
-    if (facts_.result() != nullptr) {
-      item(say_("Compressed model"), model_line(*facts_.result()));
-    } else {
-      line("- " + say_("No step of this run made another model out of the one that came in."));
-    }
-    if (figures.original_bytes) item(say_("Original size"), size_text(*figures.original_bytes));
-    if (figures.compressed_bytes) item(say_("Compressed size"), size_text(*figures.compressed_bytes));
-    if (figures.compression_ratio) {
-      item(say_("Compression ratio"), fixed(*figures.compression_ratio, 2) + "x");
-      item(say_("Storage saving"), fixed(*figures.storage_saving_percent(), 1) + " %");
-    }
-  }
-
-  // First of all: what a run was refused for must not stand below what it did well.
-  void failed_checks() {
-    for (const Json& entry : facts_.checklist()) {
-      if (!entry.value("required", false) || entry.value("state", "") != "fail") continue;
-      const std::string why = entry.value("why", "");
+    const Json& found = model_.at("summary");
+    // First of all: what a run was refused for must not stand below what it did well.
+    for (const Json& check : found.at("failed_checks")) {
+      const std::string why = text_of(check, "why");
       item("**" + say_("Required check not met") + "**",
-           "**" + cell(entry.value("title", "")) + "**" + (why.empty() ? "" : " (" + cell(why) + ")"));
+           "**" + cell(text_of(check, "title")) + "**" + (why.empty() ? "" : " (" + cell(why) + ")"));
     }
+    const Json& grade = model_.at("grade");
+    item("**" + say_("Overall grade") + "**",
+         grade == "not_measured"
+             ? say_("not measured")
+             : "**" + grade_text(grade, say_) + "** (" + say_("worst of the measured metrics") + ")");
+    if (!found.at("original").is_null()) item(say_("Original model"), model_line(found["original"]));
+    if (found.at("result").is_null()) {
+      line("- " + say_("No step of this run made another model out of the one that came in."));
+    } else {
+      item(say_("Compressed model"), model_line(found["result"]));
+    }
+    size("Original size", found.at("original"));
+    size("Compressed size", found.at("result"));
+    if (!found.at("compression_ratio").is_number()) return;
+    item(say_("Compression ratio"), value_text(found["compression_ratio"], "x"));
+    item(say_("Storage saving"), fixed(found.at("storage_saving_percent").get<double>(), 1) + " %");
   }
-
-  static std::string size_text(double bytes) { return bytes_text(bytes) + " (" + count_text(bytes) + " B)"; }
+  void size(const char* name, const Json& model) {
+    const auto bytes = number_of(model, "bytes");
+    if (bytes) item(say_(name), bytes_text(*bytes) + " (" + count_text(*bytes) + " B)");
+  }
 
   void grades() {
     heading("Grades");
-    header({"Metric", "Value", "Grade", "How it was measured"});
-    for (const GradedMetric& metric : report_.grades) {
-      const std::string unit = metric.unit == std::string("%") ? " %" : metric.unit;
-      row({say_(metric.name), metric.value ? fixed(*metric.value, 2) + unit : say_("not measured"),
-           metric.grade ? say_(name_of(*metric.grade)) : "–", say_(metric.how)});
+    columns({"Metric", "Value", "Grade", "How it was measured"});
+    for (const Json& metric : model_.at("grades")) {
+      row({say_(metric.at("metric")),
+           metric.at("value").is_null() ? say_("not measured")
+                                        : value_text(metric["value"], metric.at("unit")),
+           grade_text(metric.at("grade"), say_), say_(metric.at("how"))});
     }
+  }
+
+  void effects() {
+    heading("Before and after");
+    columns({"Metric", "Before", "Predicted", "Measured", "Error of the prediction"});
+    for (const Json& effect : model_.at("effects")) {
+      const std::string unit = effect.at("unit");
+      row({say_(effect.at("metric")), value_text(effect.at("before"), unit),
+           value_text(effect.at("predicted"), unit), value_text(effect.at("after"), unit),
+           percent_text(effect.at("prediction_error_percent"), 1)});
+    }
+    out_ += "\n" + say_("– is what was not predicted, or not measured.") + "\n";
   }
 
   void accuracy() {
-    if (report_.figures.accuracy.empty()) return;
-    heading("Accuracy");
-    header({"Measured by", "Text", "Window", "Perplexity before", "Perplexity after", "Change"});
-    for (const Accuracy& a : report_.figures.accuracy) {
-      const Json window = a.where.after->with.value("window", Json());
-      row({code(a.where.before->id) + ", " + code(a.where.after->id), code(text_name(*a.where.after)),
-           window.is_null() ? "–" : window.dump(), with_error(a.before, a.before_stderr),
-           with_error(a.after, a.after_stderr), signed_fixed(a.loss_percent(), 2) + " %"});
+    if (!begin("Accuracy", "accuracy")) return;
+    columns({"Measured by", "Text", "Window", "Perplexity before", "Perplexity after", "Change"});
+    for (const Json& a : model_.at("accuracy")) {
+      const Json& window = a.at("window");
+      row({code(a.at("stages").at(0)) + ", " + code(a.at("stages").at(1)), code(a.at("text")),
+           window.is_null() ? "–" : window.dump(), with_error(a.at("before"), a.at("before_stderr")),
+           with_error(a.at("after"), a.at("after_stderr")), percent_text(a.at("change_percent"), 2)});
     }
     out_ += "\n" + say_("± is the standard error.") + "\n";
-    if (report_.figures.evaluation_speedup) {
-      line(
-          say_("The evaluation pass itself ran at {0} times the original's speed; it is no inference service "
-               "and is "
-               "not graded.",
-               {fixed(*report_.figures.evaluation_speedup, 2)}));
-    }
+    if (!model_.at("evaluation_speedup").is_number()) return;
+    line(
+        say_("The evaluation pass itself ran at {0} times the original's speed; it is no inference service "
+             "and is not graded.",
+             {fixed(model_["evaluation_speedup"].get<double>(), 2)}));
   }
 
-  // The text's file name where a stage of the run brought it in, or else its digest.
-  std::string text_name(const Instance& evaluation) const {
-    const std::string digest = evaluation.digest_in("text");
-    for (const Instance& instance : facts_.instances()) {
-      for (const Json& output : instance.outputs) {
-        const Json path = instance.with.value("path", Json());
-        if (output.value("digest", "") != digest || !path.is_string()) continue;
-        const auto text = path.get<std::string>();
-        return text.substr(text.find_last_of('/') + 1);
+  void path() {
+    if (begin("Decision path", "decisions")) {
+      std::size_t number = 0;
+      for (const Json& decision : model_.at("decisions")) {
+        std::string reasons;
+        for (const auto& input : decision.at("because").items())
+          reasons += (reasons.empty() ? "" : ", ") + code(input.key()) + " = " + json_code(input.value());
+        line(std::to_string(++number) + ". " + code(decision.at("id")) + " → **" +
+             cell(decision.at("branch")) + "**" +
+             (reasons.empty() ? "" : " (" + say_("because") + " " + reasons + ")"));
       }
     }
-    return digest.substr(0, 12);
-  }
-
-  // The few metrics of a stage that a reader looks for first.
-  std::string effect(const Instance& instance) const {
-    static constexpr const char* telling[] = {"compression_ratio",
-                                              "sparsity",
-                                              "mean_relative_error",
-                                              "perplexity",
-                                              "kl_mean",
-                                              "top1_agreement",
-                                              "prefill_tokens_per_s",
-                                              "decode_tokens_per_s",
-                                              "compatibility_score",
-                                              "recommended",
-                                              "ok",
-                                              "grade",
-                                              "inference_memory_gb",
-                                              "parameters",
-                                              "bytes",
-                                              "lines",
-                                              "tokens_per_s"};
-    std::string text;
-    int told = 0;
-    for (const char* name : telling) {
-      const auto found = instance.metrics.find(name);
-      if (found == instance.metrics.end() || found->is_structured() || told == 3) continue;
-      text += (told++ > 0 ? ", " : "") + cell(name) + " " + cell(metric_text(name, *found));
-    }
-    const bool is_step = !instance.model_in().empty() && !instance.model_out().empty();
-    const Instance* judged = is_step ? facts_.measured_on(instance, "perplexity") : nullptr;
-    if (judged != nullptr) {
-      text += (told > 0 ? "; " : "") +
-              say_("perplexity of its model {0}", {fixed(*judged->number("perplexity"), 4)});
-    }
-    if (!instance.cause.empty()) text += (text.empty() ? "" : "; ") + cell(instance.cause);
-    return text;
+    if (model_.at("tree").is_null()) return;
+    out_ += "\n" + say_("The way through the tree:") + "\n\n";
+    for (const std::string& walk : walks(model_["tree"], say_)) line("- " + cell(walk));
   }
 
   void steps() {
     heading("Steps");
-    header({"Stage", "Uses", "State", "Time", "Effect"});
-    for (const Instance& instance : facts_.instances()) {
-      row({code(instance.id), code(instance.uses), say_(instance.state),
-           instance.seconds ? seconds_text(*instance.seconds) : "–", effect(instance)});
+    columns({"Stage", "Uses", "State", "Time", "Effect"});
+    for (const Json& step : model_.at("steps")) {
+      row({code(step.at("stage")), code(step.at("uses")), say_.known(step.at("state")),
+           step.at("seconds").is_null() ? "–" : seconds_text(step["seconds"].get<double>()),
+           cell(step.at("effect"))});
     }
   }
 
-  void decisions() {
-    heading("Decision path");
-    if (facts_.decisions().empty()) line(say_("No decision was taken in this run."));
-    std::size_t number = 0;
-    for (const Json& decision : facts_.decisions()) {
-      std::string text = std::to_string(++number) + ". " + code(decision.value("id", "")) + " → **" +
-                         cell(decision.value("branch", "")) + "**";
-      const Json inputs = decision.value("inputs", Json::object());
-      std::string reasons;
-      for (const auto& input : inputs.items()) {
-        reasons += (reasons.empty() ? "" : ", ") + code(input.key()) + " = " + json_code(input.value());
-      }
-      if (!reasons.empty()) text += " (" + say_("because") + " " + reasons + ")";
-      line(text);
+  void sizes() {
+    if (!begin("Size by step", "sizes")) return;
+    columns({"Stage", "Size", "Change"});
+    for (const Json& step : model_.at("sizes")) {
+      const double change = step.at("change").get<double>();
+      row({code(step.at("stage")), value_text(step.at("bytes"), "B"),
+           change == 0 ? "–" : (change > 0 ? "+" : "") + bytes_text(change)});
+    }
+  }
+
+  void tradeoff() {
+    if (!begin("Perplexity against size", "tradeoff")) return;
+    columns({"Model", "Size", "Perplexity", "Loss", "How it is known"});
+    const Json& found = model_.at("tradeoff");
+    for (const Json& one : found.at("measured"))
+      row({code(one.at("name")), value_text(one.at("bytes"), "B"), value_text(one.at("perplexity"), ""), "–",
+           say_("measured")});
+    for (const Json& one : found.at("candidates")) {
+      row({code(one.at("name")), value_text(one.at("bytes"), "B"), "–",
+           value_text(one.at("loss_percent"), "%"),
+           say_(one.at("recommended") == true ? "predicted, recommended" : "predicted")});
+    }
+  }
+
+  void grid(const char* title, const char* section, int digits) {
+    if (!begin(title, section)) return;
+    const Json& found = model_.at(section);
+    std::vector<std::string> names{say_("Layer")};
+    for (const Json& name : found.at("columns")) names.push_back(code(name));
+    header(names);
+    for (const Json& one : found.at("rows")) {
+      std::vector<std::string> cells{one.at("layer").dump()};
+      for (const Json& value : one.at("values"))
+        cells.push_back(value.is_number() ? fixed(value.get<double>(), digits) : "–");
+      row(cells);
+    }
+  }
+
+  void histograms() {
+    if (!begin("Weights", "histograms")) return;
+    columns({"Modules", "Layers", "Minimum", "Maximum", "Largest kurtosis"});
+    for (const Json& one : model_.at("histograms")) {
+      row({code(one.at("modules")), one.at("layers").dump(), fixed(one.at("minimum").get<double>(), 4),
+           fixed(one.at("maximum").get<double>(), 4), fixed(one.at("largest_kurtosis").get<double>(), 2)});
     }
   }
 
   void predictions() {
-    const std::vector<Prediction> found = find_predictions(facts_);
-    if (found.empty()) return;
-    heading("Predicted and measured");
-    header({"Stage", "Metric", "Predicted", "Measured", "Error of the prediction"});
-    for (const Prediction& prediction : found) {
-      row({code(prediction.instance->id), cell(prediction.name),
-           metric_text(prediction.name, prediction.predicted),
-           metric_text(prediction.name, prediction.measured),
-           signed_fixed(prediction.error_percent(), 1) + " %"});
+    if (!begin("Predicted and measured", "predictions")) return;
+    columns({"Stage", "Metric", "Predicted", "Measured", "Error of the prediction"});
+    for (const Json& p : model_.at("predictions")) {
+      const std::string metric = p.at("metric");
+      row({code(p.at("stage")), cell(metric), metric_text(metric, p.at("predicted")),
+           metric_text(metric, p.at("measured")), percent_text(p.at("error_percent"), 1)});
     }
   }
 
-  void checklist() {
-    if (facts_.checklist().empty()) return;
-    heading("Checklist");
-    header({"Item", "Required", "Result", "Why"});
-    for (const Json& entry : facts_.checklist()) {
-      row({cell(entry.value("title", "")), say_(entry.value("required", false) ? "yes" : "no"),
-           say_(entry.value("state", "not_run")), cell(entry.value("why", ""))});
+  void checklists() {
+    if (!begin("Checklists", "checklists")) return;
+    for (const Json& checklist : model_.at("checklists")) {
+      const std::string stage = checklist.at("stage");
+      out_ +=
+          "\n### " + say_(checklist.at("name")) + (stage.empty() ? "" : " (" + code(stage) + ")") + "\n\n";
+      columns({"Item", "Required", "Result", "Why"});
+      for (const Json& entry : checklist.at("items")) {
+        row({cell(say_.known(entry.at("title"))), say_(entry.at("required") == true ? "yes" : "no"),
+             say_.known(entry.at("state")), cell(entry.at("why"))});
+      }
+    }
+  }
+
+  void recommendations() {
+    if (!begin("Recommendations of the analysis", "recommendations")) return;
+    for (const Json& one : model_.at("recommendations"))
+      item(cell(say_.known(one.at("advice"))), cell(one.at("reason")));
+  }
+
+  void hardware() {
+    if (!begin("Hardware", "hardware")) return;
+    const Json& found = model_.at("hardware");
+    item(say_("Target"), cell(say_.known(found.at("target"))));
+    item(say_("Compatibility score"), value_text(found.at("score"), ""));
+    out_ += "\n";
+    columns({"Part", "Score", "Weight", "Why"});
+    for (const Json& part : found.at("parts")) {
+      row({cell(say_.known(part.at("part"))), value_text(part.at("score"), ""),
+           value_text(part.at("weight"), ""), cell(part.at("reason"))});
+    }
+  }
+
+  void risks() {
+    const Json& found = model_.at("risks");
+    list("Risks", found.at("found"), "No risk is known from the facts of this run.");
+    if (found.at("assessed").empty()) return;
+    out_ += "\n" + say_("Of the strategy:") + "\n\n";
+    columns({"Risk", "Likelihood", "Impact", "Early sign", "Mitigation", "Way back"});
+    for (const Json& risk : found["assessed"]) {
+      std::vector<std::string> cells;
+      for (const char* key : {"risk", "likelihood", "impact", "early_sign", "mitigation", "rollback_point"})
+        cells.push_back(cell(say_.known(risk.at(key))));
+      row(cells);
+    }
+  }
+
+  void timeline() {
+    if (!begin("Time line", "timeline")) return;
+    columns({"Stage", "Begins after", "Takes"});
+    for (const Json& span : model_.at("timeline")) {
+      const double start = span.at("start").get<double>(), end = span.at("end").get<double>();
+      row({code(span.at("stage")), seconds_text(start),
+           span.at("cached") == true ? say_("cached") : seconds_text(end - start)});
     }
   }
 
   void provenance() {
     heading("Provenance");
+    const Json& found = model_.at("provenance");
     line(say_(
         "Digests are SHA-256 of the artifacts' contents; a run with the same ones gives the same result."));
     out_ += "\n";
-    if (!facts_.parameters().empty()) {
-      item(say_("Parameters of the workflow"), json_code(facts_.parameters()));
-      out_ += "\n";
-    }
-    header({"Stage", "Parameters", "Outputs"});
-    for (const Instance& instance : facts_.instances()) {
+    item(say_("Version of Presswork"), code(found.at("version")));
+    if (found.at("device") != "") item(say_("Device class"), code(found["device"]));
+    if (!found.at("parameters").empty())
+      item(say_("Parameters of the workflow"), json_code(found["parameters"]));
+    out_ += "\n" + say_("To repeat it and look at it:") + "\n\n```sh\n";
+    for (const Json& command : found.at("commands")) out_ += fenced(command) + "\n";
+    out_ += "```\n\n";
+    columns({"Stage", "Parameters", "Outputs", "Key", "Plugin", "Seed"});
+    for (const Json& stage : found.at("stages")) {
       std::string outputs;
-      for (const auto& output : instance.outputs.items()) {
-        if (output.key() == "metrics") continue;
-        outputs += (outputs.empty() ? "" : ", ") + cell(output.key()) + " " +
-                   code(output.value().value("digest", ""));
-      }
-      row({code(instance.id), json_code(instance.with), outputs});
+      for (const auto& [name, digest] : stage.at("outputs").items())
+        outputs += (outputs.empty() ? "" : ", ") + cell(name) + " " + code(digest);
+      row({code(stage.at("stage")), json_code(stage.at("parameters")), outputs, code(stage.at("key")),
+           code(stage.at("plugin")), stage.at("seed").is_null() ? "–" : stage["seed"].dump()});
     }
   }
+  // A command cannot end its block.
+  static std::string fenced(const std::string& command) {
+    std::string safe;
+    for (const char c : command) safe += c == '`' || c == '\n' || c == '\r' ? ' ' : c;
+    return safe;
+  }
 
-  const Report& report_;
-  const RunFacts& facts_;
+  const Json& model_;
   const Phrases& say_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string to_markdown(const Report& report, const Phrases& say) { return Writer(report, say).write(); }
+std::string to_markdown(const Json& model, const Phrases& say) { return Writer(model, say).write(); }
 
 }  // namespace presswork::summary

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <string>
 
@@ -17,6 +18,11 @@ class Phrases {
   // The same with {0}, {1}... filled in.
   std::string operator()(const std::string& english, std::initializer_list<std::string> values) const;
 
+  // `english` in the report's language where there is a translation, else as it is: for text of other stages.
+  std::string known(const std::string& english) const;
+
+  const char* language() const { return chinese_ ? "zh-TW" : "en"; }
+
   // What was asked for and has no translation: a defect, which a test looks for.
   const std::set<std::string>& missing() const { return missing_; }
 
@@ -24,5 +30,9 @@ class Phrases {
   bool chinese_;
   mutable std::set<std::string> missing_;
 };
+
+// Traditional Chinese by English, with the guide's words where it has them.
+const std::map<std::string, std::string>& traditional_chinese();
+const std::map<std::string, std::string>& traditional_chinese_of_stages();  // what they say in fixed words
 
 }  // namespace presswork::summary

@@ -1,12 +1,11 @@
 #include "plugins/report/run_facts.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "presswork/error.h"
 
 namespace presswork::summary {
-
-namespace {
 
 Json member(const Json& object, const char* key, Json otherwise) {
   if (!object.is_object()) return otherwise;
@@ -15,17 +14,27 @@ Json member(const Json& object, const char* key, Json otherwise) {
   return found == object.end() || found->is_null() ? otherwise : *found;
 }
 
-std::string text(const Json& object, const char* key) {
+std::string text_of(const Json& object, const char* key) {
   const Json value = member(object, key, "");
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::optional<double> number_of(const Json& object, const char* key) {
+  const Json value = member(object, key, nullptr);
+  if (!value.is_number() || !std::isfinite(value.get<double>())) return std::nullopt;
+  return value.get<double>();
+}
+
+Json to_json(const std::optional<double>& number) { return number ? Json(*number) : Json(); }
+
+namespace {
+
 Instance read_instance(const Json& json) {
   Instance instance;
-  instance.id = text(json, "id");
-  instance.uses = text(json, "uses");
-  instance.state = text(json, "state");
-  instance.cause = text(json, "cause");
+  instance.id = text_of(json, "id");
+  instance.uses = text_of(json, "uses");
+  instance.state = text_of(json, "state");
+  instance.cause = text_of(json, "cause");
   instance.with = member(json, "with", Json::object());
   instance.metrics = member(json, "metrics", Json::object());
   instance.inputs = member(json, "inputs", Json::object());
@@ -39,7 +48,7 @@ Instance read_instance(const Json& json) {
 Json model_of(const Json& artifacts) {
   if (artifacts.contains("model")) return artifacts["model"];
   for (const Json& artifact : artifacts) {
-    if (text(artifact, "type") == "model") return artifact;
+    if (text_of(artifact, "type") == "model") return artifact;
   }
   return nullptr;
 }
@@ -53,27 +62,28 @@ bool same_way(const Instance& a, const Instance& b, const std::vector<const char
 
 }  // namespace
 
-std::optional<double> Instance::number(const char* metric) const {
-  const Json value = member(metrics, metric, nullptr);
-  if (!value.is_number()) return std::nullopt;
-  return value.get<double>();
-}
+std::optional<double> Instance::number(const char* metric) const { return number_of(metrics, metric); }
 
-std::string Instance::model_out() const { return text(model_of(outputs), "digest"); }
-std::string Instance::model_in() const { return text(model_of(inputs), "digest"); }
+std::string Instance::model_out() const { return text_of(model_of(outputs), "digest"); }
+std::string Instance::model_in() const { return text_of(model_of(inputs), "digest"); }
 std::string Instance::digest_in(const char* input) const {
-  return text(member(inputs, input, Json::object()), "digest");
+  return text_of(member(inputs, input, Json::object()), "digest");
 }
 
 RunFacts::RunFacts(const Json& facts, const std::string& baseline, const std::string& result)
-    : workflow_(text(facts, "workflow")),
+    : workflow_(text_of(facts, "workflow")),
       decisions_(member(facts, "decisions", Json::array())),
       checklist_(member(facts, "checklist", Json::array())),
-      parameters_(member(facts, "parameters", Json::object())) {
+      parameters_(member(facts, "parameters", Json::object())),
+      evidence_(member(facts, "evidence", Json::object())) {
   for (const Json& json : member(facts, "instances", Json::array()))
     instances_.push_back(read_instance(json));
   find_result(result);
   find_original(baseline);
+}
+
+std::string RunFacts::path_of(const std::string& digest) const {
+  return text_of(member(evidence_, "files", Json::object()), digest.c_str());
 }
 
 const Instance* RunFacts::find(const std::string& id) const {
@@ -95,9 +105,9 @@ const Instance* RunFacts::named(const std::string& id, const char* parameter) co
 const Instance* RunFacts::producer(const Instance& consumer) const {
   const Json model = model_of(consumer.inputs);
   if (model.is_null()) return nullptr;
-  const Instance* found = find(text(model, "instance"));
+  const Instance* found = find(text_of(model, "instance"));
   if (found != nullptr && found != &consumer) return found;
-  const std::string digest = text(model, "digest");
+  const std::string digest = text_of(model, "digest");
   for (const Instance& instance : instances_) {
     if (&instance == &consumer) break;
     if (!digest.empty() && instance.model_out() == digest) return &instance;

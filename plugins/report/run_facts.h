@@ -11,6 +11,13 @@ namespace presswork::summary {
 
 using Json = nlohmann::json;
 
+// A member of an object as text; empty when there is none.
+std::string text_of(const Json& object, const char* key);
+Json member(const Json& object, const char* key, Json otherwise);  // null counts as absent
+
+std::optional<double> number_of(const Json& object, const char* key);  // finite
+Json to_json(const std::optional<double>& number);                     // null when there is none
+
 struct Instance {
   std::string id, uses, state, cause;
   Json with = Json::object(), metrics = Json::object(), inputs = Json::object(), outputs = Json::object();
@@ -43,6 +50,9 @@ class RunFacts {
   const Json& decisions() const { return decisions_; }    // [{"id", "branch", "inputs"}]
   const Json& checklist() const { return checklist_; }    // [{"title", "state", "required", "why"}]
   const Json& parameters() const { return parameters_; }  // of the workflow
+  // When and where (see evidence.h of the engine); an empty object when the host does not tell.
+  const Json& evidence() const { return evidence_; }
+  std::string path_of(const std::string& digest) const;  // of an artifact that is one file; empty: not known
 
   // The instance that brought in the original model, and the last one that made another model of it; null
   // when there is none. The result is the last in the run's order that takes a model and gives one.
@@ -68,7 +78,7 @@ class RunFacts {
 
   std::string workflow_;
   std::vector<Instance> instances_;
-  Json decisions_, checklist_, parameters_;
+  Json decisions_, checklist_, parameters_, evidence_;
   const Instance* original_ = nullptr;
   const Instance* result_ = nullptr;
   std::vector<const Instance*> steps_;

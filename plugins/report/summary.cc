@@ -1,7 +1,8 @@
 // report/summary: what a run did to a model, for whoever signs it off.
-#include <fstream>
-
+#include "plugins/report/compare.h"
+#include "plugins/report/html.h"
 #include "plugins/report/markdown.h"
+#include "plugins/report/model.h"
 #include "presswork/stage.hpp"
 
 namespace presswork {
@@ -13,7 +14,7 @@ class ReportSummary : public Stage {
   static Json describe() {
     return Json::parse(R"json({
       "title": "Write the report",
-      "description": "Writes what the stages before it did: original and compressed model, sizes, perplexity before and after, every step with its time and effect, grades, the decisions taken, predictions beside measurements, the checklist, deployment advice, risks, and the digests of everything. Connect it with inputs: or after: so that it runs last.",
+      "description": "Writes what the stages before it did, as Markdown, as one HTML page that loads nothing, and as JSON: original and compressed model, each figure before, as predicted and as measured, grades, the way through the decision tree, every step with its time and effect, sizes, perplexity against size, errors by layer, distributions of the weights, checklists, deployment advice, risks, monitoring points, and the digests of everything. It reads the analysis, strategy, hardware and checklists that those stages wrote. Connect it with inputs: or after: so that it runs last.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -26,7 +27,7 @@ class ReportSummary : public Stage {
       },
       "inputs": {},
       "additional_inputs": {"type": "any"},
-      "outputs": {"report": {"type": "report", "description": "The report, one Markdown file."}},
+      "outputs": {"report": {"type": "report", "description": "Folder with report.md, report.html and report.json (schemas/report.schema.json)."}},
       "metrics": {
         "grade": {"type": "string", "headline": true, "description": "excellent, good, acceptable, needs_improvement: the worst of the measured metrics; not_measured when there are none."},
         "compression_ratio": {"type": "number", "unit": "x", "description": "Size of the weights before, divided by after, over all steps."},
@@ -49,23 +50,21 @@ class ReportSummary : public Stage {
     const summary::Phrases say(context.parameter<std::string>("lang"));
     const summary::RunFacts facts(context.run_facts(), context.parameter<std::string>("baseline"),
                                   context.parameter<std::string>("result"));
+    const summary::Documents documents(facts);
     const summary::Figures figures = summary::find_figures(facts);
-    const summary::Report report{facts, figures, summary::grade_all(figures),
+    const summary::Report report{facts, documents, figures, summary::grade_all(figures),
                                  context.parameter<std::string>("title")};
-    write(context, summary::to_markdown(report, say));
+    const Json model = summary::build_model(report, say);
+    const auto folder = context.work_dir() / "report";
+    std::filesystem::create_directory(folder);
+    write_text(folder / "report.md", summary::to_markdown(model, say));
+    write_text(folder / "report.html", summary::to_html(model, say));
+    write_text(folder / "report.json", detail::to_text(model) + "\n");
+    context.output("report", folder);
     tell(context, report);
   }
 
  private:
-  static void write(const Context& context, const std::string& text) {
-    const std::filesystem::path path = context.work_dir() / "report.md";
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) throw Error("io", "the report cannot be written", path.string(), "is the disk full?");
-    context.output("report", path);
-  }
-
   static void tell(const Context& context, const summary::Report& report) {
     const summary::Figures& figures = report.figures;
     const auto metric = [&](const char* name, std::optional<double> value) {
@@ -95,4 +94,4 @@ class ReportSummary : public Stage {
 
 }  // namespace presswork
 
-PRESSWORK_PLUGIN("presswork-report", "0.1.0", presswork::ReportSummary);
+PRESSWORK_PLUGIN("presswork-report", "0.1.0", presswork::ReportSummary, presswork::ReportCompare);

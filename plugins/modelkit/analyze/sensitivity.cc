@@ -1,8 +1,10 @@
 #include "plugins/modelkit/analyze/sensitivity.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "plugins/modelkit/evaluate/divergence.h"
 #include "plugins/modelkit/evaluate/perplexity.h"
 #include "plugins/modelkit/prune/pruner.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
@@ -17,19 +19,19 @@ LinearWeight rounded(const LinearWeight& weight, int bits, std::int64_t group, b
   return quantize_rtn(weight, grid, module, threads).weight;
 }
 
-LinearWeight to_int8(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
+LinearWeight coarse_int8(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
   return rounded(w, 8, 0, true, module, threads);
 }
-LinearWeight to_int4(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
+LinearWeight coarse_int4(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
   return rounded(w, 4, 32, false, module, threads);
 }
-LinearWeight to_int3(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
+LinearWeight coarse_int3(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
   return rounded(w, 3, 32, false, module, threads);
 }
-LinearWeight to_half(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
+LinearWeight coarse_half(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
   return prune(w, {}, {.sparsity = 0.5}, module, threads).weight;
 }
-LinearWeight to_2_of_4(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
+LinearWeight coarse_2_of_4(const LinearWeight& w, const std::string& module, ThreadPool& threads) {
   const SparsityPattern pattern{.sparsity = 0, .kept = 2, .group = 4};
   return w.in % pattern.group == 0 ? prune(w, {}, pattern, module, threads).weight : w;
 }
@@ -44,7 +46,8 @@ class Measurement {
       before_.push_back(copy_of(states));
       model.layer(i).forward(states, windows.length(), model.rope());
     }
-    original_ = loss_of(states);
+    final_ = states;
+    original_ = loss_of(final_);
   }
 
   Sensitivity measure(const Coarsening& coarsening) {
@@ -56,8 +59,21 @@ class Measurement {
     return sensitivity;
   }
 
-  void count_passes(std::size_t coarsenings) {
-    passes_ = static_cast<double>(coarsenings) * static_cast<double>(model_.layers() + 1);
+  void count_passes(std::size_t passes) { passes_ = static_cast<double>(passes); }
+
+  // With one linear coarse: mean divergence from the original's predictions.
+  double divergence_with(const Coarsening& coarsening, std::int64_t index, const std::string& module) {
+    Matrix states = copy_of(before_[static_cast<std::size_t>(index)]);
+    for (std::int64_t i = index; i < model_.layers(); ++i) {
+      DecoderLayer layer = model_.layer(i);
+      if (i == index) coarsen(layer, i, coarsening, module);
+      layer.forward(states, windows_.length(), model_.rope());
+    }
+    model_.final_norm(states);
+    const auto divergence = divergence_of_states(model_, states, final_);
+    if (step_) step_(++done_ / passes_);
+    return std::accumulate(divergence.begin(), divergence.end(), 0.0) /
+           static_cast<double>(divergence.size());
   }
 
  private:
@@ -83,11 +99,14 @@ class Measurement {
   }
 
   void coarsen(DecoderLayer& layer, std::int64_t index, const Coarsening& coarsening) {
-    const std::string prefix = layer_prefix(model_.config(), index) + ".";
-    for (const LinearSite& site : layer_sites(model_.config(), index).linears) {
-      const std::string module = prefix + site.module;
-      layer.replace(site.module, coarsening.apply(model_.source().linear(module), module, threads_));
-    }
+    for (const LinearSite& site : layer_sites(model_.config(), index).linears)
+      coarsen(layer, index, coarsening, site.module);
+  }
+
+  void coarsen(DecoderLayer& layer, std::int64_t index, const Coarsening& coarsening,
+               const std::string& module) {
+    const std::string name = layer_prefix(model_.config(), index) + "." + module;
+    layer.replace(module, coarsening.apply(model_.source().linear(name), name, threads_));
   }
 
   double loss_of(const Matrix& states) {
@@ -103,14 +122,18 @@ class Measurement {
   const StepObserver& step_;
   std::vector<std::int32_t> targets_;
   std::vector<Matrix> before_;
+  Matrix final_;  // behind the last layer and the final norm
   double original_ = 0, done_ = 0, passes_ = 1;
 };
 
 }  // namespace
 
 const std::vector<Coarsening>& coarsenings() {
-  static const std::vector<Coarsening> all = {
-      {"int8", to_int8}, {"int4", to_int4}, {"int3", to_int3}, {"sparse50", to_half}, {"2:4", to_2_of_4}};
+  static const std::vector<Coarsening> all = {{"int8", coarse_int8},
+                                              {"int4", coarse_int4},
+                                              {"int3", coarse_int3},
+                                              {"sparse50", coarse_half},
+                                              {"2:4", coarse_2_of_4}};
   return all;
 }
 
@@ -133,10 +156,36 @@ std::vector<Sensitivity> measure_sensitivity(Transformer& model, const TokenWind
                                              ThreadPool& threads, const StepObserver& step) {
   expect_predictions(windows);
   Measurement measurement(model, windows, threads, step);
-  measurement.count_passes(coarsenings().size());
+  measurement.count_passes(coarsenings().size() * static_cast<std::size_t>(model.layers() + 1));
   std::vector<Sensitivity> found;
   for (const Coarsening& coarsening : coarsenings()) found.push_back(measurement.measure(coarsening));
   return found;
+}
+
+std::vector<LinearSensitivity> measure_linears(
+    Transformer& model, const TokenWindows& windows, const std::vector<LinearSensitivity>& known,
+    const std::set<std::string>& targets, const std::vector<Coarsening>& coarsenings, ThreadPool& threads,
+    const std::function<void(const std::vector<LinearSensitivity>&)>& found, const StepObserver& step) {
+  std::vector<LinearSensitivity> all = known, missing;
+  for (std::int64_t i = 0; i < model.layers(); ++i) {
+    for (const LinearSite& site : layer_sites(model.config(), i).linears) {
+      const bool measured = std::any_of(known.begin(), known.end(), [&](const LinearSensitivity& s) {
+        return s.layer == i && s.module == site.module;
+      });
+      if (!measured && targets.contains(layer_prefix(model.config(), i) + "." + site.module))
+        missing.push_back({i, site.module, {}});
+    }
+  }
+  if (missing.empty()) return all;
+  Measurement measurement(model, windows, threads, step);
+  measurement.count_passes(missing.size() * coarsenings.size());
+  for (LinearSensitivity& linear : missing) {
+    for (const Coarsening& coarsening : coarsenings)
+      linear.divergence.push_back(measurement.divergence_with(coarsening, linear.layer, linear.module));
+    all.push_back(std::move(linear));
+    found(all);
+  }
+  return all;
 }
 
 }  // namespace presswork::modelkit

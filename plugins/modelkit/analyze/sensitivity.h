@@ -1,7 +1,9 @@
 // How much the model suffers when its linears are stored less exactly: all of them, or those of one layer.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,8 @@ namespace presswork::modelkit {
 // A way of storing weights less exactly.
 struct Coarsening {
   std::string name;  // "int8", "int4", "int3", "sparse50", "2:4"
-  LinearWeight (*apply)(const LinearWeight& weight, const std::string& module, ThreadPool& threads);
+  std::function<LinearWeight(const LinearWeight& weight, const std::string& module, ThreadPool& threads)>
+      apply;
 };
 
 // int8 by rows; int4 and int3 in groups of 32 with zero points (by rows where 32 does not divide the inputs);
@@ -37,5 +40,20 @@ struct Sensitivity {
 // again.
 std::vector<Sensitivity> measure_sensitivity(Transformer& model, const TokenWindows& windows,
                                              ThreadPool& threads, const StepObserver& step = {});
+
+// A linear of a layer, by its relative name, and how far the model's predictions move with it alone stored
+// so: the mean Kullback-Leibler divergence from those of the model as it is, in nats, for each coarsening.
+struct LinearSensitivity {
+  std::int64_t layer = 0;
+  std::string module;
+  std::vector<double> divergence;
+};
+
+// One pass for each linear and coarsening, from its layer on. `known` are taken as they are and come first;
+// each new one is shown to `found` as soon as it is measured.
+std::vector<LinearSensitivity> measure_linears(
+    Transformer& model, const TokenWindows& windows, const std::vector<LinearSensitivity>& known,
+    const std::set<std::string>& targets, const std::vector<Coarsening>& coarsenings, ThreadPool& threads,
+    const std::function<void(const std::vector<LinearSensitivity>&)>& found, const StepObserver& step = {});
 
 }  // namespace presswork::modelkit

@@ -113,6 +113,19 @@ LinearWeight read_bytes(const Checkpoint& checkpoint, const QuantizationScheme& 
   return {.out = out, .in = in, .form = std::move(ints)};
 }
 
+Int8Inputs read_inputs(const Checkpoint& checkpoint, Int8Inputs inputs, const std::string& module) {
+  if (inputs.dynamic) return inputs;
+  inputs.grid.scale = need_row_scales(checkpoint, module + ".input_scale", 1).front();
+  if (!(inputs.grid.scale > 0.0F))
+    throw Error("corrupt_file", "the scale of the inputs is not positive", module + ".input_scale");
+  const std::string name = module + ".input_zero_point";
+  if (inputs.symmetric && checkpoint.find(name) == nullptr) return inputs;
+  const TensorView& zero = checkpoint.tensor(name);
+  if (zero.elements() != 1) need(checkpoint, name, DType::I8, {1});
+  inputs.grid.zero = integers_of<std::int8_t>(need(checkpoint, name, DType::I8, zero.shape)).front();
+  return inputs;
+}
+
 // One for the whole tensor, or all.
 std::vector<std::byte> scale_bytes(const std::vector<float>& scales, const QuantizationScheme& scheme,
                                    DType dtype) {
@@ -143,8 +156,10 @@ LinearWeight read_compressed_linear(const Checkpoint& checkpoint, const Quantiza
                                     const std::string& module) {
   if (scheme.format == PackedFormat::FloatQuantized)
     return read_float8_linear(checkpoint, scheme, module, ".weight_scale");
-  return scheme.format == PackedFormat::PackQuantized ? read_packed(checkpoint, scheme, module)
-                                                      : read_bytes(checkpoint, scheme, module);
+  LinearWeight weight = scheme.format == PackedFormat::PackQuantized ? read_packed(checkpoint, scheme, module)
+                                                                     : read_bytes(checkpoint, scheme, module);
+  if (scheme.inputs) weight.inputs = read_inputs(checkpoint, *scheme.inputs, module);
+  return weight;
 }
 
 std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t out, std::int64_t in,
@@ -166,6 +181,10 @@ std::vector<TensorPlan> compressed_plan(const std::string& module, std::int64_t 
     } else {
       plan.push_back({module + ".weight_zero_point", DType::I8, {out, groups}});
     }
+  }
+  if (scheme.inputs && !scheme.inputs->dynamic) {
+    plan.push_back({module + ".input_scale", DType::F32, {1}});
+    if (!scheme.inputs->symmetric) plan.push_back({module + ".input_zero_point", DType::I8, {1}});
   }
   return plan;
 }
@@ -195,6 +214,13 @@ std::vector<NamedBytes> compressed_data(const std::string& module, const LinearW
   if (!scheme.symmetric) {
     data.push_back(
         {module + ".weight_zero_point", packed ? pack_zeros(weight, *ints) : to_bytes(ints->zeros)});
+  }
+  if (scheme.inputs && !scheme.inputs->dynamic && weight.inputs) {
+    data.push_back({module + ".input_scale", to_bytes(std::vector<float>{weight.inputs->grid.scale})});
+    if (!scheme.inputs->symmetric) {
+      data.push_back(
+          {module + ".input_zero_point", to_bytes(std::vector<std::int8_t>{weight.inputs->grid.zero})});
+    }
   }
   return data;
 }

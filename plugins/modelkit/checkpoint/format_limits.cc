@@ -115,6 +115,8 @@ PackedFormat written_format(std::string_view name) {
 }
 
 std::string misfit(PackedFormat format, const LinearWeight& weight) {
+  if (weight.inputs && format != PackedFormat::IntQuantized)
+    return "it does not say how inputs are quantized, and those of this linear are";
   switch (format) {
     case PackedFormat::PackQuantized:
       return packed_misfit(weight);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "plugins/modelkit/checkpoint/checkpoint.h"
 #include "plugins/modelkit/checkpoint/quantization_config.h"
+#include "plugins/modelkit/compute/int8_inputs.h"
 
 namespace presswork::modelkit {
 
@@ -57,6 +59,7 @@ struct LinearWeight {
   std::int64_t out = 0;
   std::int64_t in = 0;
   std::variant<DenseWeight, GroupedIntWeight, ScaledFloatWeight, CodebookWeight> form;
+  std::optional<Int8Inputs> inputs = {};  // how the linear's inputs are quantized when the model runs
 
   const DenseWeight* dense() const { return std::get_if<DenseWeight>(&form); }
   const GroupedIntWeight* grouped_int() const { return std::get_if<GroupedIntWeight>(&form); }

@@ -49,6 +49,19 @@ void read_block(const std::vector<std::int64_t>& block, const std::string& where
   scheme.group_size = block[1];
 }
 
+// Eight-bit floats as inputs change less than their weights do, and are left as they are.
+std::optional<Int8Inputs> read_inputs(const ConfigReader& inputs) {
+  if (inputs.text("type", "int") == "float") return {};
+  const std::int64_t bits = inputs.integer("num_bits", 8);
+  const Int8Inputs found{.dynamic = inputs.boolean("dynamic", false),
+                         .symmetric = inputs.boolean("symmetric", true)};
+  const std::string known = found.dynamic ? "token" : "tensor", strategy = inputs.text("strategy", known);
+  if (bits == 8 && strategy == known) return found;
+  throw Error("unsupported",
+              "inputs quantized to " + std::to_string(bits) + " bits by " + strategy + " are not supported",
+              inputs.where(), "supported: 8 bits, dynamic by token or static by tensor");
+}
+
 QuantizationScheme read_scheme(const Json& group, const std::string& default_format,
                                const std::string& where) {
   const ConfigReader reader(group, where);
@@ -81,8 +94,7 @@ QuantizationScheme read_scheme(const Json& group, const std::string& default_for
                 "supported: group (with a group_size), channel, tensor; block for float-quantized");
   }
   scheme.per_tensor = strategy == "tensor";
-  const ConfigReader inputs = reader.object("input_activations");
-  scheme.dynamic_int8_inputs = inputs.integer("num_bits", 0) == 8 && inputs.text("type", "int") == "int";
+  if (reader.has("input_activations")) scheme.inputs = read_inputs(reader.object("input_activations"));
   return scheme;
 }
 

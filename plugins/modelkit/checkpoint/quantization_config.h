@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plugins/modelkit/compute/int8_inputs.h"
 #include "plugins/modelkit/formats/dtype.h"
 
 namespace presswork::modelkit {
@@ -32,10 +33,10 @@ struct QuantizationScheme {
   std::int64_t group_size = 0;  // inputs that share a scale; 0: the whole row
   std::int64_t block_rows = 0;  // rows that share it with them: eight-bit floats in blocks; 0: no blocks
   bool symmetric = true;
-  bool per_tensor = false;           // one scale for the whole weight
-  bool input_order = false;          // GPTQ with desc_act: g_idx says which group an input belongs to
-  bool dynamic_int8_inputs = false;  // W8A8: inputs are quantized token by token at run time
-  std::vector<std::string> targets;  // module names, "re:...", or the class name "Linear"
+  bool per_tensor = false;                // one scale for the whole weight
+  bool input_order = false;               // GPTQ with desc_act: g_idx says which group an input belongs to
+  std::optional<Int8Inputs> inputs = {};  // W8A8; a static grid is each module's own, and not in here
+  std::vector<std::string> targets;       // module names, "re:...", or the class name "Linear"
 
   bool operator==(const QuantizationScheme&) const = default;
 };

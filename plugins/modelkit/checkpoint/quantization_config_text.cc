@@ -20,9 +20,12 @@ Json compressed_group(const QuantizationScheme& scheme) {
   if (scheme.group_size != 0) weights["group_size"] = scheme.group_size;
   weights["dynamic"] = false;
   Json inputs = nullptr;
-  if (scheme.dynamic_int8_inputs) {
-    inputs = {
-        {"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}, {"dynamic", true}};
+  if (scheme.inputs) {
+    inputs = {{"num_bits", 8},
+              {"type", "int"},
+              {"symmetric", scheme.inputs->symmetric},
+              {"strategy", scheme.inputs->dynamic ? "token" : "tensor"},
+              {"dynamic", scheme.inputs->dynamic}};
   }
   return {{"targets", scheme.targets},
           {"weights", weights},

@@ -20,13 +20,17 @@ std::vector<StoredPart> compressed_parts(const std::string& module, std::int64_t
   for (const TensorPlan& plan : compressed_plan(module, out, in, scheme, DType::F32)) {
     if (plan.name.ends_with("_scale")) {
       parts.push_back({plan.name, std::nullopt, std::nullopt});  // [out, groups], [out], [1] or []
+    } else if (plan.name.ends_with(".input_zero_point")) {
+      parts.push_back({plan.name, plan.dtype, std::nullopt});  // [1] or []
     } else {
       parts.push_back({plan.name, plan.dtype, plan.shape});
     }
   }
   parts.push_back({module + ".weight_g_idx", DType::I32, Shape{in}, false});
-  parts.push_back({module + ".input_scale", std::nullopt, std::nullopt, false});
-  parts.push_back({module + ".input_zero_point", DType::I8, std::nullopt, false});
+  const bool fixed = scheme.inputs && !scheme.inputs->dynamic;
+  if (!fixed) parts.push_back({module + ".input_scale", std::nullopt, std::nullopt, false});
+  if (!fixed || scheme.inputs->symmetric)
+    parts.push_back({module + ".input_zero_point", DType::I8, std::nullopt, false});
   parts.push_back({module + ".output_scale", std::nullopt, std::nullopt, false});
   return parts;
 }

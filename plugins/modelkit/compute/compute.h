@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "plugins/modelkit/compute/activation.h"
+#include "plugins/modelkit/compute/int8_inputs.h"
 #include "plugins/modelkit/compute/matrix.h"
 #include "plugins/modelkit/formats/dtype.h"
 
@@ -46,6 +47,8 @@ struct LinearSource {
   std::span<const float> bias;  // [out], or empty
   // The same values as `rows` gives, where they are stored so.
   std::optional<GroupedIntegers> integers = {};
+  // How inputs are quantized before they are multiplied; without: they are not.
+  std::optional<Int8Inputs> inputs = {};
 };
 
 // A table [rows, cols] in host memory, for instance a mapped embedding.

@@ -60,7 +60,8 @@ void GpuCatalogue::add(const Json& document, const std::string& where) {
   }
   for (const auto& [name, card] : cards->items()) {
     Gpu gpu = read(name, card, where);
-    const auto known = std::find_if(gpus_.begin(), gpus_.end(), [&](const Gpu& g) { return g.name == name; });
+    const auto known =
+        std::find_if(gpus_.begin(), gpus_.end(), [&](const Gpu& other) { return other.name == gpu.name; });
     if (known == gpus_.end()) {
       gpus_.push_back(std::move(gpu));
     } else {

@@ -108,6 +108,14 @@ ModelDivergence summarize(const Scores& scores, const TokenWindows& windows, std
 
 }  // namespace
 
+std::vector<double> divergence_of_states(const Transformer& model, const Matrix& states,
+                                         const Matrix& baseline_states) {
+  const std::vector<std::int32_t> targets(states.rows, -1);
+  Scores scores;
+  score_block(scores, model, model, states, baseline_states, targets, [](double) {});
+  return std::move(scores.kl);
+}
+
 ModelDivergence divergence(Transformer& model, Transformer& baseline, HiddenStates& baseline_states,
                            const TokenWindows& windows, const DivergenceOptions& options) {
   check(model, baseline, windows, options.context);

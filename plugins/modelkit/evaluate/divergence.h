@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <vector>
 
 #include "plugins/modelkit/evaluate/hidden_states.h"
 #include "plugins/modelkit/evaluate/perplexity.h"
@@ -34,6 +35,11 @@ struct DivergenceOptions {
 // perplexity().
 ModelDivergence divergence(Transformer& model, Transformer& baseline, HiddenStates& baseline_states,
                            const TokenWindows& windows, const DivergenceOptions& options);
+
+// KL(baseline || model) of each position from final states of the same model's head (after the final norm),
+// float64.
+std::vector<double> divergence_of_states(const Transformer& model, const Matrix& states,
+                                         const Matrix& baseline_states);
 
 // Memory beyond what the process holds, as predicted_pass_bytes(): the larger model's layer and both states.
 std::uint64_t predicted_divergence_bytes(const ModelSource& model, const ModelSource& baseline,

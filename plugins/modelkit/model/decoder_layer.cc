@@ -1,6 +1,7 @@
 #include "plugins/modelkit/model/decoder_layer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "presswork/error.h"
 
@@ -94,6 +95,20 @@ void DecoderLayer::replace(std::string_view module, const LinearWeight& weight) 
   attention_.each(visit);
   feed_forward_.each(visit);
   if (!found) throw Error("internal", "the layer has no such linear", loader_.prefix() + std::string(module));
+}
+
+void DecoderLayer::replace_values(std::string_view tensor, const std::vector<float>& values) {
+  const std::size_t dot = tensor.rfind('.');
+  const std::string_view module = tensor.substr(0, dot), part = tensor.substr(dot + 1);
+  const LayerModules& names = loader_.config().modules;
+  for (const auto& [name, norm] : {std::pair{names.input_norm, &input_norm_}, {names.mlp_norm, &mlp_norm_}}) {
+    if (name.empty() || module != name) continue;
+    return part == "bias" ? norm->set_bias(loader_.compute(), values)
+                          : norm->set_weight(loader_.compute(), values);
+  }
+  if (part != "bias")
+    throw Error("internal", "the layer has no such values", loader_.prefix() + std::string(tensor));
+  loader_.set_bias(std::string(module), values);
 }
 
 void DecoderLayer::forward(const Matrix& states, std::size_t tokens, const RopeTable& rope,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "plugins/modelkit/model/attention.h"
 #include "plugins/modelkit/model/feed_forward.h"
@@ -30,6 +31,10 @@ class DecoderLayer {
 
   // Gives a linear ("mlp.up_proj") another weight of the same shape; its bias stays.
   void replace(std::string_view module, const LinearWeight& weight);
+
+  // Gives the norm before attention or MLP another weight or bias ("input_layernorm.weight"), or a linear
+  // another bias ("mlp.up_proj.bias"), which counts once its weight is replaced too.
+  void replace_values(std::string_view tensor, const std::vector<float>& values);
 
   // states [B*tokens, C] become the layer's output. Each sequence stands at positions 0, 1, ...; with
   // `cache`, which is for one sequence, they follow its rows, which grow. Memory beyond `states` is bounded

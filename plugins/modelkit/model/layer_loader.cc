@@ -54,7 +54,9 @@ void LayerLoader::replace(Projection& projection, const LinearWeight& weight) co
   }
   LinearSite whole = relative;
   whole.module.insert(0, prefix_);
-  projection.packed = model_->packed(*compute_, whole, weight, projection.rows);
+  const auto bias = biases_.find(relative.module);
+  projection.packed = model_->packed(*compute_, whole, weight, projection.rows,
+                                     bias == biases_.end() ? nullptr : &bias->second);
 }
 
 Norm LayerLoader::norm(std::string_view module, const NormStyle& style, std::size_t size) const {

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "plugins/modelkit/model/model_source.h"
@@ -43,6 +45,8 @@ class LayerLoader {
                                 const std::vector<std::vector<RowRange>>& rows) const;
   // The same projection with another weight for its module.
   void replace(Projection& projection, const LinearWeight& weight) const;
+  // Another bias for `module`, which replace() takes from then on.
+  void set_bias(const std::string& module, std::vector<float> bias) { biases_[module] = std::move(bias); }
 
   Norm norm(std::string_view module, const NormStyle& style, std::size_t size) const;  // "": none
 
@@ -58,6 +62,7 @@ class LayerLoader {
   LayerKind kind_;
   std::string prefix_;
   std::vector<LinearSite> sites_;
+  std::map<std::string, std::vector<float>> biases_;  // other ones than the model's
 };
 
 }  // namespace presswork::modelkit

@@ -55,7 +55,8 @@ std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const 
 
 std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const LinearSite& site,
                                                         const LinearWeight& weight,
-                                                        const std::vector<RowRange>& rows) const {
+                                                        const std::vector<RowRange>& rows,
+                                                        const std::vector<float>* other_bias) const {
   const std::vector<RowRange> ranges = rows.empty() ? std::vector<RowRange>{{0, weight.out}} : rows;
   LinearSource source;
   source.in = static_cast<std::size_t>(weight.in);
@@ -65,11 +66,14 @@ std::shared_ptr<const PackedLinear> ModelSource::packed(Compute& compute, const 
   };
   std::vector<float> bias;
   if (site.bias) {
-    const auto whole = values(site.module + ".bias", static_cast<std::size_t>(weight.out));
+    const auto whole = other_bias != nullptr
+                           ? *other_bias
+                           : values(site.module + ".bias", static_cast<std::size_t>(weight.out));
     for (const RowRange& range : ranges)
       bias.insert(bias.end(), whole.begin() + range.first, whole.begin() + range.first + range.count);
   }
   source.bias = bias;
+  source.inputs = weight.inputs;
   // Integers as they are, where the rows follow one another and no input is out of its group's place.
   if (const GroupedIntWeight* ints = weight.grouped_int();
       ints != nullptr && ranges.size() == 1 && ints->group_of_input.empty()) {

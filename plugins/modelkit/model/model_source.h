@@ -39,7 +39,8 @@ class ModelSource {
   std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site) const;
   std::shared_ptr<const PackedLinear> packed(Compute& compute, const LinearSite& site,
                                              const LinearWeight& weight,
-                                             const std::vector<RowRange>& rows = {}) const;
+                                             const std::vector<RowRange>& rows = {},
+                                             const std::vector<float>* other_bias = nullptr) const;
   // All of a tensor as float32. Throws "corrupt_file" when it does not have `size` elements.
   std::vector<float> values(const std::string& tensor, std::size_t size) const;
 

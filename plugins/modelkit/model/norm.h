@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "plugins/modelkit/compute/compute.h"
 #include "plugins/modelkit/model/model_source.h"
@@ -15,6 +16,10 @@ class Norm {
   // Takes weight and bias of `module` (whole name), `size` values each, as `style` says.
   Norm(Compute& compute, const ModelSource& model, const std::string& module, const NormStyle& style,
        std::size_t size);
+
+  // Other values than the model's, as they would be stored.
+  void set_weight(Compute& compute, std::vector<float> weight);
+  void set_bias(Compute& compute, const std::vector<float>& bias);
 
   explicit operator bool() const { return weight_.storage != nullptr; }
 

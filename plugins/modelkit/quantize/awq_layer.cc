@@ -7,9 +7,9 @@
 #include <numeric>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
-#include "plugins/modelkit/quantize/folding.h"
 #include "plugins/modelkit/quantize/input_statistics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
+#include "plugins/modelkit/quantize/layer_scaling.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -19,12 +19,6 @@ constexpr std::size_t kTileRows = 64;
 constexpr int kPowers = 20;      // of the search: 0, 1/20, ... 19/20
 constexpr float kLeast = 1e-4F;  // scale, before they are normalized
 constexpr int kClipSteps = 10;   // of a twentieth of the range
-
-// Scales of a linear's columns and rows: it becomes W * columns / rows.
-struct Scaling {
-  std::vector<float> columns, rows;
-  double power = 0;
-};
 
 // A linear while it is rounded.
 struct Linear {
@@ -41,7 +35,7 @@ struct Linear {
 class AwqLayer {
  public:
   AwqLayer(CalibrationLayer& layer, const AwqOptions& options, ThreadPool& threads)
-      : layer_(layer), options_(options), threads_(threads) {}
+      : layer_(layer), options_(options), threads_(threads), scaling_(layer, options.targets) {}
 
   LayerChange run();
 
@@ -57,28 +51,20 @@ class AwqLayer {
     }
   };
 
-  bool whole(const FoldingSite& site) const;
   void scale_sites(std::map<std::string, Gram>& inputs);
   void scale_site(const FoldingSite& site, Gram& inputs);
   std::vector<float> scales_of(const FoldingSite& site, const Gram& inputs, double power) const;
-  void make_exact(const FoldingSite& site, std::vector<float>& scales) const;
   double error_of(const InputGroup& group, const std::vector<float>& scales, const double* hessian);
-  void fold(const FoldingSite& site, const std::vector<float>& scales);
   void quantize(const std::string& module, Gram& inputs);
   void round_rows(const Linear& linear, std::size_t first, std::size_t last);
   Sums errors_of(const Linear& linear, std::size_t first, std::size_t last) const;
   GroupScale fit(const float* w, std::size_t at, std::size_t size, const double* hessian,
                  const std::vector<float>& columns) const;
-  Scaling& scaling(const std::string& module);
-  const std::vector<float>& weight(const std::string& module);
-  std::vector<float> norm_values(const std::string& norm, const char* part, std::size_t count) const;
 
   CalibrationLayer& layer_;
   const AwqOptions& options_;
   ThreadPool& threads_;
-  std::map<std::string, std::vector<float>> weights_;  // as they were
-  std::map<std::string, std::int64_t> outputs_;
-  std::map<std::string, Scaling> scalings_;
+  LayerScaling scaling_;
   std::map<std::string, LinearWeight> effective_;  // what the integers come to before the scales
   LayerChange change_;
 };
@@ -96,42 +82,6 @@ double norm_squared(const std::vector<double>& rows, const double* hessian, std:
          .c = products.data(),
          .c_row = size});
   return std::inner_product(rows.begin(), rows.end(), products.begin(), 0.0);
-}
-
-float power_of_two(float value) { return std::exp2(std::round(std::log2(value))); }
-
-const std::vector<float>& AwqLayer::weight(const std::string& module) {
-  const auto found = weights_.find(module);
-  if (found != weights_.end()) return found->second;
-  const std::string name = layer_.whole_name(module);
-  const LinearWeight stored = layer_.weight(module);
-  std::vector<float> values = stored.dequantize();
-  expect_finite_rows(values, static_cast<std::size_t>(stored.in), 0, name);
-  layer_.model().checkpoint().release(name);
-  outputs_[module] = stored.out;
-  return weights_.emplace(module, std::move(values)).first->second;
-}
-
-Scaling& AwqLayer::scaling(const std::string& module) {
-  Scaling& found = scalings_[module];
-  if (found.columns.empty()) {
-    const std::size_t all = weight(module).size(), out = static_cast<std::size_t>(outputs_.at(module));
-    found.columns.assign(all / out, 1.0F);
-    found.rows.assign(out, 1.0F);
-  }
-  return found;
-}
-
-bool AwqLayer::whole(const FoldingSite& site) const {
-  const auto target = [&](const std::string& module) {
-    return options_.targets.contains(layer_.whole_name(module));
-  };
-  return std::all_of(site.consumers.modules.begin(), site.consumers.modules.end(), target) &&
-         (site.producer.empty() || target(site.producer));
-}
-
-std::vector<float> AwqLayer::norm_values(const std::string& norm, const char* part, std::size_t count) const {
-  return layer_.model().values(layer_.whole_name(norm + part), count);
 }
 
 // Inputs that one row makes share its scale, from the mean of their magnitudes.
@@ -154,24 +104,8 @@ std::vector<float> AwqLayer::scales_of(const FoldingSite& site, const Gram& inpu
   const auto [least, most] = std::minmax_element(scales.begin(), scales.end());
   const float middle = std::sqrt(*least * *most);
   for (float& scale : scales) scale /= middle;
-  make_exact(site, scales);
+  scaling_.make_exact(site, scales);
   return scales;
-}
-
-void AwqLayer::make_exact(const FoldingSite& site, std::vector<float>& scales) const {
-  if (site.biased) {
-    for (float& scale : scales) scale = power_of_two(scale);
-  }
-  if (site.norm.empty()) return;
-  const auto stored = norm_values(site.norm, ".weight", scales.size());
-  const DType dtype = layer_.model().checkpoint().tensor(layer_.whole_name(site.norm + ".weight")).dtype;
-  const float shift = layer_.model().config().norm.plus_one ? 1.0F : 0.0F;
-  for (std::size_t i = 0; i < scales.size(); ++i) {
-    const float before = stored[i] + shift;
-    const float after = rounded_through(dtype, before / scales[i] - shift) + shift;
-    scales[i] = after == 0.0F ? 1.0F : before / after;
-    if (!(scales[i] > 0.0F) || !std::isfinite(scales[i])) scales[i] = 1.0F;
-  }
 }
 
 // Squared error of the outputs of `group`, its columns scaled and rounded.
@@ -179,8 +113,8 @@ double AwqLayer::error_of(const InputGroup& group, const std::vector<float>& sca
   const std::size_t in = scales.size();
   double total = 0;
   for (const std::string& module : group.modules) {
-    const std::vector<float>& w = weight(module);
-    const auto out = static_cast<std::size_t>(outputs_.at(module));
+    const std::vector<float>& w = scaling_.weight(module);
+    const std::size_t out = scaling_.outputs(module);
     std::vector<double> sums((out + kTileRows - 1) / kTileRows);
     threads_.run(sums.size(), [&](std::size_t tile) {
       const std::size_t first = tile * kTileRows * in, last = std::min(first + kTileRows * in, w.size());
@@ -195,27 +129,6 @@ double AwqLayer::error_of(const InputGroup& group, const std::vector<float>& sca
     total += std::accumulate(sums.begin(), sums.end(), 0.0);
   }
   return total;
-}
-
-void AwqLayer::fold(const FoldingSite& site, const std::vector<float>& scales) {
-  for (const std::string& module : site.consumers.modules) scaling(module).columns = scales;
-  if (!site.producer.empty()) {
-    std::vector<float>& rows = scaling(site.producer).rows;
-    for (std::size_t i = 0; i < scales.size(); ++i) rows[site.rows[i]] = scales[i];
-  } else {
-    const float shift = layer_.model().config().norm.plus_one ? 1.0F : 0.0F;
-    auto values = norm_values(site.norm, ".weight", scales.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = (values[i] + shift) / scales[i] - shift;
-    change_.tensors[site.norm + ".weight"] = std::move(values);
-  }
-  if (!site.biased) return;
-  const std::string made_by = site.norm.empty() ? site.producer : site.norm;
-  const std::size_t count =
-      site.norm.empty() ? static_cast<std::size_t>(outputs_.at(site.producer)) : scales.size();
-  auto bias = norm_values(made_by, ".bias", count);
-  for (std::size_t i = 0; i < count; ++i)
-    bias[i] /= site.norm.empty() ? scaling(site.producer).rows[i] : scales[i];
-  change_.tensors[made_by + ".bias"] = std::move(bias);
 }
 
 void AwqLayer::scale_site(const FoldingSite& site, Gram& inputs) {
@@ -233,9 +146,7 @@ void AwqLayer::scale_site(const FoldingSite& site, Gram& inputs) {
       best = scales;
     }
   }
-  if (power == 0) return;
-  fold(site, best);
-  for (const std::string& module : site.consumers.modules) scalings_.at(module).power = power;
+  if (power != 0) scaling_.fold(site, best, power);
 }
 
 // The scale of a group of scaled weights that begins at input `at`.
@@ -313,8 +224,9 @@ AwqLayer::Sums AwqLayer::errors_of(const Linear& linear, std::size_t first, std:
 }
 
 void AwqLayer::quantize(const std::string& module, Gram& inputs) {
-  const std::vector<float>& w = weight(module);
-  const std::int64_t out = outputs_.at(module), in = static_cast<std::int64_t>(inputs.size());
+  const std::vector<float>& w = scaling_.weight(module);
+  const auto out = static_cast<std::int64_t>(scaling_.outputs(module)),
+             in = static_cast<std::int64_t>(inputs.size());
   const LayerModules& names = layer_.model().config().modules;
   const bool search = options_.clip_search && module != names.q && module != names.k && module != names.qkv;
   GroupedIntWeight ints = empty_integers(out, in, options_.grid);
@@ -323,7 +235,7 @@ void AwqLayer::quantize(const std::string& module, Gram& inputs) {
   const Linear linear{.weight = &w,
                       .out = static_cast<std::size_t>(out),
                       .in = static_cast<std::size_t>(in),
-                      .scales = &scaling(module),
+                      .scales = &scaling_.scaling(module),
                       .hessian = hessian,
                       .search = search ? hessian : nullptr,
                       .ints = &ints,
@@ -369,12 +281,13 @@ LayerChange AwqLayer::run() {
     }
   }
   for (const auto& [module, weight] : effective_) layer_.replace(module, weight);
+  change_.tensors = scaling_.tensors();
   return std::move(change_);
 }
 
 void AwqLayer::scale_sites(std::map<std::string, Gram>& inputs) {
   for (const FoldingSite& site : folding_sites(layer_.model().config(), layer_.index())) {
-    if (site.consumers.modules.empty() || !whole(site)) continue;
+    if (!scaling_.foldable(site)) continue;
     const auto found = inputs.find(site.consumers.modules.front());
     if (found != inputs.end()) scale_site(site, found->second);
   }

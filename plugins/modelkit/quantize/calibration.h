@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "plugins/modelkit/data/token_windows.h"
 #include "plugins/modelkit/evaluate/hidden_states.h"
@@ -22,6 +23,7 @@ class CalibrationLayer {
   const ModelSource& model() const { return model_.source(); }
   Compute& compute() const { return model_.compute(); }
   std::uint64_t bytes() const { return layer_.bytes(); }  // of its linears, as they are held
+  std::size_t tokens() const { return states_.windows() * states_.tokens(); }
   // Of a linear or tensor of the layer: "model.layers.3.mlp.up_proj".
   std::string whole_name(std::string_view relative) const;
 
@@ -34,6 +36,11 @@ class CalibrationLayer {
 
   // Gives a linear another weight of the same shape, for what follows.
   void replace(std::string_view module, const LinearWeight& weight) { layer_.replace(module, weight); }
+
+  // The same for norms and biases, see DecoderLayer.
+  void replace_values(std::string_view tensor, const std::vector<float>& values) {
+    layer_.replace_values(tensor, values);
+  }
 
   // How many times observe() will be called: for the progress only.
   void expect_passes(std::size_t count) { passes_ = count + 1; }

@@ -20,6 +20,14 @@ bool all_equal(const std::vector<float>& scales) {
   return std::adjacent_find(scales.begin(), scales.end(), std::not_equal_to<>()) == scales.end();
 }
 
+// Readers of int-quantized quantize the inputs too: as the weight says, or each token by its own range. The
+// grid of static ones is stored with each module.
+Int8Inputs inputs_of(const LinearWeight& weight) {
+  Int8Inputs inputs = weight.inputs.value_or(Int8Inputs{});
+  inputs.grid = {};
+  return inputs;
+}
+
 QuantizationScheme scheme_of(PackedFormat format, const LinearWeight& weight) {
   QuantizationScheme scheme;
   scheme.format = format;
@@ -29,12 +37,30 @@ QuantizationScheme scheme_of(PackedFormat format, const LinearWeight& weight) {
     scheme.symmetric =
         std::all_of(ints->zeros.begin(), ints->zeros.end(), [](std::int8_t z) { return z == 0; });
     scheme.input_order = !ints->group_of_input.empty();
-    scheme.dynamic_int8_inputs = format == PackedFormat::IntQuantized;  // readers know it in no other way
+    if (format == PackedFormat::IntQuantized) scheme.inputs = inputs_of(weight);
   } else if (const auto* floats = std::get_if<ScaledFloatWeight>(&weight.form)) {
     scheme.bits = 8;
     scheme.per_tensor = all_equal(floats->scales);
   }
   return scheme;
+}
+
+// Modules of one scheme together. A single scheme is that of the whole class of modules.
+std::vector<QuantizationScheme> grouped(const std::map<std::string, QuantizationScheme>& schemes) {
+  std::vector<QuantizationScheme> groups;
+  std::vector<std::vector<std::string>> names;
+  for (const auto& [module, scheme] : schemes) {
+    const auto found = std::find(groups.begin(), groups.end(), scheme);
+    const auto at = static_cast<std::size_t>(found - groups.begin());
+    if (found == groups.end()) {
+      groups.push_back(scheme);
+      names.emplace_back();
+    }
+    names[at].push_back(module);
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    groups[i].targets = groups.size() == 1 ? std::vector<std::string>{"Linear"} : names[i];
+  return groups;
 }
 
 // Integers with zero points where the scheme has them, and only there.
@@ -116,10 +142,12 @@ void FormatChange::unite(std::string_view format) {
     scheme.symmetric = !asymmetric;
     scheme.per_tensor = !by_row;
     scheme.input_order = ordered;
-    const bool same = scheme.bits == first.bits && scheme.group_size == first.group_size;
+    const bool same =
+        scheme.bits == first.bits && scheme.group_size == first.group_size && scheme.inputs == first.inputs;
     if (!same && scheme.format != PackedFormat::PackQuantized) {
       refuse(format, module,
-             "it has one width and group size for all, and " + schemes_.begin()->first + " has others",
+             "it has one width, group size and kind of inputs for all, and " + schemes_.begin()->first +
+                 " has others",
              "pack-quantized");
     }
   }
@@ -130,7 +158,7 @@ std::uint64_t FormatChange::write(const std::filesystem::path& folder, const Ste
   const Checkpoint& checkpoint = source_.checkpoint();
   const bool codes = schemes_.begin()->second.format == PackedFormat::BitsAndBytes4;
   const DType dtype = codes ? source_.config().dtype.value_or(DType::F32) : DType::F32;
-  QuantizedCheckpoint result(checkpoint, targets_, schemes_, dtype, folder);
+  QuantizedCheckpoint result(checkpoint, targets_, grouped(schemes_), dtype, folder);
   for (const QuantizedCheckpoint::Step& part : result.steps()) {
     if (part.module) {
       result.write(part.name, fitted(load(part.name), schemes_.at(part.name)));

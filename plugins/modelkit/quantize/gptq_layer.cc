@@ -13,7 +13,9 @@ void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inpu
   for (const std::string& module : group.modules) {
     const std::string name = layer.whole_name(module);
     if (!options.targets.contains(name)) continue;
-    GptqResult result = solver.quantize(layer.weight(module), name);
+    QuantizationGrid grid = options.gptq.grid;
+    if (const auto found = options.bits.find(name); found != options.bits.end()) grid.bits = found->second;
+    GptqResult result = solver.quantize(layer.weight(module), name, grid);
     layer.model().checkpoint().release(name);
     change.figures[module] = {{"weight_error", result.error.relative()},
                               {"output_error", result.output.after},

@@ -1,6 +1,7 @@
 // GPTQ on one decoder layer: Hessians from the calibration windows, then each linear in its turn.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -14,7 +15,8 @@ struct GptqLayerOptions {
   GptqOptions gptq;
   bool true_sequential =
       false;  // later linears of a layer see the inputs that the quantized earlier ones make
-  std::set<std::string> targets;  // whole module names; other linears stay
+  std::set<std::string> targets;         // whole module names; other linears stay
+  std::map<std::string, int> bits = {};  // of those that have others than the grid, by whole name
 };
 
 // Figures of each linear: "weight_error", "output_error", "rounding_output_error" (relative), "damp",

@@ -31,6 +31,7 @@ struct GptqSolver::Rows {
   std::vector<double> errors;      // [count, block]
   std::vector<GroupScale> scales;  // [count, groups]
   GroupedIntWeight* target = nullptr;
+  const QuantizationGrid* grid = nullptr;
 };
 
 GptqSolver::GptqSolver(Gram& inputs, const GptqOptions& options, ThreadPool& threads)
@@ -81,8 +82,8 @@ bool GptqSolver::factorize(double damp) {
   return true;
 }
 
-GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& module) const {
-  const QuantizationGrid& grid = options_.grid;
+GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& module,
+                                const QuantizationGrid& grid) const {
   grid.check_divides(weight.in, module);
   GroupedIntWeight ints = empty_integers(weight.out, weight.in, grid);
   const std::size_t all = static_cast<std::size_t>(weight.out), tiles = (all + kTileRows - 1) / kTileRows;
@@ -96,6 +97,7 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
     rows.first = static_cast<std::int64_t>(tile * kTileRows);
     rows.count = std::min(kTileRows, all - tile * kTileRows);
     rows.target = &ints;
+    rows.grid = &grid;
     rows.original.resize(rows.count * size_);
     weight.dequantize(rows.first, rows.first + static_cast<std::int64_t>(rows.count), rows.original.data());
     expect_finite_rows(rows.original, size_, rows.first, module);
@@ -144,7 +146,7 @@ double GptqSolver::norm_squared(const std::vector<double>& rows) const {
 }
 
 void GptqSolver::round_rows(Rows& rows) const {
-  const QuantizationGrid& grid = options_.grid;
+  const QuantizationGrid& grid = *rows.grid;
   const auto groups = static_cast<std::size_t>(grid.groups(static_cast<std::int64_t>(size_)));
   const std::size_t group = size_ / groups, width = block_width(group);
   rows.scales.resize(rows.count * groups);
@@ -179,7 +181,7 @@ void GptqSolver::round_rows(Rows& rows) const {
 }
 
 void GptqSolver::round_block(Rows& rows, std::size_t first, std::size_t last) const {
-  const QuantizationGrid& grid = options_.grid;
+  const QuantizationGrid& grid = *rows.grid;
   const float lowest = grid.lowest(), highest = grid.highest();
   const auto groups = static_cast<std::size_t>(grid.groups(static_cast<std::int64_t>(size_)));
   const std::size_t group = size_ / groups, width = rows.errors.size() / rows.count;

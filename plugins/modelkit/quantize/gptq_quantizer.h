@@ -42,7 +42,11 @@ class GptqSolver {
   std::size_t dead() const { return dead_; }  // inputs that were 0 on every token: rounded to nearest
 
   // Errors as quantize_rtn(). Independent of the number of threads.
-  GptqResult quantize(const LinearWeight& weight, const std::string& module) const;
+  GptqResult quantize(const LinearWeight& weight, const std::string& module) const {
+    return quantize(weight, module, options_.grid);
+  }
+  GptqResult quantize(const LinearWeight& weight, const std::string& module,
+                      const QuantizationGrid& grid) const;
 
  private:
   struct Rows;  // a tile of them, on the way

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "plugins/modelkit/compute/rounding.h"
 #include "plugins/modelkit/formats/dtype.h"
 
 namespace presswork::modelkit {
@@ -52,13 +53,6 @@ struct GroupScale {
 
   float value(std::int8_t q) const { return static_cast<float>(q - zero) * scale; }
 };
-
-// Half to even for |x| < 2^22, as two additions, which compilers turn into vectors (std::nearbyint is a
-// call).
-inline float round_half_even(float x) {
-  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
-  return (x + kMagic) - kMagic;
-}
 
 // The nearest integer of the grid [lowest, highest].
 inline std::int8_t nearest_level(float w, const GroupScale& group, float lowest, float highest) {

@@ -56,11 +56,26 @@ bool readable(const fs::path& path) {
 std::string window_name(std::size_t window) { return "window." + std::to_string(window); }
 
 Json describe(const LinearWeight& weight, const GroupedIntWeight& ints) {
-  return {{"out", weight.out},
-          {"in", weight.in},
-          {"bits", ints.bits},
-          {"group_size", ints.group_size},
-          {"symmetric", ints.symmetric}};
+  Json shape = {{"out", weight.out},
+                {"in", weight.in},
+                {"bits", ints.bits},
+                {"group_size", ints.group_size},
+                {"symmetric", ints.symmetric}};
+  if (const auto& inputs = weight.inputs) {
+    shape["inputs"] = {{"dynamic", inputs->dynamic},
+                       {"symmetric", inputs->symmetric},
+                       {"scale", inputs->grid.scale},
+                       {"zero", inputs->grid.zero}};
+  }
+  return shape;
+}
+
+std::optional<Int8Inputs> inputs_of(const Json& shape) {
+  if (!shape.contains("inputs")) return {};
+  const Json& inputs = shape.at("inputs");
+  return Int8Inputs{.dynamic = inputs.at("dynamic"),
+                    .symmetric = inputs.at("symmetric"),
+                    .grid = {inputs.at("scale"), inputs.at("zero")}};
 }
 
 }  // namespace
@@ -135,7 +150,7 @@ LayerChange LayerStore::load(std::int64_t index) const {
                           .zeros = {},
                           .group_of_input = {}};
     if (!ints.symmetric) ints.zeros = read<std::int8_t>(file, module + ".zeros");
-    change.linears[module] = {shape.at("out"), shape.at("in"), std::move(ints)};
+    change.linears[module] = {shape.at("out"), shape.at("in"), std::move(ints), inputs_of(shape)};
   }
   for (const std::string name : header.at("tensors")) change.tensors[name] = read<float>(file, name);
   change.figures = header.at("figures");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "plugins/modelkit/checkpoint/quantized_linear.h"
 #include "presswork/error.h"
@@ -38,29 +39,9 @@ std::string_view owner_of(std::string_view tensor) {
   return {};
 }
 
-std::map<std::string, QuantizationScheme> same_for_all(const QuantizationTargets& targets,
-                                                       const QuantizationScheme& scheme) {
-  std::map<std::string, QuantizationScheme> schemes;
-  for (const LinearSite& site : targets.modules) schemes.emplace(site.module, scheme);
-  return schemes;
-}
-
-// Modules of one scheme together. A single scheme is that of the whole class of modules.
-std::vector<QuantizationScheme> grouped(const std::map<std::string, QuantizationScheme>& schemes) {
-  std::vector<QuantizationScheme> groups;
-  std::vector<std::vector<std::string>> names;
-  for (const auto& [module, scheme] : schemes) {
-    const auto found = std::find(groups.begin(), groups.end(), scheme);
-    const auto at = static_cast<std::size_t>(found - groups.begin());
-    if (found == groups.end()) {
-      groups.push_back(scheme);
-      names.emplace_back();
-    }
-    names[at].push_back(module);
-  }
-  for (std::size_t i = 0; i < groups.size(); ++i)
-    groups[i].targets = groups.size() == 1 ? std::vector<std::string>{"Linear"} : names[i];
-  return groups;
+std::vector<QuantizationScheme> of_all_linears(QuantizationScheme scheme) {
+  scheme.targets = {"Linear"};
+  return {std::move(scheme)};
 }
 
 }  // namespace
@@ -68,12 +49,16 @@ std::vector<QuantizationScheme> grouped(const std::map<std::string, Quantization
 QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                                          const QuantizationScheme& scheme, DType scale_dtype,
                                          std::filesystem::path folder)
-    : QuantizedCheckpoint(source, targets, same_for_all(targets, scheme), scale_dtype, std::move(folder)) {}
+    : QuantizedCheckpoint(source, targets, of_all_linears(scheme), scale_dtype, std::move(folder)) {}
 
 QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
-                                         std::map<std::string, QuantizationScheme> schemes, DType dtype,
+                                         const std::vector<QuantizationScheme>& schemes, DType dtype,
                                          std::filesystem::path folder)
-    : source_(source), schemes_(std::move(schemes)), dtype_(dtype) {
+    : source_(source), dtype_(dtype), folder_(std::move(folder)) {
+  config_.ignore = targets.ignored;
+  if (!targets.modules.empty()) config_.schemes = schemes;
+  config_.head = std::any_of(targets.modules.begin(), targets.modules.end(),
+                             [](const LinearSite& site) { return site.module == "lm_head"; });
   std::unordered_map<std::string_view, const LinearSite*> sites;
   for (const LinearSite& site : targets.modules) sites.emplace(site.module, &site);
   std::unordered_set<std::string_view> planned;
@@ -96,23 +81,22 @@ QuantizedCheckpoint::QuantizedCheckpoint(const Checkpoint& source, const Quantiz
     }
   }
   for (const TensorPlan& tensor : plan_) planned_bytes_ += tensor.byte_count();
-  config_.ignore = targets.ignored;
-  config_.schemes = grouped(schemes_);
-  config_.head = schemes_.contains("lm_head");
-  folder_ = std::move(folder);
   writer_ = std::make_unique<CheckpointWriter>(folder_, plan_);
 }
 
 std::vector<TensorPlan> QuantizedCheckpoint::plan_of(const LinearSite& linear) const {
-  const auto scheme = schemes_.find(linear.module);
-  if (scheme == schemes_.end()) return {{linear.module + ".weight", dtype_, {linear.out, linear.in}}};
-  return written_plan(linear.module, linear.out, linear.in, scheme->second, dtype_);
+  if (config_.empty()) return {{linear.module + ".weight", dtype_, {linear.out, linear.in}}};
+  return written_plan(linear.module, linear.out, linear.in, scheme_of(linear.module), dtype_);
+}
+
+const QuantizationScheme& QuantizedCheckpoint::scheme_of(const std::string& module) const {
+  if (const QuantizationScheme* scheme = config_.scheme_for(module)) return *scheme;
+  throw Error("internal", "no scheme covers the module", module);
 }
 
 void QuantizedCheckpoint::write(const std::string& module, const LinearWeight& weight) {
-  const auto scheme = schemes_.find(module);
-  if (scheme == schemes_.end()) return writer_->write(module + ".weight", weight.dense()->bytes);
-  for (const NamedBytes& part : written_data(module, weight, scheme->second, dtype_)) {
+  if (config_.empty()) return writer_->write(module + ".weight", weight.dense()->bytes);
+  for (const NamedBytes& part : written_data(module, weight, scheme_of(module), dtype_)) {
     writer_->write(part.name, part.bytes);
   }
 }
@@ -127,7 +111,7 @@ void QuantizedCheckpoint::copy(const std::string& tensor) {
 
 std::uint64_t QuantizedCheckpoint::finish(const std::function<void(const std::string&)>& skipped) {
   std::string config = config_.merged_into(source_.config(), source_.config_path());
-  if (schemes_.empty()) config = with_dtype(config, dtype_, source_.config_path());
+  if (config_.empty()) config = with_dtype(config, dtype_, source_.config_path());
   writer_->finish(source_, config, skipped);
   write_gptq_config(config);
   return writer_->file_bytes();

@@ -31,10 +31,11 @@ class QuantizedCheckpoint {
   QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
                       const QuantizationScheme& scheme, DType scale_dtype, std::filesystem::path folder);
 
-  // The same with a scheme for each target by name; targets without one become plain values of `dtype`, which
-  // is otherwise what written_plan() takes.
+  // The same with a scheme for each of several groups of targets, which together are all: `targets` of a
+  // scheme are whole module names. Without schemes the targets become plain values of `dtype`, which is
+  // otherwise what written_plan() takes.
   QuantizedCheckpoint(const Checkpoint& source, const QuantizationTargets& targets,
-                      std::map<std::string, QuantizationScheme> schemes, DType dtype,
+                      const std::vector<QuantizationScheme>& schemes, DType dtype,
                       std::filesystem::path folder);
 
   const std::vector<Step>& steps() const { return steps_; }
@@ -49,11 +50,11 @@ class QuantizedCheckpoint {
   std::uint64_t finish(const std::function<void(const std::string&)>& skipped = {});
 
  private:
+  const QuantizationScheme& scheme_of(const std::string& module) const;
   std::vector<TensorPlan> plan_of(const LinearSite& linear) const;
   void write_gptq_config(const std::string& config) const;
 
   const Checkpoint& source_;
-  std::map<std::string, QuantizationScheme> schemes_;
   QuantizationConfig config_;
   DType dtype_;
   std::filesystem::path folder_;

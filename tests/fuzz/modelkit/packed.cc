@@ -43,6 +43,9 @@ bool read(const nlohmann::ordered_json& description, Tensors& tensors) {
   std::uint64_t bytes = 0;
   for (const auto& [name, value] : description.items()) {
     const auto dtype = dtype_from_name(value.at(0).get<std::string>());
+    for (const auto& size : value.at(1)) {
+      if (!size.is_number_integer()) return false;
+    }
     TensorPlan plan{name, dtype.value_or(DType::U8), value.at(1).get<Shape>()};
     if (!dtype || plan.shape.size() > 4) return false;
     for (const std::int64_t size : plan.shape) {

@@ -26,7 +26,7 @@ void quantize(char** arguments) {
   const DType scale_dtype = scales == "float32" ? DType::F32 : scales == "float16" ? DType::F16 : DType::BF16;
   if (std::string(arguments[6]) == "int") {
     scheme.format = PackedFormat::IntQuantized;
-    scheme.dynamic_int8_inputs = true;
+    scheme.inputs = Int8Inputs{};
   }
   const QuantizationGrid grid{scheme.bits, scheme.group_size, scheme.symmetric, scale_dtype};
   QuantizedCheckpoint result(source, select_targets(model, {"lm_head"}), scheme, scale_dtype, arguments[1]);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "orchestrator/store/approvals.h"
 #include "unit/engine/harness.h"
 #include "unit/store/support.h"
 
@@ -205,6 +206,38 @@ stages:
   EXPECT_EQ(executor->started.size(), 1u);
 }
 
+TEST_F(EngineTest, AnAttemptThatNoHostWroteALogForNamesNone) {
+  const auto result = run("stages: {a: {uses: test/work, with: {fails: failed}}}");
+  ASSERT_EQ(ledger->attempts(result.run).size(), 1u);
+  EXPECT_EQ(ledger->attempts(result.run)[0].log, "");
+}
+
+TEST_F(EngineTest, WhatToDoIsKeptOfAStepThatFailsBeforeItsFirstAttempt) {
+  const auto result = run(R"(
+stages:
+  e: {uses: test/work, matrix: {v: [1, 2]}, with: {value: "${{ matrix.v }}"}}
+  best: {select: {from: e, where: "e.metrics.value < 1", minimize: "e.metrics.value"}}
+)");
+  EXPECT_EQ(result.state, "failed");
+  std::vector<std::string> causes;
+  for (const store::InstanceRow& row : ledger->instances(result.run)) causes.push_back(row.cause);
+  EXPECT_THAT(causes, Contains(HasSubstr("fulfils the constraint (loosen \"where\", or widen the matrix)")));
+}
+
+TEST_F(EngineTest, MetricsThatAStageDoesNotDescribeAreWarnedOf) {
+  plugins::StageDescription terse = fake_stage("test/terse");
+  terse.metrics.clear();
+  catalogue = plugins::make_catalogue({fake_stage("test/work"), terse});
+  run("stages: {a: {uses: test/work, with: {value: 1}}, b: {uses: test/terse, with: {value: 2}}}");
+  std::vector<std::string> warnings;
+  for (const engine::Event& event : recorder.events) {
+    if (event.kind == "stage_log")
+      warnings.push_back(event.instance + ": " + event.data.at("text").get<std::string>());
+  }
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("b: metrics that the stage's description does not name: value")));
+}
+
 TEST_F(EngineTest, AStageThatWithholdsAnOutputFails) {
   const auto result = run("stages: {a: {uses: test/work, with: {silent: true}}}\n");
   EXPECT_EQ(result.state, "failed");
@@ -246,6 +279,39 @@ stages:
   run(yaml);
   run(yaml);
   EXPECT_THAT(recorder.lines, Contains("stage_cached r"));
+}
+
+TEST_F(EngineTest, AReaderOfTheRunIsToldWhenAndWhereThingsAre) {
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  r: {uses: test/reader, after: [a]}
+)");
+  const Json facts = executor->started.back().run_facts;
+  const Json& evidence = facts.at("evidence");
+  EXPECT_EQ(evidence.at("run"), result.run);
+  EXPECT_FALSE(evidence.at("times").at("a").at("started").get<std::string>().empty());
+  EXPECT_FALSE(evidence.at("times").contains("r")) << "only what it needs";
+  const std::string digest = facts["instances"][0]["outputs"]["out"]["digest"];
+  EXPECT_TRUE(fs::is_regular_file(evidence.at("files").at(digest).get<std::string>()));
+}
+
+TEST_F(EngineTest, AnApprovalOfWhatAReaderNeedsRunsItAgain) {
+  const char* const yaml = R"(
+stages:
+  a: {uses: test/work, with: {value: 1}}
+  r: {uses: test/reader, after: [a]}
+)";
+  run(yaml);
+  const std::string digest = executor->started.back().run_facts["instances"][0]["outputs"]["out"]["digest"];
+  store::Approvals(workspace.ledger()).put({"r1", "item", "Ann", "", {"of something else"}, "now"});
+  run(yaml);
+  EXPECT_THAT(recorder.lines, Contains("stage_cached r"));
+  store::Approvals(workspace.ledger()).put({"r1", "item", "Ann", "", {digest}, "now"});
+  recorder.lines.clear();
+  run(yaml);
+  EXPECT_THAT(recorder.lines, Not(Contains("stage_cached r")));
+  EXPECT_EQ(executor->started.back().run_facts.at("approvals").at(0).at("by"), "Ann");
 }
 
 TEST_F(EngineTest, ARequiredCheckThatDoesNotHoldFailsTheRun) {
@@ -336,9 +402,8 @@ TEST_F(EngineTest, ARunWhoseOrchestratorDiedIsResumedWithoutRedoingWhatIsCommitt
   ASSERT_EQ(runs.size(), 1u);
   const auto result = resume(runs[0].id);
   EXPECT_EQ(result.state, "succeeded");
-  EXPECT_THAT(recorder.lines,
-              ElementsAre("run_started", "stage_started b", "stage_succeeded b", "stage_started c",
-                          "stage_succeeded c", "run_ended succeeded"));
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started b", "stage_succeeded b",
+                                          "stage_started c", "stage_succeeded c", "run_ended succeeded"));
   EXPECT_EQ(recorder.events.front().data.at("kept"), 1);
   const auto attempts = ledger->attempts(result.run);
   ASSERT_EQ(attempts.size(), 4u);

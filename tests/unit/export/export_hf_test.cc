@@ -22,15 +22,17 @@ fs::path quantized(const fs::path& folder, std::vector<QuantizationGrid> grids,
   const Checkpoint source = Checkpoint::open(kTinyLlama);
   const ModelConfig model = ModelConfig::parse(source.config(), source.config_path());
   const QuantizationTargets targets = select_targets(model, ignore);
-  std::map<std::string, QuantizationScheme> schemes;
+  std::vector<QuantizationScheme> schemes;
+  for (QuantizationGrid& grid : grids) {
+    grid.scale_dtype = DType::F16;
+    schemes.push_back(
+        {.bits = grid.bits, .group_size = grid.group_size, .symmetric = grid.symmetric, .targets = {}});
+  }
   std::map<std::string, QuantizationGrid> grid_of;
   for (std::size_t i = 0; i < targets.modules.size(); ++i) {
-    QuantizationGrid& grid = grids[i % grids.size()];
-    grid.scale_dtype = DType::F16;
     const std::string& module = targets.modules[i].module;
-    schemes[module] = {
-        .bits = grid.bits, .group_size = grid.group_size, .symmetric = grid.symmetric, .targets = {}};
-    grid_of[module] = grid;
+    schemes[i % grids.size()].targets.push_back(module);
+    grid_of[module] = grids[i % grids.size()];
   }
   ThreadPool threads(2);
   QuantizedCheckpoint result(source, targets, schemes, DType::F32, folder);
@@ -164,7 +166,7 @@ TEST_F(ExportHfStage, WhatAFormatCannotHoldIsRefusedByNameAndWithTheFormatsThatC
 TEST_F(ExportHfStage, SeveralWidthsAreForCompressedTensorsAlone) {
   const auto model = quantized(folder_.path() / "m", {{.bits = 4, .group_size = 32}, {.bits = 8}});
   const auto refused = run(model, "gptq");
-  EXPECT_THAT(refused.message, HasSubstr("one width and group size"));
+  EXPECT_THAT(refused.message, HasSubstr("one width, group size"));
   EXPECT_THAT(refused.hint, HasSubstr("pack-quantized"));
   const auto written = run(model, "pack-quantized");
   ASSERT_TRUE(written.ok()) << written.message;

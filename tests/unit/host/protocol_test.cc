@@ -99,6 +99,16 @@ TEST(RequestTest, what_is_no_request_is_refused) {
   for (const char* line : {"", "{}", "[1]", "{\"nonce\": 5}", "{\"nonce\": \"a\", \"verb\": \"run\"}"}) {
     EXPECT_FALSE(parse_request(line)) << line;
   }
+  const auto with_seed = [](const std::string& seed) {
+    return R"({"nonce": "n", "verb": "run", "plugin": "/p.so", "stage": "a/b", "parameters": {}, "inputs": {},
+        "work_dir": "/w", "scratch_dir": "/s", "threads": 1, "memory": 0, "enforce_memory": false,
+        "run_facts": null, "seed": )" +
+           seed + "}";
+  };
+  EXPECT_TRUE(parse_request(with_seed("18446744073709551615")));
+  for (const char* seed : {"18446744073709551616", "1e30", "0.5", "-1"}) {
+    EXPECT_FALSE(parse_request(with_seed(seed))) << seed;
+  }
 }
 
 }  // namespace

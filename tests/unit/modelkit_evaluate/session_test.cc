@@ -19,7 +19,8 @@ class ASession : public testing::Test {
 };
 
 TEST_F(ASession, ContinuesPromptsAsTransformersDoes) {
-  for (const auto& expected : golden()["greedy"]) {
+  const auto expectations = golden();
+  for (const auto& expected : expectations["greedy"]) {
     const Generation got =
         generate(model_, tokenizer_, expected["prompt"].get<std::string>(), {.max_new_tokens = 24});
     EXPECT_EQ(got.ids, expected["ids"].get<std::vector<std::int32_t>>());

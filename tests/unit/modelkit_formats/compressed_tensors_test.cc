@@ -55,12 +55,8 @@ TEST_F(CompressedTensors, WhatIsWrittenIsReadBackBitForBit) {
         for (const bool symmetric : {true, false}) {
           for (const DType scale : {DType::F32, DType::BF16}) {
             fs::remove_all(target());
-            const QuantizationScheme scheme{.format = format,
-                                            .bits = bits,
-                                            .group_size = group,
-                                            .symmetric = symmetric,
-                                            .dynamic_int8_inputs = false,
-                                            .targets = {}};
+            const QuantizationScheme scheme{
+                .format = format, .bits = bits, .group_size = group, .symmetric = symmetric, .targets = {}};
             const auto meant = quantize(scheme, scale);
             const Checkpoint back = Checkpoint::open(target());
             const auto config = QuantizationConfig::parse(back.config(), "config.json");

@@ -36,7 +36,8 @@ TEST(QuantizationConfig, EachModuleFindsItsScheme) {
   ASSERT_NE(channel, nullptr);
   EXPECT_EQ(channel->format, PackedFormat::IntQuantized);
   EXPECT_EQ(channel->group_size, 0);
-  EXPECT_TRUE(channel->dynamic_int8_inputs);
+  ASSERT_TRUE(channel->inputs);
+  EXPECT_TRUE(channel->inputs->dynamic);
   EXPECT_EQ(config.scheme_for("lm_head"), nullptr);
   EXPECT_EQ(config.scheme_for("model.layers.1.mlp.down_proj"), nullptr);
 }
@@ -47,7 +48,6 @@ TEST(QuantizationConfig, WhatIsWrittenIsReadBackAndTheRestOfTheConfigStays) {
                      .bits = 4,
                      .group_size = 32,
                      .symmetric = true,
-                     .dynamic_int8_inputs = false,
                      .targets = {"Linear"}}};
   config.ignore = {"lm_head"};
   const std::string merged = config.merged_into(testing::kTinyConfig, "config.json");
@@ -69,6 +69,40 @@ TEST(QuantizationConfig, OnlyKeysThatOldReadersKnowAreWritten) {
     EXPECT_THAT(
         (std::vector<std::string>{"num_bits", "type", "symmetric", "strategy", "group_size", "dynamic"}),
         ::testing::Contains(key));
+  }
+}
+
+TEST(QuantizationConfig, HowInputsAreQuantizedIsWrittenAndReadBack) {
+  for (const bool dynamic : {true, false}) {
+    for (const bool symmetric : {true, false}) {
+      QuantizationConfig config;
+      config.schemes = {{.format = PackedFormat::IntQuantized,
+                         .bits = 8,
+                         .inputs = Int8Inputs{.dynamic = dynamic, .symmetric = symmetric},
+                         .targets = {"Linear"}}};
+      const std::string text = config.merged_into("{}", "config.json");
+      const Json inputs =
+          Json::parse(text)["quantization_config"]["config_groups"]["group_0"]["input_activations"];
+      EXPECT_EQ(inputs["strategy"], dynamic ? "token" : "tensor");
+      const auto back = QuantizationConfig::parse(text, "config.json").schemes.at(0).inputs;
+      ASSERT_TRUE(back);
+      EXPECT_EQ(back->dynamic, dynamic);
+      EXPECT_EQ(back->symmetric, symmetric);
+    }
+  }
+}
+
+TEST(QuantizationConfig, InputsOfOtherBitsOrSharedInOtherWaysAreRefused) {
+  for (const char* inputs : {R"({"num_bits":4,"type":"int","strategy":"token","dynamic":true})",
+                             R"({"num_bits":8,"type":"int","strategy":"group","dynamic":true})",
+                             R"({"num_bits":8,"type":"int","strategy":"token","dynamic":false})"}) {
+    EXPECT_TRUE(testing::error_of([&] {
+      QuantizationConfig::parse(
+          R"({"quantization_config":{"quant_method":"compressed-tensors","format":"int-quantized",)"
+          R"("config_groups":{"g":{"targets":["Linear"],"weights":{"num_bits":8},"input_activations":)" +
+              std::string(inputs) + "}}}}",
+          "c");
+    })) << inputs;
   }
 }
 

@@ -102,6 +102,13 @@ TEST(FormatLimits, ScalesThatFloat16CannotHoldAreRefusedNotRounded) {
   EXPECT_EQ(formats_that_hold(weight), "pack-quantized");
 }
 
+TEST(FormatLimits, QuantizedInputsAreSaidByIntQuantizedAlone) {
+  LinearWeight weight = integers(32, 64, like(8, 0, true));
+  weight.inputs = Int8Inputs{.dynamic = false, .symmetric = true, .grid = {.scale = 0.5F}};
+  EXPECT_EQ(formats_that_hold(weight), "int-quantized");
+  EXPECT_THAT(misfit(PackedFormat::PackQuantized, weight), HasSubstr("inputs"));
+}
+
 TEST(FormatLimits, AnOrderOfInputsIsKeptByGptqAlone) {
   LinearWeight weight = integers(32, 64, like(4, 32, false));
   auto& index = std::get<GroupedIntWeight>(weight.form).group_of_input;

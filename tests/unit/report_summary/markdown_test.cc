@@ -3,20 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "plugins/report/html.h"
 #include "plugins/report/number_text.h"
 #include "presswork/error.h"
-#include "unit/report_summary/sample_facts.h"
+#include "unit/report_summary/sample_run.h"
 
 namespace presswork::summary {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string written(const Json& json, const Phrases& say, const std::string& title = "") {
-  const RunFacts facts(json);
-  const Figures figures = find_figures(facts);
-  return to_markdown({facts, figures, grade_all(figures), title}, say);
+  const Json model = model_of(json, say, title);
+  to_html(model, say);  // for the phrases that only the page has
+  return to_markdown(model, say);
 }
 
 TEST(Report, TellsSizesAccuracyStepsDecisionsAndDigests) {
@@ -63,6 +64,7 @@ TEST(Report, EverySentenceExistsInChinese) {
     written(facts, say);
   }
   written(Json::object(), say);
+  written(sample_run(), say);
   for (const std::string& english : say.missing()) ADD_FAILURE() << "not translated: " << english;
 }
 

@@ -11,6 +11,7 @@
 #include "plugins/modelkit/compute/cpu/few_rows_kernel.h"
 #include "plugins/modelkit/compute/cpu/int_linear.h"
 #include "plugins/modelkit/compute/cpu/matmul.h"
+#include "plugins/modelkit/compute/cpu/quantized_input_linear.h"
 #include "plugins/modelkit/compute/cpu/row_kernels.h"
 #include "presswork/error.h"
 
@@ -62,6 +63,14 @@ void CpuCompute::read(const Matrix& from, std::span<float> to) {
 }
 
 std::shared_ptr<const PackedLinear> CpuCompute::pack(const LinearSource& source) {
+  if (!source.inputs) return pack_weight(source);
+  const bool as_stored = weights_ == WeightForm::Float32 || weights_ == WeightForm::Stored;
+  if (as_stored && CpuIntLinear::fits(source))
+    return std::make_shared<CpuIntLinear>(source, threads_, memory_);
+  return std::make_shared<CpuQuantizedInputLinear>(pack_weight(source), *source.inputs);
+}
+
+std::shared_ptr<const CpuLinear> CpuCompute::pack_weight(const LinearSource& source) {
   switch (weights_) {
     case WeightForm::Float32:
       break;

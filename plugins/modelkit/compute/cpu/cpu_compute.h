@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "plugins/modelkit/compute/compute.h"
+#include "plugins/modelkit/compute/cpu/cpu_linear.h"
 #include "plugins/modelkit/compute/cpu/matmul.h"
 #include "plugins/modelkit/compute/cpu/memory_pool.h"
 #include "plugins/modelkit/compute/cpu/thread_pool.h"
@@ -49,6 +50,7 @@ class CpuCompute final : public Compute {
   bool all_finite(const Matrix& x) override;
 
  private:
+  std::shared_ptr<const CpuLinear> pack_weight(const LinearSource& source);
   // Calls rows(first, last) for blocks of rows that hold about as many values as a first-level cache.
   template <class Rows>
   void each_block(std::size_t rows, std::size_t cols, Rows body);

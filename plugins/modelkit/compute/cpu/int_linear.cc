@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "plugins/modelkit/formats/dtype.h"
 #include "presswork/error.h"
@@ -50,19 +51,35 @@ float quantize_block(const float* x, int bits, std::int8_t* q) {
   return scale;
 }
 
-struct Activations {
+// The sum of a row of integers, less their zeros, times their scales.
+float row_sum(const GroupedIntegers& weight, std::size_t row, std::size_t in, std::size_t groups) {
+  double sum = 0;
+  const std::size_t group = in / groups;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const std::size_t at = row * groups + g;
+    std::int64_t levels = 0;
+    for (std::size_t i = 0; i < group; ++i) levels += weight.q[row * in + g * group + i];
+    if (weight.zeros != nullptr) levels -= static_cast<std::int64_t>(group) * weight.zeros[at];
+    sum += static_cast<double>(levels) * weight.scales[at];
+  }
+  return static_cast<float>(sum);
+}
+
+}  // namespace
+
+struct CpuIntLinear::Activations {
   std::vector<std::int8_t> q;
   std::vector<float> scales;
   std::vector<std::int32_t> sums;
+  std::vector<Int8Grid> grids;  // of the rows
 
   void resize(std::size_t rows, std::size_t blocks) {
     q.resize(rows * blocks * kBlock);
     scales.resize(rows * blocks);
     sums.resize(rows * blocks);
+    grids.resize(rows);
   }
 };
-
-}  // namespace
 
 CpuIntLinear::CpuIntLinear(const LinearSource& source, int bits, ThreadPool& threads,
                            const std::shared_ptr<MemoryPool>& memory)
@@ -106,8 +123,10 @@ CpuIntLinear::CpuIntLinear(const LinearSource& source, ThreadPool& threads,
       bias_(source.bias.begin(), source.bias.end()),
       layout_(layout(source.integers->bits, in_,
                      (source.integers->group_size == 0 ? in_ : source.integers->group_size) / kBlock)),
-      weights_(memory, floats_of(layout_, out_)) {
+      weights_(memory, floats_of(layout_, out_)),
+      inputs_(source.inputs) {
   const GroupedIntegers& given = *source.integers;
+  if (inputs_ && !inputs_->symmetric) row_sums_.resize(out_);
   const std::size_t groups = layout_.groups();
   scales_.assign(panels() * groups * kOutputs, 0.0F);
   if (given.zeros != nullptr) zeros_.assign(scales_.size(), 0);
@@ -123,6 +142,7 @@ CpuIntLinear::CpuIntLinear(const LinearSource& source, ThreadPool& threads,
         scales_[to] = given.scales[from];
         if (given.zeros != nullptr) zeros_[to] = given.zeros[from];
       }
+      if (!row_sums_.empty()) row_sums_[first + r] = row_sum(given, first + r, in_, groups);
     }
   });
   layout_.weights = panel(0);
@@ -148,20 +168,39 @@ void CpuIntLinear::place(std::size_t out, std::size_t block, const std::int8_t* 
   }
 }
 
+void CpuIntLinear::quantize(const float* x, std::size_t row, Activations& a) const {
+  const std::size_t blocks = layout_.blocks;
+  std::int8_t* q = a.q.data() + row * blocks * kBlock;
+  float* scales = a.scales.data() + row * blocks;
+  std::int32_t* sums = a.sums.data() + row * blocks;
+  if (!inputs_) return quantize_row(x, in_, q, scales, sums);
+  a.grids[row] = grid_of(*inputs_, x, in_);
+  to_int8(a.grids[row], x, in_, q);
+  std::fill_n(scales, blocks, a.grids[row].scale);
+  for (std::size_t block = 0; block < blocks; ++block)
+    sums[block] = std::accumulate(q + block * kBlock, q + (block + 1) * kBlock, 0);
+}
+
+// What the inputs' zero points added to the outputs [first, last).
+void CpuIntLinear::subtract_zeros(float* out, std::size_t out_stride, const Activations& a,
+                                  std::size_t first_row, std::size_t rows, std::size_t first,
+                                  std::size_t last) const {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float zero = a.grids[first_row + r].value(0);
+    for (std::size_t o = first; o < last; ++o) out[r * out_stride + o] += zero * row_sums_[o];
+  }
+}
+
 void CpuIntLinear::multiply(float* out, std::size_t out_stride, const float* x, std::size_t x_stride,
                             std::size_t rows, bool accumulate, ThreadPool& threads) const {
   thread_local Activations activations;
   activations.resize(rows, layout_.blocks);
   Activations& a = activations;  // the caller's, also in tiles that other threads take
   const std::size_t blocks = layout_.blocks;
-  const auto quantize = [&](std::size_t r) {
-    quantize_row(x + r * x_stride, in_, a.q.data() + r * blocks * kBlock, a.scales.data() + r * blocks,
-                 a.sums.data() + r * blocks);
-  };
   if (rows == 1) {
-    quantize(0);
+    quantize(x, 0, a);
   } else {
-    threads.run(rows, quantize);
+    threads.run(rows, [&](std::size_t r) { quantize(x + r * x_stride, r, a); });
   }
   const std::size_t height = std::max<std::size_t>(1, kTileBytes / layout_.panel_bytes());
   const std::size_t columns = (panels() + height - 1) / height;
@@ -173,8 +212,9 @@ void CpuIntLinear::multiply(float* out, std::size_t out_stride, const float* x, 
     float* to = out + first * out_stride;
     const std::size_t panel = tile % columns * height, last = std::min(panels(), panel + height);
     int_product({&layout_, &part, to, out_stride, out_, accumulate}, panel, last);
-    if (bias_.empty()) return;
     const std::size_t column = panel * kOutputs, end = std::min(out_, last * kOutputs);
+    if (!row_sums_.empty()) subtract_zeros(to, out_stride, a, first, count, column, end);
+    if (bias_.empty()) return;
     add_bias(to + column, out_stride, count, end - column, bias_.data() + column);
   });
 }

@@ -1,0 +1,51 @@
+#include "plugins/modelkit/compute/int8_inputs.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <limits>
+
+#include "plugins/modelkit/compute/rounding.h"
+
+namespace presswork::modelkit {
+namespace {
+
+float within(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+
+}  // namespace
+
+// The compressed-tensors library divides by 127.5, which puts the value that the scale was made from on a
+// tie: the last bit of a float32 would decide whether it becomes -127 or -128.
+Int8Grid int8_grid(float low, float high, bool symmetric) {
+  low = std::min(low, 0.0F);
+  high = std::max(high, 0.0F);
+  const float scale = symmetric ? std::max(-low, high) / 127.0F : (high - low) / 255.0F;
+  if (!(scale >= FLT_MIN)) return {};
+  if (symmetric) return {scale, 0};
+  return {scale, static_cast<std::int8_t>(within(round_half_even(-128.0F - low / scale), -128.0F, 127.0F))};
+}
+
+Int8Grid grid_of(const Int8Inputs& inputs, const float* x, std::size_t count) {
+  float low = 0.0F, high = 0.0F;
+  bool finite = true;
+  for (std::size_t i = 0; i < count; ++i) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+    finite &= x[i] - x[i] == 0.0F;
+  }
+  if (!finite) return {std::numeric_limits<float>::quiet_NaN(), 0};
+  return inputs.dynamic ? int8_grid(low, high, inputs.symmetric) : inputs.grid;
+}
+
+void to_int8(const Int8Grid& grid, const float* x, std::size_t count, std::int8_t* q) {
+  if (!(grid.scale > 0.0F)) {
+    std::fill_n(q, count, std::int8_t{0});
+    return;
+  }
+  const auto zero = static_cast<float>(grid.zero);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float level = round_half_even(within(x[i] / grid.scale, -1024.0F, 1024.0F)) + zero;
+    q[i] = static_cast<std::int8_t>(within(level, -128.0F, 127.0F));
+  }
+}
+
+}  // namespace presswork::modelkit

@@ -1,0 +1,42 @@
+#include "plugins/report/model.h"
+
+#include "plugins/report/advice.h"
+
+namespace presswork::summary {
+
+Json build_model(const Report& report, const Phrases& say) {
+  using namespace sections;
+  const RunFacts& facts = report.facts;
+  const auto grade = overall(report.grades);
+  return {{"presswork_report", 1},
+          {"lang", say.language()},
+          {"title", report.title.empty() ? say("Model compression report") : report.title},
+          {"workflow", facts.workflow()},
+          {"run", text_of(facts.evidence(), "run")},
+          {"started", text_of(facts.evidence(), "started")},
+          {"grade", grade ? code_of(*grade) : "not_measured"},
+          {"summary", summary(report)},
+          {"grades", grades(report)},
+          {"effects", effects(report)},
+          {"accuracy", accuracy(report)},
+          {"evaluation_speedup", to_json(report.figures.evaluation_speedup)},
+          {"steps", steps(report, say)},
+          {"sizes", sizes(report)},
+          {"decisions", decisions(report)},
+          {"tree", tree(report)},
+          {"timeline", timeline(report)},
+          {"tradeoff", tradeoff(report)},
+          {"layer_errors", layer_errors(report)},
+          {"sensitivity", sensitivity(report)},
+          {"histograms", histograms(report)},
+          {"checklists", checklists(report)},
+          {"advice", deployment_advice(report.figures, say)},
+          {"recommendations", recommendations(report)},
+          {"hardware", hardware(report)},
+          {"monitoring", monitoring_points(report.figures, say)},
+          {"risks", {{"assessed", assessed_risks(report)}, {"found", risks(facts, report.figures, say)}}},
+          {"predictions", predictions(report)},
+          {"provenance", provenance(report)}};
+}
+
+}  // namespace presswork::summary

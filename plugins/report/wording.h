@@ -1,0 +1,26 @@
+// How the values of the model are said in both documents.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugins/report/phrases.h"
+#include "plugins/report/run_facts.h"
+
+namespace presswork::summary {
+
+// A number with its unit, "–" for null.
+std::string value_text(const Json& value, const std::string& unit);
+std::string percent_text(const Json& value, int digits);  // "+4.00 %"
+std::string grade_text(const Json& grade, const Phrases& say);
+std::string state_text(const std::string& state, const Phrases& say);  // "✓ pass"
+std::string with_error(const Json& value, const Json& error);          // "30.0000 ± 0.5000"
+std::string digest_text(const std::string& digest);                    // its beginning
+
+// "1. A → B yes → C …" of each attempt through the tree.
+std::vector<std::string> walks(const Json& visits, const Phrases& say);
+
+// Why a section is empty, or null where it has something.
+const char* missing_reason(const Json& model, const std::string& section);
+
+}  // namespace presswork::summary

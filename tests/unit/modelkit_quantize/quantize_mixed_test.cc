@@ -1,0 +1,152 @@
+#include <gmock/gmock.h>
+
+#include "../modelkit_formats/support.h"
+#include "plugins/quantization/mixed.cc"  // the stage is nowhere else
+#include "presswork/testing.hpp"
+
+namespace presswork::modelkit {
+namespace {
+
+using ::testing::HasSubstr;
+using Runner = ::presswork::testing::StageRunner<QuantizeMixed>;
+namespace fs = std::filesystem;
+
+const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
+const fs::path kText = fs::path(PRESSWORK_SOURCE_DIR) / "examples/text/calibration.txt";
+
+Runner& small(Runner& runner) {
+  return runner.input("model", kTinyLlama)
+      .input("calibration", kText)
+      .parameter("group_size", 32)
+      .parameter("samples", 8)
+      .parameter("window", 64)
+      .parameter("sensitivity_windows", 2)
+      .parameter("precisions", {3, 4, 6})
+      .threads(2);
+}
+
+std::string bytes_of(const fs::path& model) { return testing::read_file(model / "model.safetensors"); }
+
+TEST(QuantizeMixedStage, KeepsWithinTheSizeOfUniformBitsAndPredictsLessLoss) {
+  Runner runner;
+  const auto result = small(runner).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const auto& metrics = result.metrics;
+  EXPECT_LT(metrics.at("predicted_divergence"), metrics.at("uniform_divergence").get<double>());
+  const Checkpoint written = Checkpoint::open(result.outputs.at("model")),
+                   original = Checkpoint::open(kTinyLlama);
+  const auto config = QuantizationConfig::parse(written.config(), "config.json");
+  const auto model = ModelConfig::parse(written.config(), "config.json");
+  EXPECT_THAT(check_structure(written, model, config).problems, ::testing::IsEmpty());
+  EXPECT_GE(config.schemes.size(), 2U);
+  std::uint64_t taken = 0, uniform = 0;
+  std::set<int> used;
+  double predicted = 0;
+  for (const LinearSite& site : decoder_linears(model)) {
+    const int bits = metrics.at("precisions").at(site.module);
+    EXPECT_EQ(config.scheme_for(site.module)->bits, bits);
+    EXPECT_EQ(load_linear(written, config, site.module).grouped_int()->bits, bits);
+    used.insert(bits);
+    predicted += metrics.at("sensitivities").at(site.module).at(std::to_string(bits)).get<double>();
+    for (const char* part : {".weight_packed", ".weight_shape", ".weight_scale"})
+      taken += written.tensor(site.module + part).bytes.size();
+    uniform += static_cast<std::uint64_t>(site.out * site.in) / 2 + 16 +
+               static_cast<std::uint64_t>(site.out * site.in) / 32 * 4;
+  }
+  EXPECT_LE(taken, uniform);
+  EXPECT_EQ(metrics.at("limit_bytes"), uniform);
+  EXPECT_GE(used.size(), 2U);
+  EXPECT_NEAR(metrics.at("predicted_divergence").get<double>(), predicted, 1e-9);
+}
+
+TEST(QuantizeMixedStage, SensitivityIsTheDivergenceWithThatLinearRoundedAlone) {
+  Runner runner;
+  const auto result = small(runner).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const std::string module = "model.layers.2.mlp.down_proj";
+  const ModelSource source = ModelSource::open(kTinyLlama);
+  const Sampling sampling{.length = 64, .samples = 2};
+  const CalibrationSet set = calibration_set(Tokenizer::open(kTinyLlama), kText, sampling);
+  const auto compute = make_cpu_compute(1);
+  Transformer model(*compute, source);
+  // All logits, and the sum over the vocabulary written out in float64.
+  const auto logits = [&](bool rounded) {
+    const Matrix states = model.embed(set.windows.ids(), 64);
+    for (std::int64_t i = 0; i < model.layers(); ++i) {
+      DecoderLayer layer = model.layer(i);
+      if (rounded && i == 2) {
+        ThreadPool threads(1);
+        layer.replace("mlp.down_proj",
+                      quantize_rtn(source.linear(module), {3, 32, true, DType::F32}, module, threads).weight);
+      }
+      layer.forward(states, 64, model.rope());
+    }
+    model.final_norm(states);
+    const Matrix out = model.logits(states);
+    std::vector<float> values(out.rows * out.cols);
+    compute->read(out, values);
+    return values;
+  };
+  const auto b = logits(false), m = logits(true);
+  const std::size_t rows = 128, vocabulary = b.size() / rows;
+  double sum = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    double b_sum = 0, m_sum = 0, cross = 0;
+    for (std::size_t v = r * vocabulary; v < (r + 1) * vocabulary; ++v) {
+      b_sum += std::exp(static_cast<double>(b[v]));
+      m_sum += std::exp(static_cast<double>(m[v]));
+      cross += std::exp(static_cast<double>(b[v])) * (static_cast<double>(b[v]) - m[v]);
+    }
+    sum += cross / b_sum - std::log(b_sum) + std::log(m_sum);
+  }
+  EXPECT_NEAR(result.metrics.at("sensitivities").at(module).at("3").get<double>(), sum / rows, 2e-6);
+}
+
+TEST(QuantizeMixedStage, TheSameSizeForAllIsWhatOnePrecisionGives) {
+  Runner runner;
+  const auto result = small(runner).parameter("precisions", {4}).parameter("bits_per_weight", 4.5).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  for (const auto& [module, bits] : result.metrics.at("precisions").items()) EXPECT_EQ(bits, 4) << module;
+  EXPECT_EQ(result.metrics.at("predicted_divergence"), result.metrics.at("uniform_divergence"));
+}
+
+// The scratch folder as an attempt leaves it that dies after five linears.
+TEST(QuantizeMixedStage, WhatWasMeasuredBeforeAnAttemptDiedIsTakenAndTheResultIsTheSame) {
+  Runner runner;
+  const auto expected = small(runner).run();
+  ASSERT_TRUE(expected.ok()) << expected.message;
+  const std::string bytes = bytes_of(expected.outputs.at("model"));
+  fs::path scratch = expected.outputs.at("model");
+  while (!fs::exists(scratch / "scratch")) scratch = scratch.parent_path();
+  scratch /= "scratch";
+  const auto leave = [&](const ::presswork::Json& linears) {
+    fs::remove_all(scratch / "layers");
+    testing::write_file(scratch / "sensitivity.json", linears.dump());
+  };
+  auto measured = ::presswork::Json::parse(testing::read_file(scratch / "sensitivity.json"));
+  ASSERT_EQ(measured.size(), 28U);
+  measured.erase(measured.begin() + 5, measured.end());
+  leave(measured);
+  const auto second = runner.run();
+  ASSERT_TRUE(second.ok()) << second.message;
+  EXPECT_EQ(second.metrics.at("resumed_layers"), 0);
+  EXPECT_EQ(second.metrics.at("sensitivities"), expected.metrics.at("sensitivities"));
+  EXPECT_EQ(bytes_of(second.outputs.at("model")), bytes);
+
+  measured[0]["divergence"][0] = 123.0;  // not measured again
+  leave(measured);
+  const auto third = runner.run();
+  ASSERT_TRUE(third.ok()) << third.message;
+  EXPECT_EQ(third.metrics.at("sensitivities").at("model.layers.0.self_attn.q_proj").at("3"), 123.0);
+}
+
+TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefused) {
+  Runner runner;
+  const auto result = small(runner).parameter("bits_per_weight", 2.5).run();
+  EXPECT_EQ(result.code, "invalid_parameter");
+  EXPECT_EQ(result.where, "/bits_per_weight");
+  EXPECT_THAT(result.hint, HasSubstr("precisions"));
+}
+
+}  // namespace
+}  // namespace presswork::modelkit
