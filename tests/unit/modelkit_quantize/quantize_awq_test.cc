@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "../modelkit_formats/support.h"
 #include "plugins/quantization/awq.cc"  // the stage is nowhere else
-#include "presswork/testing.hpp"
+#include "small_job.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -10,16 +9,8 @@ namespace {
 using Runner = ::presswork::testing::StageRunner<QuantizeAwq>;
 namespace fs = std::filesystem;
 
-const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
-
 Runner& small(Runner& runner) {
-  return runner.input("model", kTinyLlama)
-      .input("calibration", fs::path(PRESSWORK_SOURCE_DIR) / "examples/text/calibration.txt")
-      .parameter("group_size", 32)
-      .parameter("symmetric", false)
-      .parameter("samples", 8)
-      .parameter("window", 64)
-      .threads(2);
+  return small_job(runner).parameter("group_size", 32).parameter("symmetric", false);
 }
 
 TEST(QuantizeAwqStage, WritesAModelWithFoldedNormsOfTheirOwnType) {
@@ -52,9 +43,7 @@ TEST(QuantizeAwqStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBy
   const auto first = small(runner).run(), second = runner.run(), third = small(fresh).threads(1).run();
   ASSERT_TRUE(first.ok() && second.ok() && third.ok()) << first.message;
   EXPECT_EQ(second.metrics.at("resumed_layers"), 4);
-  const auto bytes = [](const auto& result) {
-    return testing::read_file(result.outputs.at("model") / "model.safetensors");
-  };
+  const auto bytes = [](const auto& result) { return weights_of(result.outputs.at("model")); };
   EXPECT_EQ(bytes(first), bytes(second));
   EXPECT_EQ(bytes(first), bytes(third));
 }

@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "../modelkit_formats/support.h"
 #include "plugins/quantization/mixed.cc"  // the stage is nowhere else
-#include "presswork/testing.hpp"
+#include "small_job.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -11,21 +10,12 @@ using ::testing::HasSubstr;
 using Runner = ::presswork::testing::StageRunner<QuantizeMixed>;
 namespace fs = std::filesystem;
 
-const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
-const fs::path kText = fs::path(PRESSWORK_SOURCE_DIR) / "examples/text/calibration.txt";
-
 Runner& small(Runner& runner) {
-  return runner.input("model", kTinyLlama)
-      .input("calibration", kText)
+  return small_job(runner)
       .parameter("group_size", 32)
-      .parameter("samples", 8)
-      .parameter("window", 64)
       .parameter("sensitivity_windows", 2)
-      .parameter("precisions", {3, 4, 6})
-      .threads(2);
+      .parameter("precisions", {3, 4, 6});
 }
-
-std::string bytes_of(const fs::path& model) { return testing::read_file(model / "model.safetensors"); }
 
 TEST(QuantizeMixedStage, KeepsWithinTheSizeOfUniformBitsAndPredictsLessLoss) {
   Runner runner;
@@ -115,7 +105,7 @@ TEST(QuantizeMixedStage, WhatWasMeasuredBeforeAnAttemptDiedIsTakenAndTheResultIs
   Runner runner;
   const auto expected = small(runner).run();
   ASSERT_TRUE(expected.ok()) << expected.message;
-  const std::string bytes = bytes_of(expected.outputs.at("model"));
+  const std::string bytes = weights_of(expected.outputs.at("model"));
   fs::path scratch = expected.outputs.at("model");
   while (!fs::exists(scratch / "scratch")) scratch = scratch.parent_path();
   scratch /= "scratch";
@@ -131,7 +121,7 @@ TEST(QuantizeMixedStage, WhatWasMeasuredBeforeAnAttemptDiedIsTakenAndTheResultIs
   ASSERT_TRUE(second.ok()) << second.message;
   EXPECT_EQ(second.metrics.at("resumed_layers"), 0);
   EXPECT_EQ(second.metrics.at("sensitivities"), expected.metrics.at("sensitivities"));
-  EXPECT_EQ(bytes_of(second.outputs.at("model")), bytes);
+  EXPECT_EQ(weights_of(second.outputs.at("model")), bytes);
 
   measured[0]["divergence"][0] = 123.0;  // not measured again
   leave(measured);

@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "../modelkit_formats/support.h"
 #include "plugins/quantization/w8a8.cc"  // the stage is nowhere else
-#include "presswork/testing.hpp"
+#include "small_job.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -10,19 +9,6 @@ namespace {
 using ::testing::HasSubstr;
 using Runner = ::presswork::testing::StageRunner<QuantizeW8a8>;
 namespace fs = std::filesystem;
-
-const fs::path kTinyLlama = fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama";
-const fs::path kText = fs::path(PRESSWORK_SOURCE_DIR) / "examples/text/calibration.txt";
-
-Runner& small(Runner& runner) {
-  return runner.input("model", kTinyLlama)
-      .input("calibration", kText)
-      .parameter("samples", 8)
-      .parameter("window", 64)
-      .threads(2);
-}
-
-std::string bytes_of(const fs::path& model) { return testing::read_file(model / "model.safetensors"); }
 
 double perplexity_of(const fs::path& model) {
   const Sampling sampling{.length = 64, .samples = 16};
@@ -35,7 +21,7 @@ TEST(QuantizeW8a8Stage, WritesIntQuantizedFoldersWhoseInputsAreQuantizedWhenThey
   const double original = perplexity_of(kTinyLlama);
   for (const char* activations : {"dynamic", "static"}) {
     Runner runner;
-    const auto result = small(runner).parameter("activations", activations).run();
+    const auto result = small_job(runner).parameter("activations", activations).run();
     ASSERT_TRUE(result.ok()) << result.message;
     EXPECT_EQ(result.metrics.at("quantized_tensors"), 28);
     EXPECT_EQ(result.metrics.contains("clipped_inputs"), std::string(activations) == "static");
@@ -66,7 +52,7 @@ TEST(QuantizeW8a8Stage, WritesIntQuantizedFoldersWhoseInputsAreQuantizedWhenThey
 
 TEST(QuantizeW8a8Stage, StaticScalesAreSharedByLinearsWithTheSameInputs) {
   Runner runner;
-  const auto result = small(runner)
+  const auto result = small_job(runner)
                           .parameter("activations", "static")
                           .parameter("symmetric_activations", false)
                           .parameter("observer", "mse")
@@ -84,17 +70,17 @@ TEST(QuantizeW8a8Stage, StaticScalesAreSharedByLinearsWithTheSameInputs) {
 
 TEST(QuantizeW8a8Stage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
   Runner runner, fresh;
-  const auto first = small(runner).parameter("activations", "static").run(), second = runner.run();
-  const auto third = small(fresh).parameter("activations", "static").threads(1).run();
+  const auto first = small_job(runner).parameter("activations", "static").run(), second = runner.run();
+  const auto third = small_job(fresh).parameter("activations", "static").threads(1).run();
   ASSERT_TRUE(first.ok() && second.ok() && third.ok()) << first.message;
   EXPECT_EQ(second.metrics.at("resumed_layers"), 4);
-  EXPECT_EQ(bytes_of(first.outputs.at("model")), bytes_of(second.outputs.at("model")));
-  EXPECT_EQ(bytes_of(first.outputs.at("model")), bytes_of(third.outputs.at("model")));
+  EXPECT_EQ(weights_of(first.outputs.at("model")), weights_of(second.outputs.at("model")));
+  EXPECT_EQ(weights_of(first.outputs.at("model")), weights_of(third.outputs.at("model")));
 }
 
 TEST(QuantizeW8a8Stage, AChosenAlphaIsTakenWhereverInputsCanBeScaled) {
   Runner chosen, plain;
-  const auto some = small(chosen)
+  const auto some = small_job(chosen)
                         .parameter("smoothing", "alpha")
                         .parameter("alpha", 0.6)
                         .parameter("ignore", {"lm_head", "*.2.mlp.gate_proj"})
@@ -103,7 +89,7 @@ TEST(QuantizeW8a8Stage, AChosenAlphaIsTakenWhereverInputsCanBeScaled) {
   EXPECT_EQ(some.metrics.at("quantized_tensors"), 27);
   EXPECT_EQ(some.metrics.at("alphas").size(), 26U);  // nor up_proj, which shares the inputs of what is kept
   EXPECT_EQ(some.metrics.at("alphas").at("model.layers.0.mlp.down_proj"), 0.6);
-  const auto none = small(plain).parameter("smoothing", "none").run();
+  const auto none = small_job(plain).parameter("smoothing", "none").run();
   ASSERT_TRUE(none.ok()) << none.message;
   EXPECT_FALSE(none.metrics.contains("alphas"));
   EXPECT_EQ(none.metrics.at("mean_output_error"), none.metrics.at("mean_rounding_output_error"));
@@ -111,10 +97,10 @@ TEST(QuantizeW8a8Stage, AChosenAlphaIsTakenWhereverInputsCanBeScaled) {
 
 TEST(QuantizeW8a8Stage, TheHeadIsRefusedAndEstimatesAreMadeBeforeAnythingIsDone) {
   Runner runner, planned;
-  const auto result = small(runner).parameter("ignore", ::presswork::Json::array()).run();
+  const auto result = small_job(runner).parameter("ignore", ::presswork::Json::array()).run();
   EXPECT_EQ(result.code, "invalid_parameter");
   EXPECT_THAT(result.hint, HasSubstr("lm_head"));
-  EXPECT_GT(small(planned).plan().estimates.at("memory_bytes"), 0);
+  EXPECT_GT(small_job(planned).plan().estimates.at("memory_bytes"), 0);
 }
 
 }  // namespace
