@@ -196,7 +196,7 @@ class CalibratedResult {
 inline void run_calibrated(const Context& context, const Job& job,
                            const modelkit::Calibration::Method& method) {
   using namespace modelkit;
-  const ModelSource source = ModelSource::open(context.input("model"));
+  const ModelSource source = ModelSource::open(job.checkpoint.folder());
   const CalibrationSet set =
       calibration_set(Tokenizer::open(source.checkpoint().folder()), context.optional_input("calibration"),
                       calibration_sampling(context));

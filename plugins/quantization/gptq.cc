@@ -1,6 +1,7 @@
 // quantize/gptq: rounding that lets the weights still to come make up for each error (Frantar et al. 2022).
 #include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/quantization/calibrated_job.h"
+#include "plugins/quantization/rotation_option.h"
 
 namespace presswork {
 
@@ -33,13 +34,19 @@ class QuantizeGptq : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_rotation(description);
     return description;
   }
 
-  Json plan(const Context& context) override { return quantization::calibrated_plan(context); }
+  Json plan(const Context& context) override {
+    const auto folder = context.optional_input("model");
+    if (!folder) return nullptr;
+    const Job job(context, *folder);
+    return quantization::with_rotation(context, job, quantization::calibrated_plan(context, job));
+  }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"));
+    const Job job(context, quantization::model_folder(context));
     quantization::announce(context, job);
     const GptqLayerOptions options{.gptq = {.grid = job.grid(),
                                             .damp = context.parameter<double>("damp"),

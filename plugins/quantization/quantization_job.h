@@ -212,7 +212,7 @@ inline void report_model(const Context& context, const Job& job, const std::map<
   }
   std::int64_t parameters = 0;
   for (const modelkit::LinearSite& site : job.targets.modules) parameters += site.out * site.in;
-  const std::uint64_t original = job.checkpoint.file_bytes();
+  const std::uint64_t original = modelkit::Checkpoint::open(context.input("model")).file_bytes();
   context.metric("compression_ratio", static_cast<double>(original) / static_cast<double>(compressed));
   context.metric("bytes", compressed);
   context.metric("original_bytes", original);

@@ -1,6 +1,7 @@
 // quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
 #include "plugins/modelkit/quantize/float_rounding.h"
 #include "plugins/quantization/quantization_job.h"
+#include "plugins/quantization/rotation_option.h"
 
 namespace presswork {
 
@@ -31,6 +32,7 @@ class QuantizeRtn : public Stage {
       "parallel": true
     })json");
     quantization::describe_job(description);
+    quantization::describe_rotation(description);
     return description;
   }
 
@@ -39,13 +41,14 @@ class QuantizeRtn : public Stage {
     if (!folder) return nullptr;
     const Job job(context, *folder, stored_form(context));
     constexpr std::uint64_t kBase = 64u << 20;
-    return {{"memory_bytes", kBase + job.largest_bytes()},
-            {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
-            {"notes", job.targets.report()}};
+    return quantization::with_rotation(context, job,
+                                       {{"memory_bytes", kBase + job.largest_bytes()},
+                                        {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
+                                        {"notes", job.targets.report()}});
   }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"), stored_form(context));
+    const Job job(context, quantization::model_folder(context), stored_form(context));
     quantization::announce(context, job);
     QuantizedCheckpoint result = job.result(context.work_dir() / "model");
     const auto errors = quantize_all(context, job, result);
