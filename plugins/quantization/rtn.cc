@@ -1,5 +1,7 @@
 // quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/float_rounding.h"
+#include "plugins/modelkit/quantize/phase_times.h"
 #include "plugins/quantization/quantization_job.h"
 #include "plugins/quantization/rotation_option.h"
 
@@ -51,8 +53,11 @@ class QuantizeRtn : public Stage {
     const Job job(context, quantization::model_folder(context), stored_form(context));
     quantization::announce(context, job);
     QuantizedCheckpoint result = job.result(context.work_dir() / "model");
-    const auto errors = quantize_all(context, job, result);
+    PhaseTimes times;
+    const auto errors = quantize_all(context, job, result, times);
+    const PhaseTimes::Scope timed(times, "writing");
     quantization::report_model(context, job, errors, quantization::finish_model(context, result));
+    context.metric("phase_seconds", times.seconds());
   }
 
  private:
@@ -97,22 +102,35 @@ class QuantizeRtn : public Stage {
   }
 
   static std::map<std::string, double> quantize_all(const Context& context, const Job& job,
-                                                    QuantizedCheckpoint& result) {
+                                                    QuantizedCheckpoint& result, PhaseTimes& times) {
     ThreadPool threads(context.threads());
     std::map<std::string, double> errors;
+    std::map<std::string, Figures> figures;  // by module
     for (const QuantizedCheckpoint::Step& step : result.steps()) {
       context.check_cancelled();
       if (step.module) {
         const LinearWeight weight = load_linear(job.checkpoint, job.quantization, step.name);
-        const RtnResult quantized = rounded(context, job, weight, step.name, threads);
-        result.write(step.name, quantized.weight);
+        const RtnResult quantized = [&] {
+          const PhaseTimes::Scope timed(times, "rounding");
+          return rounded(context, job, weight, step.name, threads);
+        }();
         errors[step.name] = quantized.error.relative();
+        if (quantized.weight.grouped_int() != nullptr)
+          add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
+        const PhaseTimes::Scope timed(times, "writing");
+        result.write(step.name, quantized.weight);
         context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),
                          "linears");
       } else {
+        const PhaseTimes::Scope timed(times, "writing");
         result.copy(step.name);
       }
       job.checkpoint.release(step.name);
+    }
+    for (const char* metric : {"dead_scales", "clipped_weights"}) {
+      Json modules = Json::object();
+      for (const auto& [module, own] : figures) modules[module] = own.at(metric);
+      if (!modules.empty()) context.metric(metric, modules);
     }
     return errors;
   }

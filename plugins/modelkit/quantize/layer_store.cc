@@ -115,7 +115,10 @@ void LayerStore::save(std::int64_t index, const LayerChange& change, HiddenState
   });
   writer.publish();
 
-  Json header = {{"linears", Json::object()}, {"tensors", Json::array()}, {"figures", change.figures}};
+  Json header = {{"linears", Json::object()},
+                 {"tensors", Json::array()},
+                 {"figures", change.figures},
+                 {"output_error", change.output_error}};
   std::vector<Part> parts;
   for (const auto& [module, weight] : change.linears) {
     const GroupedIntWeight& ints = *weight.grouped_int();
@@ -154,6 +157,7 @@ LayerChange LayerStore::load(std::int64_t index) const {
   }
   for (const std::string name : header.at("tensors")) change.tensors[name] = read<float>(file, name);
   change.figures = header.at("figures");
+  change.output_error = header.at("output_error");
   return change;
 }
 
