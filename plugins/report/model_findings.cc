@@ -188,7 +188,8 @@ Json diagnostics(const Report& report) {
   for (auto step = report.facts.steps().rbegin(); step != report.facts.steps().rend(); ++step) {
     std::map<int, Json> layers;
     for (const auto& [metric, largest] : kColumns) {
-      for (const auto& [path, value] : member((*step)->metrics, metric, Json::object()).items()) {
+      const Json modules = member((*step)->metrics, metric, Json::object());
+      for (const auto& [path, value] : modules.items()) {
         const auto module = module_of(path);
         if (!module || !value.is_number()) continue;
         Json& sum = layers[module->layer][metric];
