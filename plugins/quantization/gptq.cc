@@ -15,7 +15,7 @@ class QuantizeGptq : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize with GPTQ",
-      "description": "Rounds the decoder's linear weights input by input, and after each one changes those to come so that the layer's output over the calibration text stays as near as it can (Frantar et al. 2022). Hessians and decompositions are float64. One decoder layer at a time; each finished layer is kept, so that an attempt that dies goes on with the layer in which it died, with the same result. Embeddings and norms are never touched, lm_head is kept. Writes a compressed-tensors folder (pack-quantized).",
+      "description": "Rounds the decoder's linear weights input by input, and after each one changes those to come so that the layer's output over the calibration text stays as near as it can (Frantar et al. 2022). Hessians and decompositions are float64. One decoder layer at a time; each finished layer is kept, so that an attempt that dies goes on with the layer in which it died, with the same result. Embeddings and norms are never quantized, lm_head is kept. Writes a compressed-tensors folder (pack-quantized).",
       "parameters": {
         "type": "object",
         "additionalProperties": false,

@@ -17,7 +17,7 @@ class QuantizeRtn : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize by rounding to nearest",
-      "description": "Rounds each of the decoder's linear weights to the nearest value that its new form can hold: small integers with one scale per group of inputs, output channel or weight, eight-bit floats, NF4, or 16-bit floats. No calibration data. Embeddings and norms are never touched, lm_head is kept by default. Integers are written as compressed-tensors pack-quantized, fp8 as its float-quantized, nf4 as bitsandbytes, fp16 and bf16 as plain weights; docs/quantization.md says what reads which.",
+      "description": "Rounds each of the decoder's linear weights to the nearest value that its new form can hold: small integers with one scale per group of inputs, output channel or weight, eight-bit floats, NF4, or 16-bit floats. No calibration data. Embeddings and norms are never quantized, lm_head is kept by default. Integers are written as compressed-tensors pack-quantized, fp8 as its float-quantized, nf4 as bitsandbytes, fp16 and bf16 as plain weights; docs/quantization.md says what reads which.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
