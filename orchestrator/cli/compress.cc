@@ -44,13 +44,14 @@ double memory_of_card(const std::string& name) {
 
 // GiB: what is asked for, or what the card has, or this machine.
 double memory_limit(const Options& options) {
+  const double card = options.gpu.empty() ? 0 : memory_of_card(options.gpu);
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
     const bool unit = std::isalpha(static_cast<unsigned char>(options.memory.back())) != 0;
     if (unit && bytes && *bytes > 0) return static_cast<double>(*bytes) / kGigabyte;
     throw Error(ErrorCode::usage, "--memory needs a size like 8GiB, not \"" + options.memory + "\"");
   }
-  if (!options.gpu.empty()) return memory_of_card(options.gpu);
+  if (card > 0) return card;
   const std::uint64_t machine = this_machine().memory;
   if (machine > 0) return static_cast<double>(machine) / kGigabyte;
   throw Error(ErrorCode::usage, "how much memory this machine has is not known", "say --memory 8GiB");

@@ -57,6 +57,13 @@ std::vector<std::string> walks(const Json& visits, const Phrases& say) {
   return lines;
 }
 
+const char* pruning_note(const Json& model) {
+  for (const Json& visit : model.at("tree")) {
+    if (text_of(visit, "node") == "G") return "G pruned only: distillation is not yet part of it.";
+  }
+  return nullptr;
+}
+
 const char* missing_reason(const Json& model, const std::string& section) {
   static const std::map<std::string, const char*> reasons{
       {"accuracy", "Perplexity was not measured on both models with the same text and window."},

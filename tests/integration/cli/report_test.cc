@@ -88,6 +88,7 @@ TEST_F(Reports, CompressRefusesWhatItCannotRead) {
   const Finished card = presswork({"compress", "m", "--gpu", "RTX_0", "--print-workflow"});
   EXPECT_EQ(card.code, 2);
   EXPECT_THAT(card.err, HasSubstr("RTX_4090"));
+  EXPECT_EQ(presswork({"compress", "m", "--memory", "1GiB", "--gpu", "RTX_0", "--print-workflow"}).code, 2);
   const Finished parameter =
       presswork({"compress", "m", "--memory", "1GiB", "-p", "memry=1", "--print-workflow"});
   EXPECT_EQ(parameter.code, 2);
