@@ -22,7 +22,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 
-struct Options {
+struct CompressOptions {
   std::string model, memory, max_loss, gpu, text, calibration, lang, out;
   std::vector<std::string> params;
   bool print_workflow = false;
@@ -43,8 +43,12 @@ double memory_of_card(const std::string& name) {
 }
 
 // GiB: what is asked for, or what the card has, or this machine.
+<<<<<<< HEAD
 double memory_limit(const Options& options) {
   const double card = options.gpu.empty() ? 0 : memory_of_card(options.gpu);
+=======
+double memory_limit(const CompressOptions& options) {
+>>>>>>> main
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
     const bool unit = std::isalpha(static_cast<unsigned char>(options.memory.back())) != 0;
@@ -80,7 +84,7 @@ Json value_of(const std::string& text) {
 
 std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
 
-std::string workflow_text(const Options& options) {
+std::string workflow_text(const CompressOptions& options) {
   const fs::path data = data_folder();
   const auto text_file = [&](const std::string& given, const char* shipped) {
     return given.empty() ? (data / "examples" / "text" / shipped).string() : absolute(given);
@@ -132,7 +136,7 @@ void require_folder(const std::string& model) {
     throw Error(ErrorCode::invalid_input, "there is no folder " + model, "name a Hugging Face model folder");
 }
 
-int compress(Session& session, const Options& options) {
+int compress(Session& session, const CompressOptions& options) {
   const std::string text = workflow_text(options);
   if (options.print_workflow) {
     session.output().text(text);
@@ -172,7 +176,7 @@ Verb compress_verb() {
       "  presswork compress models/llama --memory 8GiB --max-loss 2% -o out\n"
       "  presswork compress models/llama --gpu RTX_4090 --print-workflow > compress.yaml",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CompressOptions>();
         app.add_option("MODEL", options->model, "Hugging Face model folder")->required()->type_name("");
         app.add_option("--memory", options->memory, "Memory of the service, at most, like 8GiB")
             ->type_name("SIZE");
