@@ -43,12 +43,8 @@ double memory_of_card(const std::string& name) {
 }
 
 // GiB: what is asked for, or what the card has, or this machine.
-<<<<<<< HEAD
-double memory_limit(const Options& options) {
-  const double card = options.gpu.empty() ? 0 : memory_of_card(options.gpu);
-=======
 double memory_limit(const CompressOptions& options) {
->>>>>>> main
+  const double card = options.gpu.empty() ? 0 : memory_of_card(options.gpu);
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
     const bool unit = std::isalpha(static_cast<unsigned char>(options.memory.back())) != 0;
