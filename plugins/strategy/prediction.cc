@@ -50,9 +50,9 @@ double method_factor(const Step& step) {
   return factor;
 }
 
-// tiny-llama loses 0.73 % in fp8 and 9.7 % in int4 with groups of 32 and zero points. Floats err in
-// proportion to a weight's size, and so more than the integers of their width.
-constexpr double kFloat8Share = 0.075;
+// In int4 with groups of 32 and zero points tiny-llama loses 9.7 % and small-llama 2.3 %, in fp8 0.7 % and
+// 0.3 %. Floats err in proportion to a weight's size, and so more than the integers of their width.
+constexpr double kFloat8Share = 0.1;
 
 // small-llama loses 84.8 % by Wanda in the pattern 2:4, and 134.5 % by magnitude, which the analysis
 // measures.

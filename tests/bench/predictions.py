@@ -3,7 +3,7 @@
 
     tests/bench/predictions.py --presswork build/dev/bin/presswork [--scratch DIR] [--write] \\
         [tiny-llama=examples/models/tiny-llama,examples/text/eval.txt,examples/text/calibration.txt,256] \\
-        [NAME=MODEL,TEXT,CALIBRATION,WINDOW ...]
+        [NAME=MODEL,TEXT,CALIBRATION,WINDOW[,STRATEGY-TO-LEAVE-OUT...] ...]
 
 Prints Markdown; --write puts it between the marks in docs/predictions.md instead. Finished calls are kept in the scratch
 folder, and a second start goes on after them; speeds are measured anew each time, all models in turn, round after round,
@@ -77,7 +77,7 @@ class Presswork:
 class Measured:
     """One model, and what came of each strategy."""
 
-    def __init__(self, presswork, name, model, text, calibration, window):
+    def __init__(self, presswork, name, model, text, calibration, window, *left_out):
         self.presswork, self.name, self.window = presswork, name, int(window)
         self.model, self.text, self.calibration = (str(pathlib.Path(p).resolve()) for p in (model, text, calibration))
         self.analysis = presswork.call(
@@ -88,7 +88,8 @@ class Measured:
         document = json.loads(pathlib.Path(plan["outputs"]["strategy"]).read_text())
         self.plan = {candidate["id"]: candidate for candidate in document["candidates"]}
         widths = document["subject"]["widths"]
-        self.strategies = strategies(128 if all(width % 128 == 0 for width in widths) else 32)
+        group = 128 if all(width % 128 == 0 for width in widths) else 32
+        self.strategies = {name: stages for name, stages in strategies(group).items() if not name.startswith(left_out)}
         self.results = {}
         for strategy, stages in self.strategies.items():
             path, last = self.model, None
@@ -129,7 +130,9 @@ class Measured:
 
     def divergence(self):
         """(strategy, predicted, measured) of mixed precision, in nats."""
-        strategy = next(name for name in self.results if name.startswith("mixed"))
+        strategy = next((name for name in self.results if name.startswith("mixed")), None)
+        if strategy is None:
+            return None
         result = self.results[strategy]
         measured = self.presswork.call("evaluate/divergence",
                                        {"model": result["path"], "baseline": self.model, "text": self.calibration},
@@ -214,7 +217,9 @@ def divergence_table(models):
     yield "| model | strategy | predicted, nat | measured, nat | error |"
     yield "|---|---|---|---|---|"
     for m in models:
-        strategy, predicted, measured = m.divergence()
+        if not (found := m.divergence()):
+            continue
+        strategy, predicted, measured = found
         yield f"| {m.name} | `{strategy}` | {predicted:.4f} | {measured:.4f} | {error(predicted, measured)} |"
 
 
