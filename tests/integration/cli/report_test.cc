@@ -96,7 +96,7 @@ TEST_F(Reports, CompressRefusesWhatItCannotRead) {
 }
 
 TEST_F(Reports, CompressLeavesNothingBehindWhereItCannotBegin) {
-  const std::filesystem::path out = folder.path() / "out";
+  const std::filesystem::path out = folder.path() / "result";
   const auto compress = [&](const std::string& model, std::vector<std::string> more) {
     more.insert(more.begin(), {"compress", model, "--memory", "1GiB", "-o", out.string()});
     return presswork(more);
@@ -110,11 +110,11 @@ TEST_F(Reports, CompressLeavesNothingBehindWhereItCannotBegin) {
 }
 
 TEST_F(Reports, CompressKeepsOutOfAFolderOfAnotherCommand) {
-  std::filesystem::create_directories(folder.path() / "out");
-  file("out/workflow.yaml", "presswork: 1\n");
+  std::filesystem::create_directories(folder.path() / "result");
+  file("result/workflow.yaml", "presswork: 1\n");
   const Finished other =
       presswork({"compress", std::string(PRESSWORK_SOURCE_DIR) + "/examples/models/tiny-llama", "--memory",
-                 "1GiB", "-o", (folder.path() / "out").string()});
+                 "1GiB", "-o", (folder.path() / "result").string()});
   EXPECT_NE(other.code, 0);
   EXPECT_THAT(other.err, HasSubstr("is of another command"));
 }

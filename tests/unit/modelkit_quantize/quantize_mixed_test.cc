@@ -2,6 +2,7 @@
 
 #include "plugins/quantization/mixed.cc"  // the stage is nowhere else
 #include "small_job.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
