@@ -117,7 +117,7 @@ class Measured:
             for strategy, result in self.results.items():
                 ratios[strategy].append(self.speed(result) / before)
         for strategy, values in ratios.items():
-            self.results[strategy]["speedup"] = statistics.median(values)
+            self.results[strategy]["speedup"] = statistics.median(values) if values else None
 
     def speed(self, result):
         metrics = self.presswork.call("benchmark/inference", {"model": result["path"]},
@@ -141,7 +141,11 @@ class Measured:
 
 
 def error(predicted, measured):
-    return f"{predicted / measured * 100 - 100:+.1f} %"
+    return f"{predicted / measured * 100 - 100:+.1f} %" if measured else "–"
+
+
+def ratio(value):
+    return f"{value:.2f}" if value else "–"
 
 
 def strategy_table(m):
@@ -159,7 +163,7 @@ def strategy_table(m):
                f"| {memory:.2f} / {result['memory_gb'] * 1024:.2f} ({error(memory, result['memory_gb'] * 1024)}) "
                f"| {guide:.1f} / {predicted['loss_percent']:.2f} / {loss:.2f} % "
                f"| {predicted['loss_percent'] - loss:+.2f}, {guide - loss:+.2f} points "
-               f"| {predicted['speedup']:.2f} / {result['speedup']:.2f} "
+               f"| {ratio(predicted['speedup'])} / {ratio(result['speedup'])} "
                f"| {error(predicted['speedup'], result['speedup'])} |")
 
 
@@ -187,7 +191,7 @@ def formula_table(models, presswork):
                  lambda m, s: f"{(1 - m.results[s]['bytes'] / m.original['bytes']) * 100:.1f} %"),
                 ("speed-up 0.7·ratio; min(ratio, 2)",
                  f"{effect['theoretical_speedup']:.2f}; {effect['memory_bandwidth_speedup']:.2f}",
-                 lambda m, s: f"{m.results[s]['speedup']:.2f}"))
+                 lambda m, s: ratio(m.results[s]["speedup"])))
         for figure, predicted, measured in rows:
             yield f"| {label} | {figure} | {predicted} |" + "".join(
                 f" {measured(m, s)} |" for m, s in zip(models, pick))
@@ -197,7 +201,7 @@ def formula_table(models, presswork):
         yield f"| {label} | loss | {effect['estimated_accuracy_degradation_percent']:.1f} % |" + "".join(
             f" {m.loss(strategy):.1f} % |" for m in models)
         yield f"| {label} | speed-up | {effect['theoretical_speedup']:.2f} |" + "".join(
-            f" {m.results[strategy]['speedup']:.2f} |" for m in models)
+            f" {ratio(m.results[strategy]['speedup'])} |" for m in models)
 
 
 def memory_table(models):
@@ -207,7 +211,9 @@ def memory_table(models):
         small = next(s for s in m.results if s.startswith("gptq-int4"))
         for what, result in (("original", m.original), (small, m.results[small])):
             for stage, metrics in (("evaluate/perplexity", result["evaluation"]),
-                                   ("benchmark/inference", result["inference"])):
+                                   ("benchmark/inference", result.get("inference"))):
+                if metrics is None:
+                    continue
                 predicted, peak = metrics["predicted_peak_memory_bytes"], metrics["peak_memory_bytes"]
                 yield (f"| {m.name}, {what} | `{stage}` | {predicted / MIB:.0f} | {peak / MIB:.0f} "
                        f"| {error(predicted, peak)} |")
@@ -252,7 +258,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presswork", required=True)
     parser.add_argument("--scratch", default="build/predictions")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of speed; 0: none")
     parser.add_argument("--write", action="store_true")
     examples = ROOT / "examples"
     parser.add_argument("models", nargs="*", default=[
