@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <cctype>
 #include <memory>
 
 #include "orchestrator/base/error.h"
@@ -43,12 +44,14 @@ double memory_of_card(const std::string& name) {
 
 // GiB: what is asked for, or what the card has, or this machine.
 double memory_limit(const CompressOptions& options) {
+  const double card = options.gpu.empty() ? 0 : memory_of_card(options.gpu);
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
-    if (bytes && *bytes > 0) return static_cast<double>(*bytes) / kGigabyte;
+    const bool unit = std::isalpha(static_cast<unsigned char>(options.memory.back())) != 0;
+    if (unit && bytes && *bytes > 0) return static_cast<double>(*bytes) / kGigabyte;
     throw Error(ErrorCode::usage, "--memory needs a size like 8GiB, not \"" + options.memory + "\"");
   }
-  if (!options.gpu.empty()) return memory_of_card(options.gpu);
+  if (card > 0) return card;
   const std::uint64_t machine = this_machine().memory;
   if (machine > 0) return static_cast<double>(machine) / kGigabyte;
   throw Error(ErrorCode::usage, "how much memory this machine has is not known", "say --memory 8GiB");
@@ -69,10 +72,10 @@ double percent(const std::string& text) {
   return value;
 }
 
-// A value of -p is a number or a truth where it reads as one, else text.
+// A value of -p is a number, a truth or a list where it reads as one, else text.
 Json value_of(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+  return parsed.is_number() || parsed.is_boolean() || parsed.is_array() ? parsed : Json(text);
 }
 
 std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
@@ -109,13 +112,24 @@ void deliver(Session& session, const std::string& run, const fs::path& out) {
   fs::copy(report->parent_path(), out / "report", fs::copy_options::recursive);
 }
 
-void refuse_used(const fs::path& out) {
+// A folder that holds a result, or the workflow of another command, is left alone. One with this command's
+// workflow alone was interrupted: it goes on.
+void refuse_used(const fs::path& out, const std::string& text) {
   base::FileSystem& files = base::real_file_system();
-  for (const char* name : {"workflow.yaml", "bundle", "report"}) {
+  for (const char* name : {"bundle", "report"}) {
     if (files.status(out / name))
       throw Error(ErrorCode::invalid_input, (out / name).string() + " exists already",
                   "give another folder with -o");
   }
+  const fs::path workflow = out / "workflow.yaml";
+  if (files.status(workflow) && files.read(workflow) != text)
+    throw Error(ErrorCode::invalid_input, workflow.string() + " is of another command",
+                "give another folder with -o, or remove the file");
+}
+
+void require_folder(const std::string& model) {
+  if (!fs::is_directory(model))
+    throw Error(ErrorCode::invalid_input, "there is no folder " + model, "name a Hugging Face model folder");
 }
 
 int compress(Session& session, const CompressOptions& options) {
@@ -125,14 +139,13 @@ int compress(Session& session, const CompressOptions& options) {
     return kOk;
   }
   if (options.out.empty()) throw Error(ErrorCode::usage, "-o OUT is missing", "name a folder for the result");
-  const fs::path out = fs::absolute(options.out);
-  base::FileSystem& files = base::real_file_system();
-  files.create_directories(out);
-  refuse_used(out);
-  const fs::path file = out / "workflow.yaml";
-  files.write(file, text);
+  const fs::path out = fs::absolute(options.out), file = out / "workflow.yaml";
+  require_folder(options.model);
+  refuse_used(out, text);
   const engine::Plan plan =
       engine::make_plan(text, file.string(), Json::object(), fs::current_path(), session.catalogue(), {});
+  base::real_file_system().create_directories(out);
+  base::real_file_system().write(file, text);
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
   std::string run;

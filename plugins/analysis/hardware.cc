@@ -33,13 +33,14 @@ Target this_machine(const Machine& machine, double bandwidth, const std::string&
   const bool fast = integers
                         ? machine.has("avx512_vnni") || machine.has("avx_vnni") || machine.has("amx_int8")
                         : machine.has("avx2") || machine.has("neon");
-  return {
-      .name = "this machine",
-      .memory_gb = static_cast<double>(machine.memory_bytes) / kGigabyte,
-      .bandwidth_gbps = bandwidth / 1e9,
-      .compute_fit = fast ? 1.0 : 0.5,
-      .compute_reason = fast ? "it has vector instructions for " + precision + " weights"
-                             : "it lacks the vector instructions that make " + precision + " weights fast"};
+  return {.name = "this machine",
+          .memory_gb = static_cast<double>(machine.memory_bytes) / kGigabyte,
+          .bandwidth_gbps = bandwidth / 1e9,
+          .compute_fit = fast ? 1.0 : 0.5,
+          .compute_reason =
+              fast ? Message("it has vector instructions for {0} weights", {Message::verbatim(precision)})
+                   : Message("it lacks the vector instructions that make {0} weights fast",
+                             {Message::verbatim(precision)})};
 }
 
 Target card(const Gpu& gpu, const std::string& precision) {
@@ -47,7 +48,7 @@ Target card(const Gpu& gpu, const std::string& precision) {
           .memory_gb = gpu.memory_gb,
           .bandwidth_gbps = gpu.bandwidth_gbps,
           .compute_fit = 1,
-          .compute_reason = "its kernels multiply " + precision + " weights"};
+          .compute_reason = Message("its kernels multiply {0} weights", {Message::verbatim(precision)})};
 }
 
 Json read_analysis(const std::filesystem::path& path) {
@@ -63,8 +64,8 @@ Json read_analysis(const std::filesystem::path& path) {
 Json to_json(const Compatibility& found) {
   Json parts = Json::array();
   for (const Part& part : found.parts) {
-    parts.push_back(
-        {{"part", part.name}, {"score", part.score}, {"weight", part.weight}, {"reason", part.reason}});
+    parts.push_back({{"part", part.name}, {"score", part.score}, {"weight", part.weight}});
+    put(parts.back(), "reason", part.reason);
   }
   return parts;
 }

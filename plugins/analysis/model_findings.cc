@@ -11,6 +11,7 @@
 #include "plugins/modelkit/data/digest.h"
 #include "plugins/modelkit/estimate/weight_formats.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/wording/message.h"
 
 namespace presswork::analysis {
 
@@ -70,15 +71,20 @@ Json summary_of(const Json& modules) {
           {"sparsity", count == 0 ? 0.0 : static_cast<double>(zeros) / static_cast<double>(count)}};
 }
 
-Json advice(const std::string& text, const std::string& reason) {
-  return {{"advice", text}, {"reason", reason}};
+Json advice(const Message& text, const Message& reason) {
+  Json json;
+  put(json, "advice", text);
+  put(json, "reason", reason);
+  return json;
 }
 
-std::string percent(double value) {
+Message percent(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 10 ? "%.2g %%" : "%.0f %%", value);
-  return text;
+  return Message::verbatim(text);
 }
+
+Message count(const Json& value) { return Message::verbatim(std::to_string(value.get<int>())); }
 
 void advise_by_sensitivity(const Json& sensitivity, Json& list) {
   const Json& model = sensitivity.at("model");
@@ -86,8 +92,8 @@ void advise_by_sensitivity(const Json& sensitivity, Json& list) {
     const double loss = model.at(name).at("loss_percent");
     if (loss >= 5) continue;
     list.push_back(
-        advice(std::string("quantize to ") + name,
-               "rounding every linear so raises the perplexity by " + percent(loss) + ", under 5 %"));
+        advice(Message("quantize to {0}", {Message::verbatim(name)}),
+               Message("rounding every linear so raises the perplexity by {0}, under 5 %", {percent(loss)})));
     break;
   }
   const Json& layers = model.at("int4").at("layers");
@@ -97,15 +103,15 @@ void advise_by_sensitivity(const Json& sensitivity, Json& list) {
   if (worst != layers.end() && sum > 0 &&
       worst->get<double>() > 2 * sum / static_cast<double>(layers.size())) {
     list.push_back(
-        advice("keep layer " + std::to_string(worst - layers.begin()) + " in more bits than the others",
-               "in four bits it alone raises the perplexity by " + percent(*worst) +
-                   ", over twice the layers' mean"));
+        advice(Message("keep layer {0} in more bits than the others", {count(worst - layers.begin())}),
+               Message("in four bits it alone raises the perplexity by {0}, over twice the layers' mean",
+                       {percent(*worst)})));
   }
   const double sparse = model.at("sparse50").at("loss_percent");
   if (sparse > 10) {
-    list.push_back(
-        advice("do not prune half of the weights without training afterwards",
-               "removing the smallest half of each row raises the perplexity by " + percent(sparse)));
+    list.push_back(advice(
+        Message("do not prune half of the weights without training afterwards"),
+        Message("removing the smallest half of each row raises the perplexity by {0}", {percent(sparse)})));
   }
 }
 
@@ -199,39 +205,39 @@ Json recommendations_of(const Json& analysis) {
   if (analysis.contains("sensitivity")) advise_by_sensitivity(analysis["sensitivity"], list);
   const double share = analysis.at("potential").at("share_of_linears");
   if (share < 0.7) {
-    list.push_back(
-        advice("do not expect the ratio of the bits",
-               "only " + percent(share * 100) +
-                   " of the parameters are in linears of the decoder; embeddings stay as they are"));
+    list.push_back(advice(
+        Message("do not expect the ratio of the bits"),
+        Message("only {0} of the parameters are in linears of the decoder; embeddings stay as they are",
+                {percent(share * 100)})));
   }
   const Json& model = analysis.at("model");
   if (analysis.contains("weights")) {
     const Json& summary = analysis["weights"].at("summary");
     if (summary.at("outlier_columns") > 0) {
-      list.push_back(
-          advice("use small groups, or a calibrated method",
-                 std::to_string(summary.at("outlier_columns").get<int>()) +
-                     " input columns are over four times as large as the median's and stretch the scales"));
+      list.push_back(advice(
+          Message("use small groups, or a calibrated method"),
+          Message("{0} input columns are over four times as large as the median's and stretch the scales",
+                  {count(summary.at("outlier_columns"))})));
     }
     if (!analysis["weights"].at("duplicates").empty()) {
-      list.push_back(
-          advice("store equal tensors once", "some tensors have the same bytes: see weights.duplicates"));
+      list.push_back(advice(Message("store equal tensors once"),
+                            Message("some tensors have the same bytes: see weights.duplicates")));
     }
     if (summary.at("dead_rows_and_columns") > 0) {
       list.push_back(
-          advice("remove dead rows and columns",
-                 std::to_string(summary.at("dead_rows_and_columns").get<int>()) + " hold nothing but zeros"));
+          advice(Message("remove dead rows and columns"),
+                 Message("{0} hold nothing but zeros", {count(summary.at("dead_rows_and_columns"))})));
     }
   }
   if (analysis.contains("activations") && analysis["activations"].at("summary").at("outlier_channels") > 0) {
-    list.push_back(advice("smooth the activations before they are quantized",
-                          std::to_string(analysis["activations"]["summary"]["outlier_channels"].get<int>()) +
-                              " input channels are over six times as large as the median's"));
+    list.push_back(advice(Message("smooth the activations before they are quantized"),
+                          Message("{0} input channels are over six times as large as the median's",
+                                  {count(analysis["activations"]["summary"]["outlier_channels"])})));
   }
   if (model.at("n_kv_heads") == model.at("n_heads")) {
-    list.push_back(
-        advice("keep keys and values in eight bits when contexts are long",
-               "there is a key and value head for each head, so the cache is as large as it can be"));
+    list.push_back(advice(
+        Message("keep keys and values in eight bits when contexts are long"),
+        Message("there is a key and value head for each head, so the cache is as large as it can be")));
   }
   return list;
 }

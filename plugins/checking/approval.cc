@@ -8,6 +8,7 @@
 namespace presswork {
 
 using namespace checking;
+using modelkit::Message;
 
 namespace {
 
@@ -29,10 +30,10 @@ Json find_approval(const Json& facts, const std::string& item, const std::vector
   return found;
 }
 
-std::string signed_by(const Json& approval) {
-  const std::string note = approval.at("note");
-  return "approved by " + approval.at("by").get<std::string>() + ", " +
-         approval.at("made").get<std::string>() + (note.empty() ? "" : ": " + note);
+Message signed_by(const Json& approval) {
+  const auto told = [&](const char* key) { return Message::verbatim(approval.at(key)); };
+  if (told("note").empty()) return Message("approved by {0}, {1}", {told("by"), told("made")});
+  return Message("approved by {0}, {1}: {2}", {told("by"), told("made"), told("note")});
 }
 
 }  // namespace
@@ -73,8 +74,10 @@ void CheckApproval::run(const Context& context) {
                 "connect the model, or its evidence, under inputs:");
   const Json approval = find_approval(context.run_facts(), item, digests_of(inputs));
   const bool approved = !approval.is_null();
-  const Gate gate{item, "approval", title.empty() ? item : title, approved ? State::pass : State::not_run,
-                  approved ? signed_by(approval) : "open: presswork approve RUN " + item + " --by NAME"};
+  const Gate gate{item, "approval", Message::verbatim(title.empty() ? item : title),
+                  approved ? State::pass : State::not_run,
+                  approved ? signed_by(approval)
+                           : Message("open: presswork approve RUN {0} --by NAME", {Message::verbatim(item)})};
   const auto path = context.work_dir() / "approval.json";
   const Json document = {{"presswork_checklist", 1}, {"items", {to_json(gate)}}};
   modelkit::write_file_atomically(path, document.dump(2) + "\n");

@@ -70,7 +70,8 @@ void conclude(const Context& context, const std::vector<Gate>& gates) {
     ++counts[static_cast<int>(gate.state)];
     const bool needed = std::find(required.begin(), required.end(), gate.id) != required.end();
     if (gate.state == State::pass || (gate.state == State::not_run && !needed)) continue;
-    problems += (problems.empty() ? "" : "; ") + gate.title + " (" + name_of(gate.state) + "): " + gate.why;
+    problems += (problems.empty() ? "" : "; ") + gate.title.text() + " (" + name_of(gate.state) +
+                "): " + gate.why.text();
   }
   const auto path = context.work_dir() / "checklist.json";
   modelkit::write_file_atomically(path, Json({{"presswork_checklist", 1}, {"items", list}}).dump(2) + "\n");

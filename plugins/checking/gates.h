@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "plugins/modelkit/wording/message.h"
+
 namespace presswork::checking {
 
 using Json = nlohmann::json;
@@ -17,9 +19,9 @@ const char* name_of(State state);
 struct Gate {
   std::string id;     // "baseline"
   std::string group;  // "model analysis"
-  std::string title;
+  modelkit::Message title;
   State state = State::not_run;
-  std::string why;
+  modelkit::Message why;
 };
 
 // What is there; null: not connected.

@@ -1,6 +1,5 @@
 #include "plugins/deployment/test.h"
 
-#include <cstdio>
 #include <optional>
 
 #include "plugins/deployment/trials.h"
@@ -16,12 +15,6 @@ using namespace deployment;
 
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
 std::optional<double> limit(const Context& context, const char* name) {
   const Json& value = context.parameters().at(name);
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
@@ -29,29 +22,36 @@ std::optional<double> limit(const Context& context, const char* name) {
 
 // The structure and every weight, read from disk.
 Item loads_again(const std::filesystem::path& folder, unsigned threads) {
-  const char* title = "It loads again from disk";
+  const Message title("It loads again from disk");
   try {
     const ModelSource model = ModelSource::open(folder);
     require_structure(model.checkpoint(), model.config(), model.quantization());
     ThreadPool pool(threads);
     check_finite(model.checkpoint(), pool, [](std::uint64_t) {});
-    return judged("loads", "functional", title, true, "every tensor is there, and holds no NaN");
+    return judged("loads", "functional", title, true, Message("every tensor is there, and holds no NaN"));
   } catch (const Error& error) {
-    return judged("loads", "functional", title, false, error.where + ": " + error.message);
+    return judged("loads", "functional", title, false, Message::verbatim(error.where + ": " + error.message));
   }
 }
 
-Item at_least(const char* id, const char* title, double value, const std::optional<double>& least,
-              const char* unit) {
-  if (!least) return not_run(id, "performance", title, number(value) + unit + ", and no limit is given");
-  return judged(id, "performance", title, value >= *least,
-                number(value) + unit + ", at least " + number(*least) + unit);
+Item without_limit(const char* id, const char* group, const Message& title, const Message& value) {
+  return not_run(id, group, title, Message("{0}, and no limit is given", {value}));
 }
 
-Item at_most(const char* id, const char* group, const char* title, double value,
+Item at_least(const char* id, const Message& title, double value, const std::optional<double>& least,
+              const char* unit) {
+  const Message found = Message::number(value, unit);
+  if (!least) return without_limit(id, "performance", title, found);
+  return judged(id, "performance", title, value >= *least,
+                Message("{0}, at least {1}", {found, Message::number(*least, unit)}));
+}
+
+Item at_most(const char* id, const char* group, const Message& title, double value,
              const std::optional<double>& most, const char* unit) {
-  if (!most) return not_run(id, group, title, number(value) + unit + ", and no limit is given");
-  return judged(id, group, title, value <= *most, number(value) + unit + ", at most " + number(*most) + unit);
+  const Message found = Message::number(value, unit);
+  if (!most) return without_limit(id, group, title, found);
+  return judged(id, group, title, value <= *most,
+                Message("{0}, at most {1}", {found, Message::number(*most, unit)}));
 }
 
 // Memory of a service by the formula, with this model's exact weights.
@@ -96,11 +96,11 @@ void judge_speed(const Context& context, const Speed& speed, const std::optional
   context.metric("decode_tokens_per_s", speed.decode_tokens_per_s);
   context.metric("weight_bytes", speed.weight_bytes);
   context.metric("peak_memory_bytes", speed.peak_bytes);
-  items.push_back(at_least("decode_speed", "It decodes fast enough", speed.decode_tokens_per_s,
+  items.push_back(at_least("decode_speed", Message("It decodes fast enough"), speed.decode_tokens_per_s,
                            limit(context, "tokens_per_s"), " tokens/s"));
-  const char* title = "It is faster than the baseline by enough";
+  const Message title("It is faster than the baseline by enough");
   if (!before) {
-    items.push_back(not_run("speedup", "performance", title, "no baseline is connected"));
+    items.push_back(not_run("speedup", "performance", title, Message("no baseline is connected")));
     return;
   }
   const double speedup = speed.decode_tokens_per_s / before->decode_tokens_per_s;
@@ -113,10 +113,10 @@ void judge_speed(const Context& context, const Speed& speed, const std::optional
 }
 
 void judge_accuracy(const Context& context, std::vector<Item>& items) {
-  const char* title = "Its perplexity stays near the baseline's";
+  const Message title("Its perplexity stays near the baseline's");
   const auto baseline = context.optional_input("baseline"), text = context.optional_input("text");
   if (!baseline || !text) {
-    items.push_back(not_run("accuracy", "accuracy", title, "no baseline or no text is connected"));
+    items.push_back(not_run("accuracy", "accuracy", title, Message("no baseline or no text is connected")));
     return;
   }
   const double before = perplexity_of(context, *baseline, *text);
@@ -125,8 +125,7 @@ void judge_accuracy(const Context& context, std::vector<Item>& items) {
   context.metric("baseline_perplexity", before);
   context.metric("perplexity", after);
   context.metric("loss_percent", loss);
-  items.push_back(
-      at_most("accuracy", "accuracy", title, loss, limit(context, "max_loss_percent"), " % more"));
+  items.push_back(at_most("accuracy", "accuracy", title, loss, limit(context, "max_loss_percent"), " %"));
 }
 
 void conclude(const Context& context, const std::vector<Item>& items) {
@@ -137,7 +136,8 @@ void conclude(const Context& context, const std::vector<Item>& items) {
     list.push_back(to_json(item));
     passed += item.state == "pass" ? 1 : 0;
     failed += item.state == "fail" ? 1 : 0;
-    if (item.state == "fail") problems += (problems.empty() ? "" : "; ") + item.title + ": " + item.why;
+    if (item.state == "fail")
+      problems += (problems.empty() ? "" : "; ") + item.title.text() + ": " + item.why.text();
   }
   const auto path = context.work_dir() / "deployment-test.json";
   write_file_atomically(path, Json({{"presswork_deployment_test", 1}, {"items", list}}).dump(2) + "\n");
@@ -221,7 +221,7 @@ void DeployTest::run(const Context& context) {
     test_functions(context, trials, items);
     const double memory = service_memory_gb(context, trials.source());
     context.metric("memory_gb", memory);
-    items.push_back(at_most("memory", "performance", "A service of it fits into memory", memory,
+    items.push_back(at_most("memory", "performance", Message("A service of it fits into memory"), memory,
                             limit(context, "memory_gb"), " GiB"));
     judge_accuracy(context, items);
   }

@@ -21,6 +21,8 @@ bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
+Message count(std::size_t value) { return Message::verbatim(std::to_string(value)); }
+
 std::unique_ptr<Compute> compute_from(unsigned threads) {
   reset_peak_memory();
   return make_cpu_compute(threads, WeightForm::Stored);
@@ -39,16 +41,16 @@ std::vector<std::int32_t> Trials::random_ids(std::size_t count, std::uint64_t se
 }
 
 Item Trials::basic_inference(const std::string& prompt, std::size_t new_tokens) {
-  const char* title = "It continues a prompt";
+  const Message title("It continues a prompt");
   const Generation text = generate(model_, tokenizer_, prompt, {.max_new_tokens = new_tokens});
   continuation_ = text.text;
   if (!text.finite)
-    return judged("basic_inference", "functional", title, false, "NaN appeared: " + text.problem);
-  if (text.empty()) return judged("basic_inference", "functional", title, false, "nothing came");
-  const std::string repetition =
-      std::to_string(static_cast<int>(text.repetition * 100)) + " % of its 4-grams are repeated";
+    return judged("basic_inference", "functional", title, false,
+                  Message("NaN appeared: {0}", {Message::verbatim(text.problem)}));
+  if (text.empty()) return judged("basic_inference", "functional", title, false, Message("nothing came"));
   return judged("basic_inference", "functional", title, text.repetition <= kMostRepetition,
-                std::to_string(text.ids.size()) + " tokens came, " + repetition);
+                Message("{0} tokens came, {1} % of its 4-grams are repeated",
+                        {count(text.ids.size()), count(static_cast<std::size_t>(text.repetition * 100))}));
 }
 
 bool Trials::finite_after(const std::vector<std::int32_t>& ids) {
@@ -57,29 +59,29 @@ bool Trials::finite_after(const std::vector<std::int32_t>& ids) {
 }
 
 Item Trials::edge_cases(std::size_t longest) {
-  const char* title = "It answers the shortest, the longest and the strangest prompt";
-  std::string failed;
-  const auto attempt = [&](const char* what, const std::vector<std::int32_t>& ids) {
+  const Message title("It answers the shortest, the longest and the strangest prompt");
+  Message failed;
+  const auto attempt = [&](const Message& what, const std::vector<std::int32_t>& ids) {
     try {
       if (ids.empty() || finite_after(ids)) return;
-      failed += std::string(failed.empty() ? "" : "; ") + what + ": the logits are not finite";
+      failed = joined(failed, Message("{0}: the logits are not finite", {what}));
     } catch (const Error& error) {
-      failed += std::string(failed.empty() ? "" : "; ") + what + ": " + error.message;
+      failed = joined(failed, Message("{0}: {1}", {what, Message::verbatim(error.message)}));
     }
   };
-  attempt("one token", random_ids(1, 1));
-  attempt("the longest prompt", random_ids(longest, 2));
-  attempt("bytes and emoji",
+  attempt(Message("one token"), random_ids(1, 1));
+  attempt(Message("the longest prompt"), random_ids(longest, 2));
+  attempt(Message("bytes and emoji"),
           tokenizer_.encode("\x01\xF0\x9F\x99\x88\xE2\x80\x8D \xF0\x9D\x95\x8F\t\n\n", true));
-  attempt("an empty text", tokenizer_.encode("", true));
-  return judged("edge_cases", "functional", title, failed.empty(),
-                failed.empty() ? "one token, " + std::to_string(longest) +
-                                     " tokens, emoji and control bytes, an empty text"
-                               : failed);
+  attempt(Message("an empty text"), tokenizer_.encode("", true));
+  const bool passed = failed.empty();
+  if (passed)
+    failed = Message("one token, {0} tokens, emoji and control bytes, an empty text", {count(longest)});
+  return judged("edge_cases", "functional", title, passed, failed);
 }
 
 Item Trials::error_handling() {
-  const char* title = "It refuses what is wrong and goes on";
+  const Message title("It refuses what is wrong and goes on");
   Session session(model_, 4);
   const std::vector<std::int32_t> good = {0}, outside = {static_cast<std::int32_t>(source_.config().vocab)};
   const auto first = session.append(good);
@@ -96,15 +98,17 @@ Item Trials::error_handling() {
   session.clear();
   const auto again = session.append(good);
   const bool same = std::equal(before.begin(), before.end(), again.begin(), again.end());
-  std::string why =
-      token ? "a token outside the vocabulary is refused" : "a token outside the vocabulary is taken";
-  why += room ? ", more tokens than there is room for too" : ", more tokens than there is room for are taken";
-  why += same ? ", and the next answer is right" : ", and the next answer is another than before";
+  Message why = token ? Message("a token outside the vocabulary is refused")
+                      : Message("a token outside the vocabulary is taken");
+  why = joined(why, room ? Message("more tokens than there is room for are refused")
+                         : Message("more tokens than there is room for are taken"));
+  why = joined(
+      why, same ? Message("the next answer is right") : Message("the next answer is another than before"));
   return judged("error_handling", "functional", title, token && room && same, why);
 }
 
 Item Trials::stability(std::size_t tokens) {
-  const char* title = "It stays the same over many tokens";
+  const Message title("It stays the same over many tokens");
   constexpr std::size_t kSession = 64;
   constexpr std::uint64_t kAllowance = 32u << 20;
   std::vector<std::int32_t> expected;
@@ -129,11 +133,11 @@ Item Trials::stability(std::size_t tokens) {
   }
   const std::uint64_t now_bytes = resident_bytes();
   const bool bounded = now_bytes <= start + kAllowance;
-  std::string why = std::to_string(done) + " tokens";
-  why += finite ? "" : ", a NaN appeared";
-  why += same ? ", the same text each time" : ", another text than at first";
-  why += bounded ? ", no growth of memory"
-                 : ", memory grew by " + std::to_string((now_bytes - start) >> 20) + " MiB";
+  Message why("{0} tokens", {count(done)});
+  if (!finite) why = joined(why, Message("a NaN appeared"));
+  why = joined(why, same ? Message("the same text each time") : Message("another text than at first"));
+  why = joined(why, bounded ? Message("no growth of memory")
+                            : Message("memory grew by {0} MiB", {count((now_bytes - start) >> 20)}));
   return judged("stability", "performance", title, same && finite && bounded, why);
 }
 

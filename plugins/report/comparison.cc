@@ -154,7 +154,7 @@ std::string comparison_html(const Json& comparison, const Phrases& say) {
   int number = 0;
   for (const Part& part : parts_of(comparison, say)) {
     if (part.rows.empty()) continue;
-    std::string table = "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><td></td>";
+    std::string table = wide_html(say(part.title)) + "<table>\n<thead><tr><td></td>";
     for (const std::string& name : {run_name(comparison, 0), run_name(comparison, 1), say("Difference")})
       table += "<th scope=\"col\">" + escape(name) + "</th>";
     table += "</tr></thead>\n<tbody>\n";

@@ -29,7 +29,7 @@ std::string checklist(const Json& found, const Phrases& say) {
   Table table({"~Item", "Required", "Result", "~Why"}, say);
   for (const Json& item : found.at("items")) {
     const std::string state = item.at("state");
-    table.row({escape(say.known(item.at("title"))), escape(say(item.at("required") == true ? "yes" : "no")),
+    table.row({escape(item.at("title")), escape(say(item.at("required") == true ? "yes" : "no")),
                "<span class=\"" + escape(state) + "\">" + escape(state_text(state, say)) + "</span>",
                escape(item.at("why"))});
   }

@@ -51,10 +51,10 @@ double largest(const Json& grid) {
 }
 
 // A map of heat that is a table, so that each value can be read.
-std::string heat_map(const Json& grid, int digits, const Phrases& say) {
+std::string heat_map(const char* title, const Json& grid, int digits, const Phrases& say) {
   const double most = largest(grid);
-  std::string out = "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">" +
-                    escape(say("Layer")) + "</th>";
+  std::string out =
+      wide_html(say(title)) + "<table>\n<thead><tr><th scope=\"col\">" + escape(say("Layer")) + "</th>";
   for (const Json& name : grid.at("columns"))
     out += "<th scope=\"col\" class=\"n\">" + code_html(name) + "</th>";
   out += "</tr></thead>\n<tbody>\n";
@@ -102,7 +102,7 @@ std::string layers(const Json& model, const Phrases& say) {
             ? say("Relative error of the original's weights rounded to four bits; no step told its own.")
             : say("Relative error of the weights after {0}.", {errors.at("of").get<std::string>()}),
         "about");
-    body += heat_map(errors, 4, say);
+    body += heat_map("Errors by layer", errors, 4, say);
   }
   body += diagnostics(model, say);
   body += "<h3>" + escape(say("Sensitivity by layer")) + "</h3>\n";
@@ -111,7 +111,7 @@ std::string layers(const Json& model, const Phrases& say) {
   } else {
     body += paragraph(say("How much the perplexity rises, in percent, when only this layer takes that form."),
                       "about") +
-            heat_map(model.at("sensitivity"), 2, say);
+            heat_map("Sensitivity by layer", model.at("sensitivity"), 2, say);
   }
   return section_html("layers", say("Errors by layer"), body);
 }

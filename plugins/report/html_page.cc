@@ -59,7 +59,7 @@ svg .node{fill:var(--panel);stroke:var(--line);stroke-width:1.4}svg .node.taken{
 svg .way{fill:none;stroke:var(--line);stroke-width:1.6;stroke-dasharray:4 4}svg .way.taken{stroke:var(--accent);stroke-width:3;stroke-dasharray:none}
 details>summary{cursor:pointer;color:var(--accent);margin-bottom:8px}
 footer{padding-top:20px;padding-bottom:40px;color:var(--dim);font-size:.88rem;border-top:1px solid var(--line)}
-@media (max-width:600px){body{font-size:15px}header,main,footer{padding-left:14px;padding-right:14px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{font-size:1.05rem}}
+@media (max-width:600px){body{font-size:15px}header,main,footer{padding-left:14px;padding-right:14px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{font-size:1.05rem}td:first-child{min-width:6em}}
 @media print{:root{color-scheme:light;--page:#fff;--text:#000;--dim:#444;--line:#bbb;--panel:#fff;--accent:#0550ae;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--heat:#bc4c00;--wash:#ddf4ff}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav,a.skip{display:none}header,main,footer{max-width:none;padding:0}section{padding:12px 0}figure,.card,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}figure>svg{min-width:0}.wide,figure{overflow:visible}td.long{min-width:8em}td code{white-space:normal;overflow-wrap:anywhere}}
 )css";
 

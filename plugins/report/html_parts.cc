@@ -27,15 +27,20 @@ std::string figure_html(const std::string& svg, const std::string& caption) {
   return "<figure tabindex=\"0\">" + svg + "<figcaption>" + escape(caption) + "</figcaption></figure>\n";
 }
 
-Table::Table(const std::vector<const char*>& columns, const Phrases& say)
-    : out_("<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr>") {
+std::string wide_html(const std::string& name) {
+  return "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"" + escape(name) + "\">";
+}
+
+Table::Table(const std::vector<const char*>& columns, const Phrases& say) {
+  std::string names, head;
   for (const char* column : columns) {
     kinds_.push_back(*column);
     const bool number = *column == '#', marked = number || *column == '~';
-    out_ += std::string("<th scope=\"col\"") + (number ? " class=\"n\"" : "") + ">" +
-            escape(say(marked ? column + 1 : column)) + "</th>";
+    const std::string name = say(marked ? column + 1 : column);
+    names += (names.empty() ? "" : ", ") + name;
+    head += std::string("<th scope=\"col\"") + (number ? " class=\"n\"" : "") + ">" + escape(name) + "</th>";
   }
-  out_ += "</tr></thead>\n<tbody>\n";
+  out_ = wide_html(names) + "<table>\n<thead><tr>" + head + "</tr></thead>\n<tbody>\n";
 }
 
 void Table::row(const std::vector<std::string>& cells_html) {

@@ -16,6 +16,9 @@ std::string paragraph(const std::string& text, const char* style = "");
 std::string list_html(const Json& sentences);
 std::string figure_html(const std::string& svg, const std::string& caption);
 
+// The start of what can be scrolled sideways, with a name for those who do not see it.
+std::string wide_html(const std::string& name);
+
 // A table whose cells are markup; columns that begin with "#" hold numbers, with "~" long text.
 class Table {
  public:

@@ -21,6 +21,16 @@ std::string decisions(const Json& model, const Phrases& say) {
   return table.end();
 }
 
+// What was planned, and what each adjustment made of it.
+std::string strategies(const Json& model, const Phrases& say) {
+  if (model.at("strategies").empty()) return "";
+  Table table({"Stage", "Strategy", "~Why"}, say);
+  for (const Json& strategy : model.at("strategies"))
+    table.row(
+        {code_html(strategy.at("stage")), code_html(strategy.at("recommended")), escape(strategy.at("why"))});
+  return table.end();
+}
+
 std::string path(const Json& model, const Phrases& say) {
   std::string body;
   if (const char* reason = missing_reason(model, "tree")) {
@@ -31,7 +41,9 @@ std::string path(const Json& model, const Phrases& say) {
     body += "<ol>\n";
     for (const std::string& walk : walks(model.at("tree"), say)) body += "<li>" + escape(walk) + "</li>\n";
     body += "</ol>\n";
+    if (const char* note = pruning_note(model)) body += paragraph(say(note));
   }
+  body += strategies(model, say);
   const char* none = missing_reason(model, "decisions");
   body += none != nullptr ? paragraph(say(none), "none") : decisions(model, say);
   return section_html("path", say("Decision path"), body);

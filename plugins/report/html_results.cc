@@ -126,8 +126,8 @@ std::string recommendations(const Json& model, const Phrases& say) {
   } else {
     body = "<ul>\n";
     for (const Json& one : model.at("recommendations"))
-      body += "<li><strong>" + escape(say.known(one.at("advice"))) +
-              "</strong>: " + escape(one.at("reason")) + "</li>\n";
+      body +=
+          "<li><strong>" + escape(one.at("advice")) + "</strong>: " + escape(one.at("reason")) + "</li>\n";
     body += "</ul>\n";
   }
   return section_html("recommendations", say("Recommendations of the analysis"), body);

@@ -185,9 +185,20 @@ class Writer {
              (reasons.empty() ? "" : " (" + say_("because") + " " + reasons + ")"));
       }
     }
-    if (model_.at("tree").is_null()) return;
-    out_ += "\n" + say_("The way through the tree:") + "\n\n";
-    for (const std::string& walk : walks(model_["tree"], say_)) line("- " + cell(walk));
+    if (!model_.at("tree").is_null()) {
+      out_ += "\n" + say_("The way through the tree:") + "\n\n";
+      for (const std::string& walk : walks(model_["tree"], say_)) line("- " + cell(walk));
+      if (const char* note = pruning_note(model_)) line("\n" + say_(note));
+    }
+    strategies();
+  }
+
+  void strategies() {
+    if (model_.at("strategies").empty()) return;
+    out_ += "\n";
+    columns({"Stage", "Strategy", "Why"});
+    for (const Json& one : model_.at("strategies"))
+      row({code(one.at("stage")), code(one.at("recommended")), cell(one.at("why"))});
   }
 
   void steps() {
@@ -277,7 +288,7 @@ class Writer {
           "\n### " + say_(checklist.at("name")) + (stage.empty() ? "" : " (" + code(stage) + ")") + "\n\n";
       columns({"Item", "Required", "Result", "Why"});
       for (const Json& entry : checklist.at("items")) {
-        row({cell(say_.known(entry.at("title"))), say_(entry.at("required") == true ? "yes" : "no"),
+        row({cell(entry.at("title")), say_(entry.at("required") == true ? "yes" : "no"),
              say_.known(entry.at("state")), cell(entry.at("why"))});
       }
     }
@@ -285,8 +296,7 @@ class Writer {
 
   void recommendations() {
     if (!begin("Recommendations of the analysis", "recommendations")) return;
-    for (const Json& one : model_.at("recommendations"))
-      item(cell(say_.known(one.at("advice"))), cell(one.at("reason")));
+    for (const Json& one : model_.at("recommendations")) item(cell(one.at("advice")), cell(one.at("reason")));
   }
 
   void hardware() {

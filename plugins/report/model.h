@@ -25,7 +25,7 @@ Json build_model(const Report& report, const Phrases& say);
 // Its sections; each file about one of them.
 namespace sections {
 
-Json summary(const Report& report);
+Json summary(const Report& report, const Phrases& say);
 Json grades(const Report& report);
 Json effects(const Report& report);   // before, predicted, measured
 Json accuracy(const Report& report);  // each text and window
@@ -39,10 +39,11 @@ Json layer_errors(const Report& report);  // layer by module, of the last step t
 Json diagnostics(const Report& report);   // of the last quantization that told; null when none did
 Json sensitivity(const Report& report);   // layer by form, of the original
 Json histograms(const Report& report);    // of the original's weights, by kind of module
-Json checklists(const Report& report);
-Json assessed_risks(const Report& report);
-Json recommendations(const Report& report);
-Json hardware(const Report& report);
+Json strategies(const Report& report, const Phrases& say);  // planned and adjusted, with their reasons
+Json checklists(const Report& report, const Phrases& say);
+Json assessed_risks(const Report& report, const Phrases& say);
+Json recommendations(const Report& report, const Phrases& say);
+Json hardware(const Report& report, const Phrases& say);
 Json predictions(const Report& report);
 Json provenance(const Report& report);
 

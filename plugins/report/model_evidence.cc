@@ -26,19 +26,19 @@ std::string state_of(const Json& item) {
   return state == "pass" || state == "fail" ? state : "not_run";
 }
 
-Json item_json(const Json& item, bool required) {
-  return {{"title", text_of(item, "title")},
+Json item_json(const Json& item, bool required, const Phrases& say) {
+  return {{"title", say.said(item, "title")},
           {"group", text_of(item, "group")},
           {"state", state_of(item)},
           {"required", required},
-          {"why", text_of(item, "why")}};
+          {"why", say.said(item, "why")}};
 }
 
-Json checklist_of(const Report& report, const Document& document) {
+Json checklist_of(const Report& report, const Document& document, const Phrases& say) {
   const Instance* check = instance_of(report.facts, document.instance);
   Json items = Json::array();
   for (const Json& item : member(document.content, "items", Json::array())) {
-    if (item.is_object()) items.push_back(item_json(item, is_required(check, item)));
+    if (item.is_object()) items.push_back(item_json(item, is_required(check, item), say));
   }
   const std::string uses = check == nullptr ? "" : check->uses;
   const char* name = uses == "check/before-compression"  ? "Checklist before compression"
@@ -100,15 +100,15 @@ std::string device_of(const RunFacts& facts) {
 
 }  // namespace
 
-Json checklists(const Report& report) {
+Json checklists(const Report& report, const Phrases& say) {
   Json list = Json::array();
   Json own = Json::array();
   for (const Json& item : report.facts.checklist())
-    own.push_back(item_json(item, member(item, "required", false) == true));
+    own.push_back(item_json(item, member(item, "required", false) == true, say));
   if (!own.empty()) list.push_back({{"name", "Checklist of the workflow"}, {"stage", ""}, {"items", own}});
   for (const Document& document : report.documents.all()) {
     if (document.type == "checklist" || document.type == "approval")
-      list.push_back(checklist_of(report, document));
+      list.push_back(checklist_of(report, document, say));
   }
   return list;
 }

@@ -254,14 +254,14 @@ Json histograms(const Report& report) {
   return list;
 }
 
-Json recommendations(const Report& report) {
+Json recommendations(const Report& report, const Phrases& say) {
   Json list = Json::array();
   for (const Json& item : member(report.documents.first("analysis"), "recommendations", Json::array()))
-    list.push_back({{"advice", text_of(item, "advice")}, {"reason", text_of(item, "reason")}});
+    list.push_back({{"advice", say.said(item, "advice")}, {"reason", say.said(item, "reason")}});
   return list;
 }
 
-Json hardware(const Report& report) {
+Json hardware(const Report& report, const Phrases& say) {
   const Json& found = report.documents.last("hardware");
   if (found.is_null()) return nullptr;
   Json parts = Json::array();
@@ -269,19 +269,19 @@ Json hardware(const Report& report) {
     parts.push_back({{"part", text_of(part, "part")},
                      {"score", to_json(number_of(part, "score"))},
                      {"weight", to_json(number_of(part, "weight"))},
-                     {"reason", text_of(part, "reason")}});
+                     {"reason", say.said(part, "reason")}});
   }
   return {{"target", text_of(found, "target")},
           {"score", to_json(number_of(found, "compatibility_score"))},
           {"parts", parts}};
 }
 
-Json assessed_risks(const Report& report) {
+Json assessed_risks(const Report& report, const Phrases& say) {
   Json list = Json::array();
   for (const Json& risk : member(candidate_in_force(report), "risks", Json::array())) {
-    Json entry;
-    for (const char* key : {"risk", "likelihood", "impact", "early_sign", "mitigation", "rollback_point"})
-      entry[key] = text_of(risk, key);
+    Json entry = {{"likelihood", text_of(risk, "likelihood")}, {"impact", text_of(risk, "impact")}};
+    for (const char* key : {"risk", "early_sign", "mitigation", "rollback_point"})
+      entry[key] = say.said(risk, key);
     list.push_back(entry);
   }
   return list;

@@ -59,6 +59,17 @@ Json decisions(const Report& report) {
   return list;
 }
 
+Json strategies(const Report& report, const Phrases& say) {
+  Json list = Json::array();
+  for (const Document& document : report.documents.all()) {
+    if (document.type != "strategy") continue;
+    list.push_back({{"stage", document.instance},
+                    {"recommended", text_of(document.content, "recommended")},
+                    {"why", say.said(document.content, "why")}});
+  }
+  return list;
+}
+
 Json tree(const Report& report) {
   const Walk walk = walk_of(report.facts);
   std::set<char> letters;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "plugins/modelkit/wording/message.h"
 #include "presswork/error.h"
 
 namespace presswork::summary {
@@ -31,21 +32,24 @@ std::string Phrases::known(const std::string& english) const {
 }
 
 std::string Phrases::operator()(const std::string& english, std::initializer_list<std::string> values) const {
-  const std::vector<std::string> given(values);
-  const std::string pattern = (*this)(english);
-  std::string text;
-  for (std::size_t at = 0; at < pattern.size(); ++at) {
-    // A hole is "{n}" with n below ten.
-    const bool hole = pattern[at] == '{' && at + 2 < pattern.size() && pattern[at + 2] == '}';
-    const std::size_t index = hole ? static_cast<std::size_t>(pattern[at + 1] - '0') : given.size();
-    if (index < given.size()) {
-      text += given[index];
-      at += 2;
-    } else {
-      text += pattern[at];
-    }
-  }
-  return text;
+  return modelkit::fill((*this)(english), values);
+}
+
+std::string Phrases::said(const nlohmann::json& document, const std::string& key) const {
+  if (chinese_ && document.contains(key + "_parts")) return said_parts(document.at(key + "_parts"));
+  const auto text = document.find(key);
+  return text != document.end() && text->is_string() ? known(text->get<std::string>()) : "";
+}
+
+std::string Phrases::said_parts(const nlohmann::json& parts) const {
+  if (parts.is_string()) return known(parts.get<std::string>());
+  if (!parts.is_object() || !parts.contains("say") || !parts["say"].is_string()) return "";
+  const std::string sentence = parts["say"];
+  const std::string translated = known(sentence);
+  if (translated == sentence) missing_.insert(sentence);
+  std::vector<std::string> values;
+  for (const auto& value : parts.value("with", nlohmann::json::array())) values.push_back(said_parts(value));
+  return modelkit::fill(translated, values);
 }
 
 }  // namespace presswork::summary

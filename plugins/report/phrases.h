@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -21,12 +22,17 @@ class Phrases {
   // `english` in the report's language where there is a translation, else as it is: for text of other stages.
   std::string known(const std::string& english) const;
 
+  // What another stage said under `key` of a document (modelkit/wording/message.h), in the report's language.
+  std::string said(const nlohmann::json& document, const std::string& key) const;
+
   const char* language() const { return chinese_ ? "zh-TW" : "en"; }
 
-  // What was asked for and has no translation: a defect, which a test looks for.
+  // What was asked for or said with values, and has no translation: a defect, which a test looks for.
   const std::set<std::string>& missing() const { return missing_; }
 
  private:
+  std::string said_parts(const nlohmann::json& parts) const;
+
   bool chinese_;
   mutable std::set<std::string> missing_;
 };

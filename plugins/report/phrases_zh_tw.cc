@@ -135,6 +135,8 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"Difference", "差異"},
       {"Model compression report", "模型壓縮工程化報告"},
       {"Workflow", "工作流程"},
+      {"Strategy", "壓縮策略"},
+      {"G pruned only: distillation is not yet part of it.", "G 僅進行剪枝：蒸餾尚未包含在內。"},
       {"Summary", "壓縮總結"},
       {"Required check not met", "未達成的必要檢查"},
       {"Overall grade", "總評"},

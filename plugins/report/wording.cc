@@ -81,6 +81,13 @@ std::string phases_text(const Json& phases) {
   return text;
 }
 
+const char* pruning_note(const Json& model) {
+  for (const Json& visit : model.at("tree")) {
+    if (text_of(visit, "node") == "G") return "G pruned only: distillation is not yet part of it.";
+  }
+  return nullptr;
+}
+
 const char* missing_reason(const Json& model, const std::string& section) {
   static const std::map<std::string, const char*> reasons{
       {"accuracy", "Perplexity was not measured on both models with the same text and window."},

@@ -20,6 +20,9 @@ std::string digest_text(const std::string& digest);                    // its be
 // "1. A → B yes → C …" of each attempt through the tree.
 std::vector<std::string> walks(const Json& visits, const Phrases& say);
 
+// What node G of the guide's tree did not do, or null where the run did not come to it.
+const char* pruning_note(const Json& model);
+
 // Why a section is empty, or null where it has something.
 // The columns of the diagnostics, and a row of them as text.
 std::vector<const char*> diagnostics_columns();

@@ -1,46 +1,44 @@
 #include "plugins/strategy/adjust.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace presswork {
 
 using namespace strategy;
 
-namespace {
+using modelkit::Message;
 
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
+namespace {
 
 // What the measurements miss, and in which direction the next candidate has to go.
 struct Misses {
   bool loss = false, memory = false, speed = false;
-  std::string text;
-
-  void add(const char* what, double measured, double limit, const char* unit) {
-    text += (text.empty() ? "" : ", ") + std::string(what) + " was " + short_number(measured) + unit +
-            " where " + short_number(limit) + unit + " is allowed";
-  }
+  Message what;  // in words; never empty
 };
+
+std::vector<Message> values(double measured, double limit, const char* unit) {
+  return {Message::number(measured, unit), Message::number(limit, unit)};
+}
 
 Misses misses_of(const Attempt& attempt, const Limits& limits) {
   Misses misses;
   if (attempt.loss_percent && limits.max_loss_percent && *attempt.loss_percent > *limits.max_loss_percent) {
     misses.loss = true;
-    misses.add("the accuracy loss", *attempt.loss_percent, *limits.max_loss_percent, " %");
+    misses.what = Message("the accuracy loss was {0} where {1} is allowed",
+                          values(*attempt.loss_percent, *limits.max_loss_percent, " %"));
   }
   if (attempt.memory_gb && limits.memory_gb && *attempt.memory_gb > *limits.memory_gb) {
     misses.memory = true;
-    misses.add("the memory", *attempt.memory_gb, *limits.memory_gb, " GiB");
+    misses.what = joined(misses.what, Message("the memory was {0} where {1} is allowed",
+                                              values(*attempt.memory_gb, *limits.memory_gb, " GiB")));
   }
   const auto needed = limits.needed_tokens_per_s();
   if (attempt.tokens_per_s && needed && *attempt.tokens_per_s < *needed) {
     misses.speed = true;
-    misses.add("the speed", *attempt.tokens_per_s, *needed, " tokens/s");
+    misses.what = joined(misses.what, Message("the speed was {0} where {1} is wanted",
+                                              values(*attempt.tokens_per_s, *needed, " tokens/s")));
   }
+  if (misses.what.empty()) misses.what = Message("the deployment test failed");
   return misses;
 }
 
@@ -104,23 +102,36 @@ Strategy adjusted(Strategy strategy, Attempt attempt) {
   const Assessed* next = next_of(after, strategy, failed, misses);
   const bool against = next == nullptr;
   if (against) next = next_of(after, strategy, nullptr, misses);
-  const std::string missed = misses.text.empty() ? "the deployment test failed" : misses.text;
+  const Message choice = Message::verbatim(strategy.choice);
   if (next == nullptr) {
     strategy.exhausted = true;
-    strategy.why = strategy.choice + " failed (" + missed + ") and every other candidate was tried";
+    strategy.why = Message("{0} failed ({1}) and every other candidate was tried", {choice, misses.what});
     return strategy;
   }
-  strategy.why = strategy.choice + " failed (" + missed + "); " +
-                 (against ? "no untried candidate is predicted to be better in that: the best ranked is taken"
-                          : "this is the best ranked of the untried that are predicted to be better in that");
+  strategy.why =
+      against
+          ? Message(
+                "{0} failed ({1}); no untried candidate is predicted to be better in that: the best ranked "
+                "is "
+                "taken",
+                {choice, misses.what})
+          : Message(
+                "{0} failed ({1}); this is the best ranked of the untried that are predicted to be better in "
+                "that",
+                {choice, misses.what});
   strategy.choice = next->candidate.id;
   return strategy;
 }
 
 Strategy begun(Strategy strategy, const Attempt& attempt) {
-  const std::string missed = misses_of(attempt, strategy.limits).text;
-  strategy.why = "the model as it is failed (" + (missed.empty() ? "the deployment test failed" : missed) +
-                 "); " + strategy.choice + " was planned and is tried first";
+  const auto all = candidates();
+  const auto planned =
+      std::find_if(all.begin(), all.end(), [&](const Candidate& c) { return c.id == strategy.choice; });
+  // Leaving the model as it is was just tried.
+  if (planned != all.end() && changes_nothing(*planned, strategy.subject))
+    return adjusted(std::move(strategy), attempt);
+  strategy.why = Message("the model as it is failed ({0}); {1} was planned and is tried first",
+                         {misses_of(attempt, strategy.limits).what, Message::verbatim(strategy.choice)});
   return strategy;
 }
 

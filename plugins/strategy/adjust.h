@@ -11,7 +11,8 @@ namespace presswork {
 // is left, the choice stays and `exhausted` is true.
 strategy::Strategy adjusted(strategy::Strategy strategy, strategy::Attempt attempt);
 
-// The model failed as it was, before the strategy was carried out: it is the next one.
+// The model failed as it was, before the strategy was carried out: it is the next one, unless it is to leave
+// the model as it was.
 strategy::Strategy begun(strategy::Strategy strategy, const strategy::Attempt& attempt);
 
 class AdjustStrategy : public Stage {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plugins/modelkit/estimate/memory.h"
+
 namespace presswork::strategy {
 namespace {
 
@@ -36,6 +38,11 @@ void add_integers(std::vector<Candidate>& all) {
   all.push_back({"rtn-int8", {quantize("rtn", "int8"), optimize("inference_engine")}});
   all.push_back({"gptq-int8", {quantize("gptq", "int8"), optimize("inference_engine")}});
   all.push_back({"gptq-int8-g32", {quantize("gptq", "int8", 32), optimize("inference_engine")}});
+  all.push_back({"w8a8", {quantize("w8a8", "int8"), optimize("inference_engine")}});
+  for (const int group : {128, 32}) {
+    all.push_back({"mixed-4bit-g" + std::to_string(group),
+                   {quantize("mixed", "int4", group), optimize("inference_engine")}});
+  }
   for (const char* method : {"rtn", "gptq", "awq"}) {
     for (const int group : {128, 32}) {
       for (const bool symmetric : {true, false}) {
@@ -43,6 +50,13 @@ void add_integers(std::vector<Candidate>& all) {
                        {quantize(method, "int4", group, symmetric), optimize("inference_engine")}});
       }
     }
+  }
+}
+
+void add_floats(std::vector<Candidate>& all) {
+  for (const char* precision : {"fp8", "nf4"}) {
+    all.push_back(
+        {std::string("rtn-") + precision, {quantize(precision, precision), optimize("inference_engine")}});
   }
 }
 
@@ -59,7 +73,7 @@ Json to_json(const Step& step) {
   if (step.type == "pruning") json["sparsity"] = step.sparsity;
   if (step.type != "quantization") return json;
   json["target_precision"] = step.target_precision;
-  if (step.target_precision == "fp16") return json;
+  if (!to_integers(step)) return json;
   json["group_size"] = step.group_size;
   json["symmetric"] = step.symmetric;
   return json;
@@ -68,6 +82,7 @@ Json to_json(const Step& step) {
 std::vector<Candidate> candidates() {
   std::vector<Candidate> all = guides();
   add_integers(all);
+  add_floats(all);
   for (const char* method : {"rtn", "gptq"}) {
     const bool rounded = method[0] == 'r';
     all.push_back(
@@ -76,6 +91,15 @@ std::vector<Candidate> candidates() {
   }
   all.push_back({"pruned-2of4", {prune("n_m", kHalf), optimize("graph_optimization")}});
   return all;
+}
+
+bool to_integers(const Step& quantization) {
+  return quantization.target_precision == "int4" || quantization.target_precision == "int8";
+}
+
+int width_of(const Step& quantization) {
+  return quantization.target_precision == "fp8" ? 8
+                                                : modelkit::bits_per_parameter(quantization.target_precision);
 }
 
 GuideChoice guide_rule(double current_memory_gb, double target_memory_gb) {
@@ -89,8 +113,8 @@ double guide_accuracy_impact(const Candidate& candidate) {
   constexpr double kMost = 15;
   double impact = 0;
   for (const Step& step : candidate.steps) {
-    if (step.target_precision == "int4") impact += 3.0;
-    if (step.target_precision == "int8") impact += 1.5;
+    if (step.target_precision == "int4" || step.target_precision == "nf4") impact += 3.0;
+    if (step.target_precision == "int8" || step.target_precision == "fp8") impact += 1.5;
     if (step.target_precision == "fp16") impact += 0.5;
     if (step.type == "pruning") impact += step.sparsity * 5;
   }

@@ -35,16 +35,19 @@ Options read_options(const Context& context) {
   return options;
 }
 
-std::string reason(const Assessed& best, const std::vector<Assessed>& all) {
+modelkit::Message reason(const Assessed& best, const std::vector<Assessed>& all) {
+  using modelkit::Message;
   const auto within =
       std::count_if(all.begin(), all.end(), [](const Assessed& a) { return a.feasible() && a.executable; });
   if (!best.feasible()) {
-    return "no candidate that this workflow can carry out is predicted to keep to all limits; this one "
-           "misses them "
-           "least (" +
-           best.violations.front().limit + ")";
+    return Message(
+        "no candidate that this workflow can carry out is predicted to keep to all limits; this one misses "
+        "them "
+        "least ({0})",
+        {Message::verbatim(best.violations.front().limit)});
   }
-  return "of " + std::to_string(within) + " candidates within the limits it has the best objective";
+  return Message("of {0} candidates within the limits it has the best objective",
+                 {Message::verbatim(std::to_string(within))});
 }
 
 void choose(const Context& context, Strategy& strategy) {
@@ -56,7 +59,7 @@ void choose(const Context& context, Strategy& strategy) {
                   "give memory_gb, or choose by the objective");
     }
     strategy.choice = guide_rule(strategy.subject.guide_memory_gb(), *strategy.limits.memory_gb).id;
-    strategy.why = "the guide's base rule for this ratio";
+    strategy.why = modelkit::Message("the guide's base rule for this ratio");
     return;
   }
   strategy.choice = all.front().candidate.id;
@@ -74,7 +77,7 @@ Json PlanStrategy::describe() {
       "additionalProperties": false,
       "properties": {
         "choose": {"type": "string", "enum": ["objective", "guide"], "default": "objective", "description": "objective: the best rank among what the workflow can carry out. guide: the guide's base rule, by the required ratio of memory alone."},
-        "methods": {"type": "array", "items": {"type": "string", "enum": ["ptq", "rtn", "gptq", "awq", "n_m", "structured"]}, "default": ["ptq", "rtn", "gptq", "awq", "n_m", "structured"], "description": "What the workflow can carry out (ptq: keep or take sixteen bits); other candidates are listed, and never recommended by the objective."},
+        "methods": {"type": "array", "items": {"type": "string", "enum": ["keep", "ptq", "rtn", "fp8", "nf4", "gptq", "awq", "mixed", "w8a8", "n_m", "structured"]}, "default": ["keep", "ptq", "rtn", "fp8", "nf4", "gptq", "awq", "mixed", "w8a8", "n_m"], "description": "What the workflow can carry out. keep: the model stays as it is; ptq: sixteen bits for a model that has more; rtn: rounding to integers, fp8 and nf4 to those; n_m: 2:4 pruning; structured: removing channels, which no stage does yet. Other candidates are listed with what stands in their way, and never recommended by the objective."},
         "weights": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}, "default": {"accuracy": 0.5, "memory": 0.3, "speed": 0.2}, "description": "Of the objective: accuracy * loss / (the limit, or 5 %) + memory * memory / (the limit, or the memory now) + speed / speedup. Less is better."},
         "baseline_tokens_per_s": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": null, "description": "Measured speed of the original; without it limits of speed cannot be predicted."},
         "catalogue": {"type": "string", "default": "", "description": "File with further cards, in the form of the shipped gpus.json."},

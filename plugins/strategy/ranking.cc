@@ -7,6 +7,8 @@
 namespace presswork::strategy {
 namespace {
 
+using modelkit::Message;
+
 constexpr double kUsualLossPercent = 5;  // the border of the guide's grade "good"
 
 void at_most(std::vector<Violation>& found, const char* name, const std::optional<double>& limit,
@@ -14,20 +16,37 @@ void at_most(std::vector<Violation>& found, const char* name, const std::optiona
   if (limit && value > *limit) found.push_back({name, *limit, value, value / *limit - 1});
 }
 
-// Groups must divide the inputs of every linear.
+// What must divide the inputs of every linear: groups that share a scale, and those of a pattern. 0: nothing.
+int group_of(const Step& step) { return step.method == "n_m" ? 4 : step.group_size; }
+
 bool groups_fit(const Step& step, const Subject& subject) {
-  return step.group_size == 0 ||
-         std::all_of(subject.widths.begin(), subject.widths.end(),
-                     [&](std::int64_t width) { return width % step.group_size == 0; });
+  const int group = group_of(step);
+  return group == 0 || std::all_of(subject.widths.begin(), subject.widths.end(),
+                                   [&](std::int64_t width) { return width % group == 0; });
 }
 
-bool can_take(const Candidate& candidate, const Subject& subject, const std::set<std::string>& methods) {
-  return std::all_of(candidate.steps.begin(), candidate.steps.end(), [&](const Step& step) {
-    if (step.type == "optimization") return true;
-    if (methods.count(step.method) == 0 || !groups_fit(step, subject)) return false;
-    // Sixteen bits are no work for a model that has no more, and nothing is there to do that for others.
-    return step.target_precision != "fp16" || modelkit::bytes_per_parameter(subject.guide.precision) <= 2;
-  });
+// Sixteen bits are no work for a model that has no more.
+bool keeps_weights(const Step& step, const Subject& subject) {
+  return step.target_precision == "fp16" && modelkit::bytes_per_parameter(subject.guide.precision) <= 2;
+}
+
+// Why the workflow cannot take the step; empty: it can.
+Message obstacle_of(const Step& step, const Subject& subject, const std::set<std::string>& methods) {
+  if (step.type == "optimization") return {};
+  const std::string method = keeps_weights(step, subject) ? "keep" : step.method;
+  if (!methods.contains(method))
+    return Message("the workflow does not carry out {0}", {Message::verbatim(method)});
+  if (groups_fit(step, subject)) return {};
+  return Message("groups of {0} do not divide the widths of the model", {Message::number(group_of(step))});
+}
+
+Message obstacle_of(const Candidate& candidate, const Subject& subject,
+                    const std::set<std::string>& methods) {
+  for (const Step& step : candidate.steps) {
+    const Message obstacle = obstacle_of(step, subject, methods);
+    if (!obstacle.empty()) return obstacle;
+  }
+  return {};
 }
 
 // Whether `a` is at least as good in everything and better in something.
@@ -55,6 +74,12 @@ auto order_of(const Assessed& a) {
 double Assessed::excess() const {
   return std::accumulate(violations.begin(), violations.end(), 0.0,
                          [](double sum, const Violation& violation) { return sum + violation.excess; });
+}
+
+bool changes_nothing(const Candidate& candidate, const Subject& subject) {
+  return std::all_of(candidate.steps.begin(), candidate.steps.end(), [&](const Step& step) {
+    return step.type == "optimization" || keeps_weights(step, subject);
+  });
 }
 
 std::vector<Violation> violations_of(const Prediction& prediction, const Limits& limits) {
@@ -86,7 +111,8 @@ std::vector<Assessed> ranked(const Subject& subject, const Limits& limits, const
     one.prediction = predict(candidate, subject, limits, gpus, options.correction);
     one.violations = violations_of(one.prediction, limits);
     one.score = score(one.prediction, subject, limits, options.weights);
-    one.executable = can_take(candidate, subject, options.methods);
+    one.obstacle = obstacle_of(candidate, subject, options.methods);
+    one.executable = one.obstacle.empty();
     one.candidate = std::move(candidate);
     all.push_back(std::move(one));
   }

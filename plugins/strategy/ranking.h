@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plugins/modelkit/wording/message.h"
 #include "plugins/strategy/prediction.h"
 
 namespace presswork::strategy {
@@ -26,6 +27,7 @@ struct Assessed {
   std::vector<Violation> violations;
   double score = 0;  // less is better
   bool executable = true;
+  modelkit::Message obstacle;  // why it is not
   bool pareto =
       false;  // no other candidate is better in one of loss, memory and speed and no worse in the rest
 
@@ -39,13 +41,17 @@ std::vector<Violation> violations_of(const Prediction& prediction, const Limits&
 double score(const Prediction& prediction, const Subject& subject, const Limits& limits,
              const Weights& weights);
 
-// What is needed beside the numbers: the steps that the workflow can take ("ptq", "rtn", "gptq", "awq",
-// "n_m", "structured"), and candidates that are not to be taken again.
+// What is needed beside the numbers: the steps that the workflow can take ("keep" and "ptq", which are
+// sixteen bits for a model that has no more and for one that has; "rtn", "fp8", "nf4", "gptq", "awq",
+// "mixed", "w8a8"; "n_m", "structured"), and what the objective and earlier attempts say.
 struct Options {
   std::set<std::string> methods;
   Weights weights;
   Correction correction;
 };
+
+// Whether carrying it out leaves the weights as they are.
+bool changes_nothing(const Candidate& candidate, const Subject& subject);
 
 // All candidates, best first: those that the workflow can take before the others, those that keep to the
 // limits before the others; then by score, or by excess when nothing fits; then fewer steps, then the name.

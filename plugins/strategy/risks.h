@@ -9,9 +9,9 @@
 namespace presswork::strategy {
 
 struct Risk {
-  std::string risk;
+  modelkit::Message risk;
   std::string likelihood, impact;  // low, medium, high
-  std::string early_sign, mitigation, rollback_point;
+  modelkit::Message early_sign, mitigation, rollback_point;
 };
 
 std::vector<Risk> risks_of(const Assessed& assessed, const Subject& subject, const Limits& limits);

@@ -123,17 +123,19 @@ Json assessed_json(const Assessed& a, const Strategy& strategy) {
         {{"limit", v.limit}, {"allowed", v.allowed}, {"predicted", v.predicted}, {"excess", v.excess}});
   }
   for (const Risk& risk : risks_of(a, strategy.subject, strategy.limits)) risks.push_back(to_json(risk));
-  return {{"id", a.candidate.id},
-          {"from_guide", a.candidate.from_guide},
-          {"compression_methods", steps},
-          {"guide_accuracy_impact", guide_accuracy_impact(a.candidate)},
-          {"predicted", to_json(a.prediction)},
-          {"meets_limits", a.feasible()},
-          {"violations", violations},
-          {"score", a.score},
-          {"executable", a.executable},
-          {"pareto", a.pareto},
-          {"risks", risks}};
+  Json json = {{"id", a.candidate.id},
+               {"from_guide", a.candidate.from_guide},
+               {"compression_methods", steps},
+               {"guide_accuracy_impact", guide_accuracy_impact(a.candidate)},
+               {"predicted", to_json(a.prediction)},
+               {"meets_limits", a.feasible()},
+               {"violations", violations},
+               {"score", a.score},
+               {"executable", a.executable},
+               {"pareto", a.pareto},
+               {"risks", risks}};
+  if (!a.executable) put(json, "obstacle", a.obstacle);
+  return json;
 }
 
 // By the guide's formula and its base rule; null without a limit of memory.
@@ -157,26 +159,46 @@ Json document_of(const Strategy& strategy, const std::vector<Assessed>& all) {
     if (a.pareto) pareto.push_back(a.candidate.id);
   }
   for (const Attempt& attempt : strategy.tried) tried.push_back(attempt_json(attempt));
-  return {{"presswork_strategy", 1},
-          {"limits", to_json(strategy.limits)},
-          {"current",
-           {{"memory_gb", strategy.subject.guide_memory_gb()},
-            {"memory_refined_gb", strategy.subject.memory_gb()},
-            {"bytes", strategy.subject.bytes}}},
-          {"guide", guide_json(strategy)},
-          {"objective",
-           "accuracy * loss / limit + memory * memory / limit + speed / speedup, by weights; candidates "
-           "within the "
-           "limits first"},
-          {"candidates", ranking},
-          {"pareto", pareto},
-          {"recommended", strategy.choice},
-          {"why", strategy.why},
-          {"exhausted", strategy.exhausted},
-          {"tried", tried},
-          {"subject", subject_json(strategy.subject)},
-          {"options", options_json(strategy.options)},
-          {"catalogue", strategy.catalogue}};
+  Json document = {
+      {"presswork_strategy", 1},
+      {"limits", to_json(strategy.limits)},
+      {"current",
+       {{"memory_gb", strategy.subject.guide_memory_gb()},
+        {"memory_refined_gb", strategy.subject.memory_gb()},
+        {"bytes", strategy.subject.bytes}}},
+      {"guide", guide_json(strategy)},
+      {"objective",
+       "accuracy * loss / limit + memory * memory / limit + speed / speedup, by weights; candidates "
+       "within the "
+       "limits first"},
+      {"candidates", ranking},
+      {"pareto", pareto},
+      {"recommended", strategy.choice},
+      {"exhausted", strategy.exhausted},
+      {"tried", tried},
+      {"subject", subject_json(strategy.subject)},
+      {"options", options_json(strategy.options)},
+      {"catalogue", strategy.catalogue}};
+  put(document, "why", strategy.why);
+  return document;
+}
+
+// What a workflow gives to the stages that carry the candidate out.
+struct Execution {
+  std::string method = "none", type = "int";
+  int bits = 16, group_size = 0;
+  bool symmetric = true;
+};
+
+Execution execution_of(const Candidate& candidate, const Subject& subject) {
+  const Step* step = candidate.quantization();
+  if (step == nullptr || (step->method == "ptq" && changes_nothing({candidate.id, {*step}}, subject)))
+    return {};
+  return {.method = to_integers(*step) ? step->method : "rtn",
+          .type = to_integers(*step) ? "int" : step->target_precision,
+          .bits = width_of(*step),
+          .group_size = step->group_size,
+          .symmetric = step->symmetric};
 }
 
 void tell(const Context& context, const Strategy& strategy, const Assessed& chosen, std::size_t candidates) {
@@ -186,15 +208,15 @@ void tell(const Context& context, const Strategy& strategy, const Assessed& chos
     context.metric("guide_strategy", guide.at("strategy"));
     context.metric("estimated_accuracy_impact", guide.at("estimated_accuracy_impact"));
   }
-  const Step* quantization = chosen.candidate.quantization();
   const Step* pruning = chosen.candidate.pruning();
-  const bool integers = quantization != nullptr && quantization->target_precision != "fp16";
+  const Execution how = execution_of(chosen.candidate, strategy.subject);
   context.metric("recommended", chosen.candidate.id);
-  context.metric("why", strategy.why);
-  context.metric("method", integers ? quantization->method : "none");
-  context.metric("bits", integers ? bits_per_parameter(quantization->target_precision) : 16);
-  context.metric("group_size", integers ? quantization->group_size : 0);
-  context.metric("symmetric", integers ? quantization->symmetric : true);
+  context.metric("why", strategy.why.text());
+  context.metric("method", how.method);
+  context.metric("type", how.type);
+  context.metric("bits", how.bits);
+  context.metric("group_size", how.group_size);
+  context.metric("symmetric", how.symmetric);
   context.metric("prune", pruning == nullptr ? "none" : pruning->method);
   context.metric("sparsity", pruning == nullptr ? 0.0 : pruning->sparsity);
   context.metric("meets_limits", chosen.feasible());
@@ -230,7 +252,7 @@ Strategy read_strategy(const std::filesystem::path& path) {
     strategy.catalogue = json.at("catalogue");
     for (const Json& attempt : json.at("tried")) strategy.tried.push_back(attempt_read(attempt));
     strategy.choice = json.at("recommended");
-    strategy.why = json.at("why");
+    strategy.why = Message::from(json, "why");
     strategy.exhausted = json.at("exhausted");
     return strategy;
   } catch (const Json::exception& error) {
@@ -246,7 +268,8 @@ Json describe_metrics() {
     "required_ratio": {"type": "number", "unit": "x", "description": "Memory now, by the guide's formula, divided by the limit. Only with a limit of memory."},
     "guide_strategy": {"type": "string", "description": "What the guide's base rule takes: over 4 guide-gptq-int4-pruned, over 2 guide-awq-int8, else guide-ptq-fp16."},
     "estimated_accuracy_impact": {"type": "number", "unit": "%", "description": "The guide's estimate for that one."},
-    "method": {"type": "string", "description": "Quantization of the recommended candidate: rtn, gptq, awq; none: the weights stay as they are."},
+    "method": {"type": "string", "description": "Quantization of the recommended candidate, by its stage: rtn, gptq, awq, mixed, w8a8; none: the weights stay as they are."},
+    "type": {"type": "string", "description": "What quantize/rtn makes of a weight: int, fp8, nf4, fp16; int for the other stages."},
     "bits": {"type": "integer", "description": "Bits of a weight; 16 without quantization."},
     "group_size": {"type": "integer", "description": "Inputs that share a scale; 0: a whole row."},
     "symmetric": {"type": "boolean", "description": "Whether its grid is symmetric about zero."},

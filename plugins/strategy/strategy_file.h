@@ -25,7 +25,7 @@ struct Strategy {
   std::string catalogue;  // file of further cards; empty: none
   std::vector<Attempt> tried;
   std::string choice;      // id of the recommended candidate
-  std::string why;         // in a sentence or two
+  modelkit::Message why;   // in a sentence or two
   bool exhausted = false;  // nothing was left to try: the choice was tried already
 };
 

@@ -1,26 +1,20 @@
 #include "plugins/modelkit/analyze/compatibility.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace presswork::modelkit {
 namespace {
-
-std::string text(const char* format, double a, double b) {
-  char buffer[128];
-  std::snprintf(buffer, sizeof buffer, format, a, b);
-  return buffer;
-}
 
 double share(double part, double whole) { return whole <= 0 ? 1.0 : std::clamp(part / whole, 0.0, 1.0); }
 
 Part speed_part(const Target& target, const ModelLoad& load) {
   constexpr double kWeight = 0.3;
-  if (target.bandwidth_gbps <= 0) return {"speed", 0.5, kWeight, "the bandwidth of its memory is not known"};
+  if (target.bandwidth_gbps <= 0)
+    return {"speed", 0.5, kWeight, Message("the bandwidth of its memory is not known")};
   const double possible = target.bandwidth_gbps * 1e9 / (load.weights_gb * 1024 * 1024 * 1024);
   return {"speed", share(possible, load.tokens_per_s), kWeight,
-          text("reading the weights once a token allows %.4g tokens/s, %.4g are wanted", possible,
-               load.tokens_per_s)};
+          Message("reading the weights once a token allows {0} tokens/s, {1} are wanted",
+                  {Message::number(possible), Message::number(load.tokens_per_s)})};
 }
 
 constexpr SizeAdvice kAdvice[] = {
@@ -38,10 +32,12 @@ Compatibility compatibility(const Target& target, const ModelLoad& load) {
   const double usable = target.memory_gb * kUsable;
   Compatibility found;
   found.parts = {{"memory", share(usable, load.memory_gb), 0.5,
-                  text("%.4g GB are needed of %.4g GB that may be used", load.memory_gb, usable)},
+                  Message("{0} GB are needed of {1} GB that may be used",
+                          {Message::number(load.memory_gb), Message::number(usable)})},
                  {"headroom", share(target.memory_gb - load.memory_gb, target.memory_gb * (1 - kUsable)), 0.1,
-                  text("%.4g GB of %.4g GB stay free", std::max(0.0, target.memory_gb - load.memory_gb),
-                       target.memory_gb)},
+                  Message("{0} GB of {1} GB stay free",
+                          {Message::number(std::max(0.0, target.memory_gb - load.memory_gb)),
+                           Message::number(target.memory_gb)})},
                  speed_part(target, load),
                  {"compute", target.compute_fit, 0.1, target.compute_reason}};
   for (const Part& part : found.parts) found.score += part.score * part.weight;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plugins/modelkit/wording/message.h"
+
 namespace presswork::modelkit {
 
 struct Target {
@@ -12,7 +14,7 @@ struct Target {
   double memory_gb = 0;
   double bandwidth_gbps = 0;  // of its memory, GB/s; 0: not known
   double compute_fit = 1;     // 0…1: whether it has fast instructions for the model's precision
-  std::string compute_reason;
+  Message compute_reason;
 };
 
 struct ModelLoad {
@@ -24,7 +26,7 @@ struct ModelLoad {
 struct Part {
   std::string name;  // memory, headroom, speed, compute
   double score, weight;
-  std::string reason;
+  Message reason;
 };
 
 struct Compatibility {

@@ -129,14 +129,14 @@ struct pw_context {
   const void *(*extension)(const pw_context *, const char *id, uint32_t revision);
 };
 
-/*
- * Extension "presswork.run", revision 1: the run so far, for stages whose description says "reads_run": true.
- */
+/* Extension "presswork.run", revision 1: the run so far, for stages whose description says "reads_run": true.
+ * When and where, which no cache key heeds: "evidence": {"run", "workflow_file", "started", "ended", "times", "keys",
+ * "files"}. A person's sign-offs, which it heeds: "approvals": [{"item", "by", "note", "made", "digests"}]. */
 typedef struct pw_run_facts_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* JSON object: {"run", "workflow", "instances": [{"id", "uses", "state", "with", "metrics", "outputs",
-   * "seconds", "cause"}], "decisions": [{"id", "branch", "inputs"}], "parameters"}. */
+  /* JSON object: {"workflow", "parameters", "instances": [{"id", "uses", "state", "cause", "with", "inputs", "metrics",
+   * "outputs", "seconds"}], "decisions": [{"id", "branch", "inputs"}], "checklist", "evidence"?, "approvals"?}. */
   const char *(*json)(const pw_context *);
 } pw_run_facts_v1;
 #define PW_EXTENSION_RUN_FACTS "presswork.run"

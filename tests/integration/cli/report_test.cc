@@ -81,15 +81,42 @@ TEST_F(Reports, CompressPrintsTheWorkflowThatItWouldRun) {
 
 TEST_F(Reports, CompressRefusesWhatItCannotRead) {
   EXPECT_EQ(presswork({"compress", "m", "--memory", "much", "--print-workflow"}).code, 2);
+  EXPECT_EQ(presswork({"compress", "m", "--memory", "8", "--print-workflow"}).code, 2)
+      << "8 bytes are never meant";
   EXPECT_EQ(presswork({"compress", "m", "--memory", "1GiB", "--max-loss", "few", "--print-workflow"}).code,
             2);
   const Finished card = presswork({"compress", "m", "--gpu", "RTX_0", "--print-workflow"});
   EXPECT_EQ(card.code, 2);
   EXPECT_THAT(card.err, HasSubstr("RTX_4090"));
+  EXPECT_EQ(presswork({"compress", "m", "--memory", "1GiB", "--gpu", "RTX_0", "--print-workflow"}).code, 2);
   const Finished parameter =
       presswork({"compress", "m", "--memory", "1GiB", "-p", "memry=1", "--print-workflow"});
   EXPECT_EQ(parameter.code, 2);
   EXPECT_THAT(parameter.err, HasSubstr("memory_gb"));
+}
+
+TEST_F(Reports, CompressLeavesNothingBehindWhereItCannotBegin) {
+  const std::filesystem::path out = folder.path() / "result";
+  const auto compress = [&](const std::string& model, std::vector<std::string> more) {
+    more.insert(more.begin(), {"compress", model, "--memory", "1GiB", "-o", out.string()});
+    return presswork(more);
+  };
+  const std::string model = std::string(PRESSWORK_SOURCE_DIR) + "/examples/models/tiny-llama";
+  const Finished missing = compress("nowhere", {});
+  EXPECT_NE(missing.code, 0);
+  EXPECT_THAT(missing.err, HasSubstr("there is no folder nowhere"));
+  EXPECT_NE(compress(model, {"-p", "attempts=none"}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(Reports, CompressKeepsOutOfAFolderOfAnotherCommand) {
+  std::filesystem::create_directories(folder.path() / "result");
+  file("result/workflow.yaml", "presswork: 1\n");
+  const Finished other =
+      presswork({"compress", std::string(PRESSWORK_SOURCE_DIR) + "/examples/models/tiny-llama", "--memory",
+                 "1GiB", "-o", (folder.path() / "result").string()});
+  EXPECT_NE(other.code, 0);
+  EXPECT_THAT(other.err, HasSubstr("is of another command"));
 }
 
 }  // namespace

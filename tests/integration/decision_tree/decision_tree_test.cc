@@ -23,7 +23,7 @@ const std::string kTree = PRESSWORK_SOURCE_DIR "/workflows/decision-tree.yaml";
 
 // The tree's nodes inside the loop, in its order; decisions with the branch that they took.
 const std::vector<std::string> kNodes = {"B_memory_over_limit",
-                                         "C_quantize",
+                                         "C_method",
                                          "E_performance_ok",
                                          "D_performance_satisfied",
                                          "F_engine",
@@ -46,14 +46,14 @@ class DecisionTree : public ::testing::Test {
     status = Json::parse(std::ifstream(out));
   }
 
-  // "B yes C E yes F I J yes" of one attempt.
+  // "B yes C E yes F I J yes" of one attempt, whatever the method that C took.
   std::string way(int attempt) const {
     std::string text;
     for (const std::string& node : kNodes) {
       const Json stage = find("attempt[" + std::to_string(attempt) + "]/" + node);
       if (stage.is_null() || (stage["state"] != "succeeded" && stage["state"] != "cached")) continue;
       text += (text.empty() ? "" : " ") + node.substr(0, 1);
-      if (stage.contains("branch")) text += " " + stage["branch"].get<std::string>();
+      if (stage.contains("branch") && node != "C_method") text += " " + stage["branch"].get<std::string>();
     }
     return text;
   }
@@ -127,6 +127,30 @@ TEST_F(DecisionTree, AModelThatFitsAndFailsItsTestIsQuantizedNext) {
       << "the plan's strategy was not tried yet";
   EXPECT_FALSE(bundled());
 }
+
+TEST_F(DecisionTree, ThePatternNeedsNoQuantizationBefore) {
+  run({{"methods", "[\"n_m\"]"}, {"memory_gb", "0.0055"}, {"min_tokens_per_s", "0.01"}, {"attempts", "1"}});
+  EXPECT_EQ(way(1), "B yes C E no G I J no L") << "zeros take as much memory as before";
+  EXPECT_EQ(find("attempt[1]/C_pattern")["state"], "succeeded");
+}
+
+// Each method that C can take, followed by G, which has to prune what it wrote.
+class Method : public DecisionTree, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Method, IsCarriedOutAndPruned) {
+  const std::string method = GetParam();
+  run({{"methods", "[\"" + method + "\"]"},
+       {"memory_gb", "0.0055"},
+       {"tokens_per_s", "1e9"},
+       {"min_tokens_per_s", "0.01"},
+       {"max_loss_percent", "1000"}});
+  EXPECT_EQ(way(1), "B yes C E no G I J yes");
+  EXPECT_EQ(find("attempt[1]/C_" + method)["state"], "succeeded") << status.dump(2);
+  EXPECT_TRUE(bundled());
+}
+
+INSTANTIATE_TEST_SUITE_P(C, Method, ::testing::Values("rtn", "gptq", "awq", "mixed", "w8a8"),
+                         [](const auto& method) { return std::string(method.param); });
 
 }  // namespace
 }  // namespace presswork::testing

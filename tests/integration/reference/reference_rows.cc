@@ -12,6 +12,9 @@
 
 #include "plugins/modelkit/data/calibration_set.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
+#include "plugins/modelkit/prune/input_norms.h"
+#include "plugins/modelkit/prune/pruner.h"
+#include "plugins/modelkit/prune/rewritten_checkpoint.h"
 #include "plugins/modelkit/quantize/awq_layer.h"
 #include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/modelkit/quantize/quantized_checkpoint.h"
@@ -42,18 +45,49 @@ Calibration::Method method_of(const Recipe& recipe, const std::set<std::string>&
   };
 }
 
+CalibrationSet shared_calibration(const ModelSource& source, std::size_t window) {
+  return calibration_set(Tokenizer::open(source.checkpoint().folder()),
+                         shared_folder() / "text/calibration.txt", {.length = window, .samples = 128});
+}
+
 // The layers of `source` after a calibrated method, kept in `folder`.
 void calibrate(const ModelSource& source, const Recipe& recipe, std::size_t window, const fs::path& folder,
                ThreadPool& threads) {
   std::set<std::string> targets;
   for (const LinearSite& site : decoder_linears(source.config())) targets.insert(site.module);
-  const CalibrationSet set =
-      calibration_set(Tokenizer::open(source.checkpoint().folder()), shared_folder() / "text/calibration.txt",
-                      {.length = window, .samples = 128});
+  const CalibrationSet set = shared_calibration(source, window);
   const auto compute = make_cpu_compute(2);
   Transformer model(*compute, source);
   LayerStore store(folder);
   Calibration(model, set.windows, {}, store, {}).run(method_of(recipe, targets, threads));
+}
+
+void prune(const fs::path& from, const Recipe& recipe, std::size_t window, const fs::path& to) {
+  const ModelSource source = ModelSource::open(from);
+  const SparsityPattern pattern = recipe.pattern.ends_with("%")
+                                      ? SparsityPattern{.sparsity = std::stod(recipe.pattern) / 100}
+                                      : SparsityPattern::parse(recipe.pattern);
+  ThreadPool threads(2);
+  RewrittenCheckpoint result(source.checkpoint(), source.quantization(), to / "model");
+  const auto prune_one = [&](const std::string& module, std::span<const double> norms) {
+    Pruned pruned = modelkit::prune(source.linear(module), norms, pattern, module, threads);
+    result.write(module, pruned.weight);
+    return std::move(pruned.weight);
+  };
+  if (recipe.method == "magnitude") {
+    for (const LinearSite& site : decoder_linears(source.config())) prune_one(site.module, {});
+  } else {
+    const auto compute = make_cpu_compute(2);
+    Transformer model(*compute, source);
+    each_layer_with_norms(model, shared_calibration(source, window).windows, {},
+                          [&](std::int64_t index, const InputNorms& norms, DecoderLayer& layer) {
+                            const std::string prefix = layer_prefix(source.config(), index) + ".";
+                            for (const LinearSite& site : layer_sites(source.config(), index).linears)
+                              layer.replace(site.module,
+                                            prune_one(prefix + site.module, norms.at(site.module)));
+                          });
+  }
+  result.finish();
 }
 
 void quantize(const fs::path& from, const Recipe& recipe, std::size_t window, const fs::path& to) {
@@ -105,9 +139,8 @@ std::vector<Row> rows_of(const std::filesystem::path& reference_file) {
   std::vector<Row> rows;
   const nlohmann::json document = read(reference_file);
   for (const auto& [name, texts] : document.items()) {  // texts of one name follow one another
-    const bool known =
-        name == "fp32" || name.starts_with("rtn ") || name.starts_with("gptq ") || name.starts_with("awq ");
-    if (!known) continue;
+    static const std::set<std::string> methods = {"fp32", "rtn", "gptq", "awq", "magnitude", "wanda"};
+    if (!methods.contains(name.substr(0, name.find(' ')))) continue;
     for (const auto& [text, value] : texts.items()) rows.push_back({name, text, value.get<double>()});
   }
   return rows;
@@ -126,7 +159,8 @@ Recipe recipe_of(const std::string& name) {
       recipe.group_size = std::stoll(word.substr(1));
     }
     if (word == "asym") recipe.symmetric = false;
-    if (word == "gptq" || word == "awq") recipe.method = word;
+    if (word == "gptq" || word == "awq" || word == "magnitude" || word == "wanda") recipe.method = word;
+    if (word.ends_with("%") || word.find(':') != std::string::npos) recipe.pattern = word;
     if (word.starts_with("actorder")) recipe.actorder = true;
   }
   return recipe;
@@ -140,10 +174,14 @@ bool within_bounds(const Row& row, double ours) {
 
 QuantizedModel::QuantizedModel(const fs::path& folder, const Recipe& recipe, std::size_t window)
     : model_(folder), window_(window) {
-  if (recipe.bits == 0) return;
+  if (recipe.bits == 0 && recipe.pattern.empty()) return;
   temporary_ = fs::temp_directory_path() / ("presswork-reference-" + std::to_string(getpid()));
   fs::remove_all(temporary_);
-  quantize(folder, recipe, window, temporary_);
+  if (recipe.pattern.empty()) {
+    quantize(folder, recipe, window, temporary_);
+  } else {
+    prune(folder, recipe, window, temporary_);
+  }
   model_ = temporary_ / "model";
 }
 

@@ -14,9 +14,10 @@ struct Row {
   double reference = 0.0;
 };
 
-// How a row's model is made: bits 0 is the model itself.
+// How a row's model is made: bits 0 and no pattern is the model itself.
 struct Recipe {
-  std::string method = "rtn";  // or "gptq", "awq"
+  std::string method = "rtn";  // or "gptq", "awq"; "magnitude", "wanda"
+  std::string pattern;         // of the last two: "50%", "2:4"
   bool actorder = false;
   int bits = 0;
   std::int64_t group_size = 0;

@@ -2,6 +2,7 @@
 
 #include "plugins/quantization/mixed.cc"  // the stage is nowhere else
 #include "small_job.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -128,6 +129,45 @@ TEST(QuantizeMixedStage, WhatWasMeasuredBeforeAnAttemptDiedIsTakenAndTheResultIs
   const auto third = runner.run();
   ASSERT_TRUE(third.ok()) << third.message;
   EXPECT_EQ(third.metrics.at("sensitivities").at("model.layers.0.self_attn.q_proj").at("3"), 123.0);
+}
+
+// As quantize/sensitivity writes it.
+::presswork::Json sensitivity_file(const ::presswork::Json& linears) {
+  return {{"presswork_sensitivity", 1},
+          {"grid", {{"group_size", 32}, {"symmetric", true}, {"clip", "none"}, {"scale_dtype", "float32"}}},
+          {"linears", linears}};
+}
+
+TEST(QuantizeMixedStage, TakesSensitivitiesThatWereMeasuredBefore) {
+  Runner alone;
+  const auto expected = small(alone).run();
+  ASSERT_TRUE(expected.ok()) << expected.message;
+  const fs::path file = ::presswork::testing::process_folder() / "sensitivity.json";
+  testing::write_file(file, sensitivity_file(expected.metrics.at("sensitivities")).dump());
+  Runner connected;
+  const auto result = small(connected).input("sensitivity", file).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_FALSE(result.metrics.contains("sensitivity_seconds")) << "nothing was measured";
+  EXPECT_EQ(result.metrics.at("precisions"), expected.metrics.at("precisions"));
+  EXPECT_EQ(weights_of(result.outputs.at("model")), weights_of(expected.outputs.at("model")));
+}
+
+TEST(QuantizeMixedStage, RefusesSensitivitiesOfAnotherGridOrWithoutAPrecision) {
+  const fs::path file = ::presswork::testing::process_folder() / "other.json";
+  ::presswork::Json content =
+      sensitivity_file({{"model.layers.0.self_attn.q_proj", {{"3", 0.1}, {"4", 0.0}}}});
+  testing::write_file(file, content.dump());
+  Runner lacking;
+  auto result = small(lacking).input("sensitivity", file).run();
+  EXPECT_EQ(result.code, "invalid_input");
+  EXPECT_THAT(result.message, HasSubstr("lacks a sensitivity"));
+  content["grid"]["group_size"] = 128;
+  testing::write_file(file, content.dump());
+  Runner other;
+  result = small(other).input("sensitivity", file).run();
+  EXPECT_EQ(result.code, "invalid_input");
+  EXPECT_THAT(result.message, HasSubstr("\"group_size\":128"));
+  EXPECT_THAT(result.hint, HasSubstr("quantize/sensitivity"));
 }
 
 TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefused) {

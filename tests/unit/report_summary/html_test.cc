@@ -104,6 +104,22 @@ TEST(ReportPage, HasLandmarksAndLabelsForItsPictures) {
   EXPECT_THAT(page(sample_run(), "zh-TW"), HasSubstr("<html lang=\"zh-TW\">"));
 }
 
+TEST(ReportPage, SaysWhatPruningInTheTreeLeavesOut) {
+  EXPECT_THAT(page(sample_run()), HasSubstr("G pruned only: distillation is not yet part of it."));
+  Json facts = sample_run();
+  for (Json& stage : facts["instances"]) {
+    if (stage["id"] == "attempt[1]/G_prune") stage["state"] = "skipped";
+  }
+  EXPECT_THAT(page(facts), Not(HasSubstr("distillation")));
+}
+
+TEST(ReportPage, WhatScrollsHasAName) {
+  const std::string html = page(sample_run());
+  for (std::size_t at = html.find("<div class=\"wide\""); at != std::string::npos;
+       at = html.find("<div class=\"wide\"", at + 1))
+    EXPECT_THAT(html.substr(at, html.find('>', at) - at), HasSubstr("role=\"group\" aria-label=\""));
+}
+
 TEST(TradeoffChart, JoinsTheCandidatesThatNoOtherBeats) {
   Json tradeoff = model_of(sample_run(), Phrases("en"))["tradeoff"];
   const std::string chart = tradeoff_chart(tradeoff, Phrases("en"));

@@ -57,8 +57,18 @@ TEST(ReportModel, FollowsTheSizeFromStepToStep) {
 
 TEST(ReportModel, WalksTheTreeAndGoesBackToQuantizing) {
   EXPECT_THAT(walks(model()["tree"], Phrases("en")),
-              ElementsAre("A → B yes → C → I → J no → L", "C → I → J yes → K"));
+              ElementsAre("A → B yes → C → G → I → J no → L", "C → I → J yes → K"));
   EXPECT_TRUE(model_of(sample_facts(), Phrases("en"))["tree"].is_null()) << "another workflow";
+}
+
+TEST(ReportModel, TellsWhatWasPlannedAndWhyInItsLanguage) {
+  const Json english = model()["strategies"];
+  ASSERT_EQ(english.size(), 1u);
+  EXPECT_EQ(english[0], (Json{{"stage", "strategy"},
+                              {"recommended", "small"},
+                              {"why", "of 2 candidates within the limits it has the best objective"}}));
+  EXPECT_EQ(model_of(sample_run(), Phrases("zh-TW"))["strategies"][0]["why"],
+            "在滿足約束的 2 個候選方案中目標函數最佳");
 }
 
 TEST(ReportModel, TellsErrorsByLayerOfTheStepThatMadeThem) {
@@ -144,14 +154,20 @@ TEST(ReportModel, DocumentsOfAnotherShapeAreNoTrouble) {
   for (const Json& odd : {Json(3), Json("x"), Json::array({1}), Json::object({{"a", 1}})}) {
     Json facts = sample_facts();
     leave(facts, "odd1", "strategy/plan", "strategy",
-          {{"presswork_strategy", 1}, {"candidates", odd}, {"recommended", odd}});
+          {{"presswork_strategy", 1},
+           {"candidates", odd},
+           {"recommended", odd},
+           {"why", odd},
+           {"why_parts", {{"say", odd}, {"with", odd}}}});
     leave(facts, "odd2", "analyze/model", "analysis",
           {{"presswork_analysis", 1},
            {"weights", {{"modules", odd}}},
            {"sensitivity", {{"model", odd}}},
-           {"inference_memory", odd}});
+           {"inference_memory", odd},
+           {"recommendations", {{{"advice_parts", odd}}, odd}}});
     leave(facts, "odd3", "check/x", "checklist", {{"presswork_checklist", 1}, {"items", odd}});
-    EXPECT_THAT(schema_errors(model_of(facts, Phrases("en"))), ElementsAre()) << odd;
+    for (const char* language : {"en", "zh-TW"})
+      EXPECT_THAT(schema_errors(model_of(facts, Phrases(language))), ElementsAre()) << odd;
   }
 }
 

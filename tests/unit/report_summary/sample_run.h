@@ -40,6 +40,9 @@ inline Json sample_strategy() {
   };
   return {{"presswork_strategy", 1},
           {"recommended", "small"},
+          {"why", "of 2 candidates within the limits it has the best objective"},
+          {"why_parts",
+           {{"say", "of {0} candidates within the limits it has the best objective"}, {"with", {"2"}}}},
           {"candidates",
            {candidate("small", 1000, 5, {{{"risk", "memory runs out under load"}, {"likelihood", "high"}}}),
             candidate("beaten", 1500, 6, Json::array()), candidate("large", 3000, 1, Json::array())}}};
@@ -106,8 +109,8 @@ inline Json sample_run() {
                         {{"id", "attempt[1]/J_passed"}, {"branch", "no"}, {"inputs", Json::object()}},
                         {{"id", "attempt[2]/B_memory"}, {"branch", "yes"}, {"inputs", Json::object()}},
                         {{"id", "attempt[2]/J_passed"}, {"branch", "yes"}, {"inputs", Json::object()}}};
-  for (const char* id : {"A_load", "attempt[1]/C_quantize", "attempt[1]/I_test", "attempt[1]/L_adjust",
-                         "attempt[2]/C_quantize", "attempt[2]/I_test", "K_production"})
+  for (const char* id : {"A_load", "attempt[1]/C_quantize", "attempt[1]/G_prune", "attempt[1]/I_test",
+                         "attempt[1]/L_adjust", "attempt[2]/C_quantize", "attempt[2]/I_test", "K_production"})
     facts["instances"].push_back(
         instance(id, "a/b", Json::object(), Json::object(), Json::object(), Json::object(), 1));
   return facts;

@@ -53,7 +53,7 @@ TEST_F(AdjustTest, NeverTakesTheSameStrategyTwiceAndEndsWhenNoneIsLeft) {
   }
   // Rounding to int8, four times to int4, once with 2:4; and 2:4 alone.
   EXPECT_EQ(seen.size(), 7u);
-  EXPECT_THAT(strategy.why, HasSubstr("every other candidate was tried"));
+  EXPECT_THAT(strategy.why.text(), HasSubstr("every other candidate was tried"));
 }
 
 TEST_F(AdjustTest, GoesToLessLossWhenTheLossWasTooLarge) {
@@ -62,7 +62,7 @@ TEST_F(AdjustTest, GoesToLessLossWhenTheLossWasTooLarge) {
   const auto all = ranked(second.subject, second.limits, modelkit::GpuCatalogue::load(), second.options);
   EXPECT_LT(assessed(all, second.choice).prediction.loss_percent,
             assessed(all, first.choice).prediction.loss_percent);
-  EXPECT_THAT(second.why, HasSubstr("accuracy loss was 9 % where 5 % is allowed"));
+  EXPECT_THAT(second.why.text(), HasSubstr("accuracy loss was 9 % where 5 % is allowed"));
 }
 
 TEST_F(AdjustTest, GoesToLessMemoryWhenTheMemoryWasTooLarge) {
@@ -71,7 +71,7 @@ TEST_F(AdjustTest, GoesToLessMemoryWhenTheMemoryWasTooLarge) {
   const auto all = ranked(second.subject, second.limits, modelkit::GpuCatalogue::load(), second.options);
   EXPECT_LT(assessed(all, second.choice).prediction.memory_gb,
             assessed(all, first.choice).prediction.memory_gb);
-  EXPECT_THAT(second.why, HasSubstr("memory was 3.5 GiB where 3 GiB is allowed"));
+  EXPECT_THAT(second.why.text(), HasSubstr("memory was 3.5 GiB where 3 GiB is allowed"));
 }
 
 TEST_F(AdjustTest, CorrectsWhatItPredictsByWhatWasMeasured) {
@@ -89,7 +89,33 @@ TEST_F(AdjustTest, TriesThePlannedStrategyFirstWhenTheModelFailedAsItWas) {
   const Strategy second = begun(first, measured(first, 0, 2.5));
   EXPECT_EQ(second.choice, first.choice);
   EXPECT_TRUE(second.tried.empty());
-  EXPECT_THAT(second.why, HasSubstr("memory was 2.5 GiB where 1.2 GiB is allowed"));
+  EXPECT_THAT(second.why.text(), HasSubstr("memory was 2.5 GiB where 1.2 GiB is allowed"));
+}
+
+TEST_F(AdjustTest, LeavingTheModelAsItIsIsNotTriedOnceMore) {
+  const Strategy first = planned(100, 5, {"keep", "n_m"});
+  ASSERT_EQ(first.choice, "guide-ptq-fp16");
+  const Strategy second = begun(first, {first.choice, 0, 2.5, {}, {}});
+  EXPECT_EQ(second.choice, "pruned-2of4");
+  EXPECT_EQ(second.tried.size(), 1u);
+}
+
+TEST_F(AdjustTest, TheReasonGoesFromFileToFileInParts) {
+  presswork::testing::StageRunner<PlanStrategy> plan;
+  plan.parameter("params", 1e9).parameter("d_model", 2048).parameter("n_layers", 16).parameter("n_heads", 16);
+  plan.parameter("memory_gb", 1.2).parameter("methods", {"rtn"});
+  const auto planned_file = plan.run();
+  presswork::testing::StageRunner<AdjustStrategy> adjust;
+  const auto result = adjust.input("strategy", planned_file.outputs.at("strategy"))
+                          .parameter("carried_out", false)
+                          .parameter("memory_gb", 2.5)
+                          .run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const Json document = Json::parse(std::ifstream(result.outputs.at("strategy")));
+  EXPECT_EQ(document.at("why_parts").at("say"),
+            "the model as it is failed ({0}); {1} was planned and is tried first");
+  EXPECT_EQ(document.at("why"), result.metrics.at("why"));
+  EXPECT_EQ(read_strategy(result.outputs.at("strategy")).why.parts(), document.at("why_parts"));
 }
 
 TEST_F(AdjustTest, TheStageRemembersAttemptsFromFileToFile) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <tuple>
 
 #include "plugins/strategy/candidate.h"
 #include "plugins/strategy/plan.h"
@@ -48,6 +49,18 @@ TEST(GuideRule, IsRecommendedWhereTheWorkflowChoosesSo) {
   EXPECT_EQ(result.metrics.at("recommended"), "guide-awq-int8");
   EXPECT_EQ(result.metrics.at("method"), "awq");
   EXPECT_EQ(result.metrics.at("bits"), 8);
+}
+
+TEST(GuideRule, SixteenBitsAreRoundedToWhereTheModelHasMore) {
+  for (const auto& [precision, method, type] :
+       {std::tuple{"fp16", "none", "int"}, std::tuple{"fp32", "rtn", "fp16"}}) {
+    Llama7b runner(40);
+    const auto result = runner.parameter("choose", "guide").parameter("precision", precision).run();
+    ASSERT_TRUE(result.ok()) << result.message;
+    EXPECT_EQ(result.metrics.at("recommended"), "guide-ptq-fp16");
+    EXPECT_EQ(result.metrics.at("method"), method);
+    EXPECT_EQ(result.metrics.at("type"), type);
+  }
 }
 
 TEST(GuideRule, TakesTheGentlerStrategyExactlyAtItsBorders) {

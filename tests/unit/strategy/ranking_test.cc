@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "plugins/strategy/risks.h"
@@ -10,7 +11,8 @@
 namespace presswork::strategy {
 namespace {
 
-const std::set<std::string> kAll = {"ptq", "rtn", "gptq", "awq", "n_m", "structured"};
+const std::set<std::string> kAll = {"keep", "ptq",   "rtn",  "fp8", "nf4",       "gptq",
+                                    "awq",  "mixed", "w8a8", "n_m", "structured"};
 
 // 1e9 parameters of linears and 1e8 others in 16 bits; 1 GiB of keys and values.
 Subject subject() {
@@ -101,6 +103,39 @@ TEST_F(RankingTest, LeavesOutGroupsThatDoNotDivideTheModelsWidths) {
   EXPECT_TRUE(find(all, "gptq-int4-g32").executable);
 }
 
+TEST_F(RankingTest, SixteenBitsAreWorkForAModelOfMoreOnly) {
+  Subject full = subject();
+  full.guide.precision = "fp32";
+  const auto half = [&](const Subject& model, const char* method) {
+    return find(ranked(model, {}, gpus, {{method}, {}, {}}), "guide-ptq-fp16");
+  };
+  EXPECT_TRUE(half(full, "ptq").executable);
+  EXPECT_FALSE(half(full, "keep").executable);
+  EXPECT_TRUE(half(subject(), "keep").executable);
+  EXPECT_FALSE(half(subject(), "ptq").executable);
+  EXPECT_TRUE(changes_nothing(half(subject(), "keep").candidate, subject()));
+  EXPECT_FALSE(changes_nothing(half(full, "ptq").candidate, full));
+}
+
+TEST_F(RankingTest, SaysWhatStandsInTheWayOfACandidate) {
+  Subject odd = subject();
+  odd.widths = {128, 350};
+  const auto all = ranked(odd, {}, gpus, {{"gptq", "n_m", "rtn"}, {}, {}});
+  const auto obstacle = [&](const char* id) { return find(all, id).obstacle.text(); };
+  EXPECT_EQ(obstacle("w8a8"), "the workflow does not carry out w8a8");
+  EXPECT_EQ(obstacle("gptq-int4-g32"), "groups of 32 do not divide the widths of the model");
+  EXPECT_EQ(obstacle("pruned-2of4"), "groups of 4 do not divide the widths of the model");
+  EXPECT_EQ(obstacle("rtn-int8"), "");
+}
+
+TEST_F(RankingTest, SizesOfFloatsAreThoseOfTheirScales) {
+  const auto all = ranked_for({});
+  // A float32 for each row of 2048, for each 64 weights.
+  EXPECT_DOUBLE_EQ(find(all, "rtn-fp8").prediction.bytes, 2e8 + 1e9 * (8 + 32.0 / 2048) / 8);
+  EXPECT_DOUBLE_EQ(find(all, "rtn-nf4").prediction.bytes, 2e8 + 1e9 * (4 + 32.0 / 64) / 8);
+  EXPECT_DOUBLE_EQ(find(all, "w8a8").prediction.bytes, find(all, "rtn-int8").prediction.bytes);
+}
+
 TEST_F(RankingTest, TheParetoSetIsWhatNothingDominates) {
   const auto all = ranked_for({});
   for (const Assessed& a : all) {
@@ -149,6 +184,16 @@ TEST_F(RankingTest, MeasuredSensitivityTakesThePlaceOfTheGuidesTable) {
   EXPECT_DOUBLE_EQ(find(by_guide, "gptq-int4-g128").prediction.loss_percent, 3);
 }
 
+TEST_F(RankingTest, MeasuredPruningTakesThePlaceOfTheFormula) {
+  Subject measured = subject();
+  measured.measured_loss["2:4"] = 100;
+  const auto loss = [&](const Subject& model) {
+    return find(ranked(model, {}, gpus, {kAll, {}, {}}), "pruned-2of4").prediction.loss_percent;
+  };
+  EXPECT_NEAR(loss(subject()), 0.3 * std::pow(0.5, 1.5) * 100, 1e-9);
+  EXPECT_NEAR(loss(measured), 63, 1e-9) << "Wanda loses less than magnitude, which the analysis takes";
+}
+
 TEST_F(RankingTest, EveryCandidateThatMayFailSaysHowAndWhatThen) {
   Limits limits;
   limits.max_loss_percent = 2;
@@ -157,10 +202,10 @@ TEST_F(RankingTest, EveryCandidateThatMayFailSaysHowAndWhatThen) {
     const auto risks = risks_of(a, subject(), limits);
     EXPECT_TRUE(a.feasible() || !risks.empty()) << a.candidate.id;
     for (const Risk& risk : risks) {
-      for (const std::string* text : {&risk.risk, &risk.likelihood, &risk.impact, &risk.early_sign,
-                                      &risk.mitigation, &risk.rollback_point}) {
+      for (const auto* text : {&risk.risk, &risk.early_sign, &risk.mitigation, &risk.rollback_point})
         EXPECT_FALSE(text->empty()) << a.candidate.id;
-      }
+      EXPECT_THAT(std::vector({risk.likelihood, risk.impact}),
+                  ::testing::Each(::testing::AnyOf("low", "medium", "high")));
     }
   }
 }
