@@ -49,6 +49,7 @@ class QuantizeMixed : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_output_errors(description);
     return description;
   }
 
