@@ -23,7 +23,7 @@ class QuantizeQat : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize with training",
-      "description": "Quantization-aware training of the decoder's linear weights: they are rounded in the forward pass, the gradient passes straight through the rounding, and the step sizes of the grid are learned too (LSQ, Esser et al. 2020). In two phases, as EfficientQAT (Chen et al. 2024): first each decoder layer in turn learns to give what it gives in the model as it was; then all layers are trained together, against the original model's logits or the text itself. AdamW, a warm-up and a cosine. Each finished layer is kept, and the state of the second phase every few steps, so that an attempt that dies goes on from there with the same result. Models of Llama's shape only. Embeddings, norms and lm_head stay. Writes a compressed-tensors folder (pack-quantized).",
+      "description": "Quantization-aware training of the decoder's linear weights: they are rounded in the forward pass, the gradient passes straight through the rounding, and the step sizes of the grid are learned too (LSQ, Esser et al. 2020). In two phases, as EfficientQAT (Chen et al. 2024): first each decoder layer in turn learns to give what it gives in the model as it was; then the step sizes of all layers are trained together, under integers that stay, against the original model's logits or the text itself. AdamW, a warm-up and a cosine. Each finished layer is kept, and the state of the second phase every few steps, so that an attempt that dies goes on from there with the same result. Models of Llama's shape only. Embeddings, norms and lm_head stay. Writes a compressed-tensors folder (pack-quantized).",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -31,14 +31,12 @@ class QuantizeQat : public Stage {
           "bits": {"type": "integer", "enum": [2, 3, 4, 8], "default": 4, "description": "Bits of a weight. 4 and 8 are read everywhere; others by recent compressed-tensors only."},
           "start": {"type": "string", "enum": ["gptq", "rounding"], "default": "rounding", "description": "Where the training of a layer starts: the nearest levels, or what GPTQ makes of it."},
           "objective": {"type": "string", "enum": ["distill", "data"], "default": "distill", "description": "Of the end-to-end phase: distill brings the logits to those of the original model (Kullback-Leibler divergence), data raises the likelihood of the text's next tokens."},
-          "block_epochs": {"type": "integer", "minimum": 0, "default": 2, "description": "Times that each layer sees all windows in the first phase; 0: layers stay as they are started."},
-          "end_to_end": {"type": "string", "enum": ["none", "scales", "weights"], "default": "scales", "description": "What the second phase trains: the scales under the integers that the first one found, at 4 bytes of memory a weight; the weights too, at 16; or nothing."},
-          "end_to_end_epochs": {"type": "integer", "minimum": 1, "default": 1, "description": "Times that the second phase sees all windows."},
+          "block_epochs": {"type": "integer", "minimum": 0, "default": 4, "description": "Times that each layer sees all windows in the first phase; 0: layers stay as they are started."},
+          "end_to_end_epochs": {"type": "integer", "minimum": 0, "default": 2, "description": "Times that the second phase sees all windows; 0: there is none. It holds all layers, at 4 bytes a weight."},
           "batch": {"type": "integer", "minimum": 1, "default": 2, "description": "Windows of a step."},
-          "weight_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.02, "description": "Peak learning rate of weights in the first phase, in mean step sizes of their linear."},
+          "weight_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "Peak learning rate of weights in the first phase, in mean step sizes of their linear."},
           "scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.002, "description": "Peak learning rate of step sizes in the first phase, as a share of themselves."},
-          "end_to_end_weight_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "The same of weights in the second phase."},
-          "end_to_end_scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.001, "description": "The same of step sizes in the second phase."},
+          "end_to_end_scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.005, "description": "The same in the second phase."},
           "weight_decay": {"type": "number", "minimum": 0, "default": 0, "description": "AdamW's decay of weights."},
           "warmup": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Share of each phase's steps over which the learning rate rises; after that it falls by a cosine."},
           "largest_norm": {"type": "number", "minimum": 0, "default": 1, "description": "Gradients whose norm, over all that is trained, is larger are scaled down to it; 0: never."},
@@ -99,7 +97,7 @@ class QuantizeQat : public Stage {
 
  private:
   static bool end_to_end(const Context& context) {
-    return context.parameter<std::string>("end_to_end") != "none";
+    return context.parameter<std::int64_t>("end_to_end_epochs") > 0;
   }
 
   static void require_trainable(const Context& context, const Job& job) {
@@ -136,14 +134,10 @@ class QuantizeQat : public Stage {
   static ModelTrainingOptions model_options(const Context& context, const Job& job) {
     return {.objective = context.parameter<std::string>("objective") == "data" ? Objective::Data
                                                                                : Objective::Distillation,
-            .learned = context.parameter<std::string>("end_to_end") == "weights" ? Learned::WeightsAndScales
-                                                                                 : Learned::Scales,
             .epochs = context.parameter<std::int64_t>("end_to_end_epochs"),
             .batch = context.parameter<std::size_t>("batch"),
             .warmup = context.parameter<double>("warmup"),
-            .rates = {.weights = context.parameter<double>("end_to_end_weight_rate"),
-                      .scales = context.parameter<double>("end_to_end_scale_rate"),
-                      .decay = context.parameter<double>("weight_decay")},
+            .rate = context.parameter<double>("end_to_end_scale_rate"),
             .optimizer = optimizer_options(context),
             .seed = context.seed(),
             .scale_dtype = job.scale_dtype,

@@ -25,20 +25,17 @@ ModelTraining::ModelTraining(Transformer& model, const TokenWindows& windows, co
       rope_(model.compute(), model.config(), windows.length()),
       tape_(model.compute(), model.config(), options.batch * windows.length()),
       weights_(allocate_weights(model.compute(), model.config())),
+      dweights_(allocate_weights(model.compute(), model.config())),
       next_tokens_(targets_of(windows)) {
   Compute& compute = model.compute();
   const std::size_t rows = options.batch * windows.length();
-  const LayerWeights shared = allocate_weights(compute, model.config());
   for (std::int64_t i = 0; i < model.layers(); ++i) {
     Layer layer;
     layer.one = std::make_unique<TrainingLayer>(compute, *gradients_, model.source(), i);
     layer.learned = std::make_unique<LearnedLayer>(compute, *gradients_, model.source(), *layer.one,
                                                    start.load(i).linears, options.scale_dtype,
-                                                   options.learned);
-    // Gradients by scales are taken at once; those by weights wait for the step.
-    layer.dweights = layer.learned->wanted(
-        options.learned == Learned::Scales ? shared : allocate_weights(compute, model.config()));
-    layer.learned->add_to(optimizer_, layer.dweights, options.rates);
+                                                   Learned::Scales);
+    layer.learned->add_to(optimizer_, dweights_, {.scales = options.rate});
     layers_.push_back(std::move(layer));
   }
   for (std::int64_t i = 0; i <= model.layers(); ++i)
@@ -93,8 +90,9 @@ double ModelTraining::gradients_of(const std::vector<std::size_t>& windows, Logi
     const LayerWeights weights = layer.learned->quantize(weights_);
     // The tape holds the last layer's activations already.
     if (i + 1 < last) layer.one->forward(targets_room_.row_range(0, rows), states(i), weights, rope_, tape_);
-    layer.one->backward(d, weights, layer.dweights, rope_, tape_, i > 0);
-    layer.learned->take_gradients(layer.dweights);
+    const LayerWeights dweights = layer.learned->wanted(dweights_);
+    layer.one->backward(d, weights, dweights, rope_, tape_, i > 0);
+    layer.learned->take_gradients(dweights);
   }
   return value;
 }
@@ -105,8 +103,7 @@ std::uint64_t ModelTraining::predicted_bytes(const ModelSource& model, const Mod
   std::uint64_t weights = 0;
   for (const LinearSite& site : decoder_linears(m)) weights += static_cast<std::uint64_t>(site.out * site.in);
   const std::uint64_t rows = options.batch * tokens, hidden = static_cast<std::uint64_t>(m.hidden);
-  const std::uint64_t each = options.learned == Learned::Scales ? 1 : 4;
-  return sizeof(float) * (each * weights + 2 * weights / static_cast<std::uint64_t>(m.layers) +
+  return sizeof(float) * (weights + 2 * weights / static_cast<std::uint64_t>(m.layers) +
                           rows * (LayerTape::floats_per_row(m) +
                                   (static_cast<std::uint64_t>(m.layers) + 2) * hidden)) +
          LogitLoss::predicted_bytes(m, rows);

@@ -1,7 +1,7 @@
-// Trains a quantized model's linears end to end, through all layers and the head: E2E-QP of EfficientQAT (Chen
-// et al. 2024, section 3.3) with the scales alone, or with the weights too. Holds all layers: 4 bytes a
-// weight, and with the weights trained 16 (value, gradient, two moments); of the states those of one batch
-// before each layer, since a layer's activations are made anew in the backward pass (Chen et al. 2016).
+// Trains the scales of a quantized model's linears end to end, through all layers and the head, under integers
+// that stay: E2E-QP of EfficientQAT (Chen et al. 2024, section 3.3). Holds all layers' integers, at 4 bytes a
+// weight, and of the states those of one batch before each layer, since a layer's activations are made anew in
+// the backward pass (Chen et al. 2016).
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,10 @@ enum class Objective { Distillation, Data };
 
 struct ModelTrainingOptions {
   Objective objective = Objective::Distillation;
-  Learned learned = Learned::Scales;
   std::int64_t epochs = 1;
   std::size_t batch = 4;  // windows
   double warmup = 0.1;    // share of the steps
-  LearningRates rates;
+  double rate = 0.005;    // peak learning rate of scales, see LearningRates
   OptimizerOptions optimizer;
   std::uint64_t seed = 0;
   DType scale_dtype = DType::F32;
@@ -40,7 +39,7 @@ class ModelTraining {
   ModelTraining(Transformer& model, const TokenWindows& windows, const StateLimit& limit,
                 const LayerStore& start, const ModelTrainingOptions& options, std::filesystem::path file);
 
-  // Beside the model's states before training.
+  // Beside the states of the model as it was.
   static std::uint64_t predicted_bytes(const ModelSource& model, const ModelTrainingOptions& options,
                                        std::size_t tokens);
 
@@ -50,13 +49,14 @@ class ModelTraining {
   std::int64_t resumed() const { return resumed_; }                 // steps that were in the file
   const std::vector<TrainingStep>& steps() const { return steps_; }  // all, also those
 
-  std::map<std::string, LinearWeight> result(std::int64_t layer) { return layers_.at(static_cast<std::size_t>(layer)).learned->result(); }
+  std::map<std::string, LinearWeight> result(std::int64_t layer) {
+    return layers_.at(static_cast<std::size_t>(layer)).learned->result();
+  }
 
  private:
   struct Layer {
     std::unique_ptr<TrainingLayer> one;
     std::unique_ptr<LearnedLayer> learned;
-    LayerWeights dweights;
   };
   // The loss of a batch; its gradients go to the layers. Without targets: of the next tokens.
   double gradients_of(const std::vector<std::size_t>& windows, LogitLoss& loss, HiddenStates* targets);
@@ -71,7 +71,7 @@ class ModelTraining {
   Batches batches_;
   TrainingRope rope_;
   LayerTape tape_;
-  LayerWeights weights_;
+  LayerWeights weights_, dweights_;  // of one layer, which takes its gradients at once
   std::vector<Layer> layers_;
   std::vector<Matrix> states_;  // [batch * tokens, C] before each layer, and behind the last one
   Matrix targets_room_;

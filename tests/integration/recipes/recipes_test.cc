@@ -28,6 +28,7 @@ TEST_P(Recipe, RunsOnTheShippedModelAndMeetsItsChecklist) {
 
 INSTANTIATE_TEST_SUITE_P(Workflows, Recipe,
                          ::testing::Values(Shipped{"gptq", {"window=64"}},
+                                           Shipped{"qat", {"window=64", "samples=64"}},
                                            Shipped{"awq", {"window=128", "samples=24", "max_loss=0.25"}},
                                            Shipped{"w8a8-smoothquant", {"window=128", "samples=24"}},
                                            Shipped{"mixed-precision-search",
