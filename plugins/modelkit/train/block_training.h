@@ -19,8 +19,8 @@ struct BlockTrainingOptions {
   std::int64_t epochs = 2;    // 0: layers stay as they are started
   std::size_t batch = 2;      // windows
   double warmup = 0.1;        // share of the steps
-  LearningRates rates;
-  OptimizerOptions optimizer;
+  LearningRates rates = {};
+  OptimizerOptions optimizer = {};
   std::uint64_t seed = 0;
   DType scale_dtype = DType::F32;
 };

@@ -26,7 +26,7 @@ struct ModelTrainingOptions {
   std::size_t batch = 4;  // windows
   double warmup = 0.1;    // share of the steps
   double rate = 0.005;    // peak learning rate of scales, see LearningRates
-  OptimizerOptions optimizer;
+  OptimizerOptions optimizer = {};
   std::uint64_t seed = 0;
   DType scale_dtype = DType::F32;
   std::int64_t checkpoint_steps = 16;  // from one file of the state to the next
