@@ -156,7 +156,7 @@ class CalibratedResult {
   void report(std::uint64_t bytes) {
     std::map<std::string, double> weight_errors, output_errors;
     std::map<std::string, std::map<std::string, double>> others;  // by metric
-    double before = 0, after = 0;  // sums of output errors
+    double before = 0, after = 0;                                 // sums of output errors
     for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
       for (const auto& [module, figures] : load(layer).figures) {
         weight_errors[name(layer, module)] = figures.at("weight_error");

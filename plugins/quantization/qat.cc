@@ -111,8 +111,9 @@ class QuantizeQat : public Stage {
     for (const LinearSite& site : layer_sites(job.model, 0).linears)
       layer += static_cast<std::uint64_t>(site.out * site.in) * sizeof(float);
     // Weights, their values on the grid, gradients and two moments; a batch's activations.
-    return 5 * layer + sizeof(float) * context.parameter<std::size_t>("batch") * window *
-                           (LayerTape::floats_per_row(job.model) + 4 * static_cast<std::size_t>(job.model.hidden));
+    return 5 * layer +
+           sizeof(float) * context.parameter<std::size_t>("batch") * window *
+               (LayerTape::floats_per_row(job.model) + 4 * static_cast<std::size_t>(job.model.hidden));
   }
 
   static OptimizerOptions optimizer_options(const Context& context) {
@@ -153,7 +154,8 @@ class QuantizeQat : public Stage {
       blocks = layers * (static_cast<double>(context.parameter<std::int64_t>("block_epochs")) + 1.0);
       if (!end_to_end(context)) return;
       double weights = 0;
-      for (const LinearSite& site : decoder_linears(job.model)) weights += static_cast<double>(site.out * site.in);
+      for (const LinearSite& site : decoder_linears(job.model))
+        weights += static_cast<double>(site.out * site.in);
       const double head = static_cast<double>(job.model.vocab * job.model.hidden) / weights * layers;
       model = (layers * 4.0 / 3.0 + head) *
               static_cast<double>(context.parameter<std::int64_t>("end_to_end_epochs"));
@@ -173,13 +175,16 @@ class QuantizeQat : public Stage {
   static BlockTraining::Start start(const Context& context, const Job& job, ThreadPool& threads) {
     const GptqLayerOptions options{.gptq = {.grid = job.grid()}, .targets = quantization::layer_targets(job)};
     if (context.parameter<std::string>("start") == "gptq")
-      return [options, &threads](CalibrationLayer& layer) { return quantize_layer_gptq(layer, options, threads); };
+      return [options, &threads](CalibrationLayer& layer) {
+        return quantize_layer_gptq(layer, options, threads);
+      };
     return [options, &threads](CalibrationLayer& layer) {
       LayerChange change;
       for (const LinearSite& site : layer_sites(layer.model().config(), layer.index()).linears) {
         const std::string name = layer.whole_name(site.module);
         if (!options.targets.contains(name)) continue;
-        LinearWeight weight = quantize_rtn(layer.weight(site.module), options.gptq.grid, name, threads).weight;
+        LinearWeight weight =
+            quantize_rtn(layer.weight(site.module), options.gptq.grid, name, threads).weight;
         layer.replace(site.module, weight);
         change.linears.emplace(site.module, std::move(weight));
       }

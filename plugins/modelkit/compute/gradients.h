@@ -1,6 +1,7 @@
 // The backward of the operations of compute.h, for training, and what else only training does: from a loss's
-// gradient by an operation's output those by its inputs. `d` before a name means the gradient of the loss by it. Letters in shapes as in
-// compute.h; all is float32, row-major, and independent of the number of threads, as there.
+// gradient by an operation's output those by its inputs. `d` before a name means the gradient of the loss by
+// it. Letters in shapes as in compute.h; all is float32, row-major, and independent of the number of threads,
+// as there.
 //
 // Gradients by activations are written, or replace the output's in place; gradients by parameters are added
 // to what is there, since a parameter is used by many rows and batches. What has no operation here needs
@@ -18,8 +19,8 @@
 
 namespace presswork::modelkit {
 
-// The grid of a weight [N, K] that is trained under quantization: value = (q - zero) * scale, with one of both
-// for each row and group of K / G inputs.
+// The grid of a weight [N, K] that is trained under quantization: value = (q - zero) * scale, with one of
+// both for each row and group of K / G inputs.
 struct LearnedGrid {
   int bits = 4;   // q in [-2^(bits-1), 2^(bits-1) - 1]
   Matrix scales;  // [N, G], above 0

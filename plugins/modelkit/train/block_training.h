@@ -16,9 +16,9 @@
 namespace presswork::modelkit {
 
 struct BlockTrainingOptions {
-  std::int64_t epochs = 2;    // 0: layers stay as they are started
-  std::size_t batch = 2;      // windows
-  double warmup = 0.1;        // share of the steps
+  std::int64_t epochs = 4;  // 0: layers stay as they are started
+  std::size_t batch = 2;    // windows
+  double warmup = 0.1;      // share of the steps
   LearningRates rates = {};
   OptimizerOptions optimizer = {};
   std::uint64_t seed = 0;
@@ -52,7 +52,7 @@ class BlockTraining {
   Start start_;
   StepObserver share_;
   std::unique_ptr<Gradients> gradients_;
-  HiddenStates target_;         // of the model as it was, behind layer `passed_` - 1
+  HiddenStates target_;  // of the model as it was, behind layer `passed_` - 1
   std::int64_t passed_ = 0;
   TrainingRope rope_;
   LayerTape tape_;

@@ -1,7 +1,5 @@
 #include "plugins/modelkit/train/learned_layer.h"
 
-#include <vector>
-
 namespace presswork::modelkit {
 
 LearnedLayer::LearnedLayer(Compute& compute, Gradients& gradients, const ModelSource& source,

@@ -4,10 +4,9 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <vector>
 
-#include "plugins/modelkit/quantize/layer_change.h"
 #include "plugins/modelkit/train/learned_weight.h"
 #include "plugins/modelkit/train/training_layer.h"
 
@@ -36,7 +35,7 @@ class LearnedLayer {
  private:
   std::array<std::string, kLayerLinears> modules_;
   std::array<std::unique_ptr<LearnedWeight>, kLayerLinears> learned_;  // null: the linear stays
-  LayerWeights plain_;                                                // of those that stay
+  LayerWeights plain_;                                                 // of those that stay
 };
 
 }  // namespace presswork::modelkit

@@ -103,7 +103,8 @@ LinearWeight LearnedWeight::result() {
   if (learned_ == Learned::WeightsAndScales) {
     const std::vector<float> weights = read(compute_, trained_);
     const std::size_t group = weights.size() / ints.scales.size();
-    const QuantizationGrid grid{.bits = ints.bits, .group_size = ints.group_size, .symmetric = ints.symmetric};
+    const QuantizationGrid grid{
+        .bits = ints.bits, .group_size = ints.group_size, .symmetric = ints.symmetric};
     ints.q.resize(weights.size());
     for (std::size_t g = 0; g < ints.scales.size(); ++g) {
       const GroupScale scale{ints.scales[g], ints.zeros.empty() ? std::int8_t{0} : ints.zeros[g]};

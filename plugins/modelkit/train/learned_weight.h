@@ -2,7 +2,7 @@
 // their gradients. Letters in shapes: N outputs, K inputs, G groups of a row.
 #pragma once
 
-#include <string>
+#include <cstdint>
 #include <vector>
 
 #include "plugins/modelkit/checkpoint/linear_weight.h"
@@ -11,8 +11,8 @@
 
 namespace presswork::modelkit {
 
-// What is trained: the weights that are rounded and the scales of their grid (zero points stay), or the scales
-// alone, under integers that stay.
+// What is trained: the weights that are rounded and the scales of their grid (zero points stay), or the
+// scales alone, under integers that stay.
 enum class Learned { WeightsAndScales, Scales };
 
 // Peak learning rates. A scale is trained by its logarithm, so that it stays above 0 and moves by a share of
@@ -53,10 +53,10 @@ class LearnedWeight {
   std::int64_t out_, in_;
   DType scale_dtype_;
   Learned learned_;
-  Matrix trained_;      // [N, K] weights, or q - zero while integers stay
-  Matrix log_scales_;   // [N, G]
-  Matrix dlog_scales_;  // [N, G]
-  LearnedGrid grid_;    // its scales are those of log_scales_, as they are stored
+  Matrix trained_;         // [N, K] weights, or q - zero while integers stay
+  Matrix log_scales_;      // [N, G]
+  Matrix dlog_scales_;     // [N, G]
+  LearnedGrid grid_;       // its scales are those of log_scales_, as they are stored
   double mean_scale_ = 0;  // at the start
 };
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "plugins/modelkit/train/training_layer.h"
+
 namespace presswork::modelkit {
 namespace {
 
@@ -25,15 +27,7 @@ LogitLoss::LogitLoss(Transformer& model, Gradients& gradients, std::size_t rows)
   Compute& compute = model.compute();
   const ModelConfig& m = model.config();
   const auto width = static_cast<std::size_t>(m.hidden);
-  std::vector<float> norm =
-      m.norm.weight
-          ? model.source().values(std::string(architecture_of(m).final_norm) + ".weight", width)
-          : std::vector<float>(width, 1.0F);
-  if (m.norm.plus_one) {
-    for (float& value : norm) value += 1.0F;
-  }
-  norm_ = compute.allocate(1, width);
-  compute.write(norm_, norm);
+  norm_ = norm_factors(compute, model.source(), std::string(architecture_of(m).final_norm));
   const LinearWeight stored = model.head();
   const auto vocabulary = static_cast<std::size_t>(stored.out);
   head_ = compute.allocate(vocabulary, width);
@@ -47,8 +41,8 @@ LogitLoss::LogitLoss(Transformer& model, Gradients& gradients, std::size_t rows)
 
 std::uint64_t LogitLoss::predicted_bytes(const ModelConfig& m, std::size_t rows) {
   const auto vocabulary = static_cast<std::size_t>(m.vocab), width = static_cast<std::size_t>(m.hidden);
-  return sizeof(float) * (2 * vocabulary * width + 2 * rows * width +
-                          2 * rows_together(vocabulary, rows) * vocabulary);
+  return sizeof(float) *
+         (2 * vocabulary * width + 2 * rows * width + 2 * rows_together(vocabulary, rows) * vocabulary);
 }
 
 Matrix LogitLoss::logits(const Matrix& normed, const Matrix& room) const {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "plugins/modelkit/compute/gradients.h"
@@ -19,12 +20,12 @@ class LogitLoss {
 
   static std::uint64_t predicted_bytes(const ModelConfig& model, std::size_t rows);
 
-  // The mean of -log softmax(logits)[target] over the rows with a target of 0 or more, of states [R, C] before
-  // the final norm, in nats; `states` become its gradient.
+  // The mean of -log softmax(logits)[target] over the rows with a target of 0 or more, of states [R, C]
+  // before the final norm, in nats; `states` become its gradient.
   double cross_entropy(const Matrix& states, std::span<const std::int32_t> targets);
 
-  // The mean over all rows of KL(softmax of the baseline's logits || softmax of these). `baseline` [R, C]: its
-  // states behind the final norm.
+  // The mean over all rows of KL(softmax of the baseline's logits || softmax of these). `baseline` [R, C]:
+  // its states behind the final norm.
   double divergence(const Matrix& states, const Matrix& baseline);
 
  private:

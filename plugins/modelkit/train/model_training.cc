@@ -7,7 +7,6 @@
 
 #include "plugins/modelkit/evaluate/perplexity.h"
 #include "plugins/modelkit/train/schedule.h"
-#include "presswork/error.h"
 
 namespace presswork::modelkit {
 
@@ -21,7 +20,8 @@ ModelTraining::ModelTraining(Transformer& model, const TokenWindows& windows, co
       file_(std::move(file)),
       gradients_(make_cpu_gradients(model.compute())),
       optimizer_(model.compute(), *gradients_, options.optimizer),
-      batches_{.windows = windows.count(), .size = options.batch, .epochs = options.epochs, .seed = options.seed},
+      batches_{
+          .windows = windows.count(), .size = options.batch, .epochs = options.epochs, .seed = options.seed},
       rope_(model.compute(), model.config(), windows.length()),
       tape_(model.compute(), model.config(), options.batch * windows.length()),
       weights_(allocate_weights(model.compute(), model.config())),
@@ -32,9 +32,9 @@ ModelTraining::ModelTraining(Transformer& model, const TokenWindows& windows, co
   for (std::int64_t i = 0; i < model.layers(); ++i) {
     Layer layer;
     layer.one = std::make_unique<TrainingLayer>(compute, *gradients_, model.source(), i);
-    layer.learned = std::make_unique<LearnedLayer>(compute, *gradients_, model.source(), *layer.one,
-                                                   start.load(i).linears, options.scale_dtype,
-                                                   Learned::Scales);
+    layer.learned =
+        std::make_unique<LearnedLayer>(compute, *gradients_, model.source(), *layer.one,
+                                       start.load(i).linears, options.scale_dtype, Learned::Scales);
     layer.learned->add_to(optimizer_, dweights_, {.scales = options.rate});
     layers_.push_back(std::move(layer));
   }
@@ -46,12 +46,10 @@ ModelTraining::ModelTraining(Transformer& model, const TokenWindows& windows, co
 void ModelTraining::run(const StepObserver& share) {
   steps_ = load_training(file_, optimizer_, model_.compute());
   resumed_ = static_cast<std::int64_t>(steps_.size());
-  const Schedule schedule{
-      .steps = batches_.steps(),
-      .warmup = std::llround(options_.warmup * static_cast<double>(batches_.steps()))};
+  const Schedule schedule{.steps = batches_.steps(),
+                          .warmup = std::llround(options_.warmup * static_cast<double>(batches_.steps()))};
   if (resumed_ >= schedule.steps) return;
   std::optional<HiddenStates> targets;
-  // A pass of the model as it was takes about as long as a third of an epoch.
   if (options_.objective == Objective::Distillation)
     targets.emplace(run_layers(model_, windows_, limit_, [&](double) { share(0.0); }));
   LogitLoss loss(model_, *gradients_, states_.front().rows);
@@ -83,8 +81,8 @@ double ModelTraining::gradients_of(const std::vector<std::size_t>& windows, Logi
   for (std::size_t i = 0; i < last; ++i)
     layers_[i].one->forward(states(i + 1), states(i), layers_[i].learned->quantize(weights_), rope_, tape_);
   const Matrix d = states(last);
-  const double value = targets != nullptr ? loss.divergence(d, targets_room_.row_range(0, rows))
-                                          : loss.cross_entropy(d, next);
+  const double value =
+      targets != nullptr ? loss.divergence(d, targets_room_.row_range(0, rows)) : loss.cross_entropy(d, next);
   for (std::size_t i = last; i-- > 0;) {
     Layer& layer = layers_[i];
     const LayerWeights weights = layer.learned->quantize(weights_);
@@ -103,9 +101,9 @@ std::uint64_t ModelTraining::predicted_bytes(const ModelSource& model, const Mod
   std::uint64_t weights = 0;
   for (const LinearSite& site : decoder_linears(m)) weights += static_cast<std::uint64_t>(site.out * site.in);
   const std::uint64_t rows = options.batch * tokens, hidden = static_cast<std::uint64_t>(m.hidden);
-  return sizeof(float) * (weights + 2 * weights / static_cast<std::uint64_t>(m.layers) +
-                          rows * (LayerTape::floats_per_row(m) +
-                                  (static_cast<std::uint64_t>(m.layers) + 2) * hidden)) +
+  return sizeof(float) *
+             (weights + 2 * weights / static_cast<std::uint64_t>(m.layers) +
+              rows * (LayerTape::floats_per_row(m) + (static_cast<std::uint64_t>(m.layers) + 2) * hidden)) +
          LogitLoss::predicted_bytes(m, rows);
 }
 

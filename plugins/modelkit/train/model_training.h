@@ -1,13 +1,14 @@
-// Trains the scales of a quantized model's linears end to end, through all layers and the head, under integers
-// that stay: E2E-QP of EfficientQAT (Chen et al. 2024, section 3.3). Holds all layers' integers, at 4 bytes a
-// weight, and of the states those of one batch before each layer, since a layer's activations are made anew in
-// the backward pass (Chen et al. 2016).
+// Trains the scales of a quantized model's linears end to end, through all layers and the head, under
+// integers that stay: E2E-QP of EfficientQAT (Chen et al. 2024, section 3.3). Holds all layers' integers, at
+// 4 bytes a weight, and of the states those of one batch before each layer, since a layer's activations are
+// made anew in the backward pass (Chen et al. 2016).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "plugins/modelkit/quantize/layer_store.h"
@@ -43,10 +44,11 @@ class ModelTraining {
   static std::uint64_t predicted_bytes(const ModelSource& model, const ModelTrainingOptions& options,
                                        std::size_t tokens);
 
-  // Makes the steps that the file does not hold yet; `share` hears what is done and may throw to end the work.
+  // Makes the steps that the file does not hold yet; `share` hears what is done and may throw to end the
+  // work.
   void run(const StepObserver& share);
 
-  std::int64_t resumed() const { return resumed_; }                 // steps that were in the file
+  std::int64_t resumed() const { return resumed_; }                  // steps that were in the file
   const std::vector<TrainingStep>& steps() const { return steps_; }  // all, also those
 
   std::map<std::string, LinearWeight> result(std::int64_t layer) {

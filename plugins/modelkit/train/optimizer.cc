@@ -1,6 +1,7 @@
 #include "plugins/modelkit/train/optimizer.h"
 
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "presswork/error.h"

@@ -16,8 +16,8 @@ struct OptimizerOptions {
 // One tensor under training, all of one shape. The optimizer reads the gradient and leaves it as it is.
 struct TrainedParameter {
   Matrix value, gradient;
-  double rate = 0;   // peak learning rate
-  double decay = 0;  // of the value, times the rate
+  double rate = 0;                // peak learning rate
+  double decay = 0;               // of the value, times the rate
   Matrix mean = {}, square = {};  // AdamW's moments; made by Optimizer
 };
 

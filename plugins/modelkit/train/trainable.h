@@ -5,9 +5,9 @@
 
 namespace presswork::modelkit {
 
-// Throws "unsupported" that names the feature of the architecture which has no backward here. What is known is
-// Llama's shape: RMSNorm before attention and before a gated MLP, separate linears (with or without biases),
-// any rope, grouped queries, sliding windows.
+// Throws "unsupported" that names the feature of the architecture which has no backward here. What is known
+// is Llama's shape: RMSNorm before attention and before a gated MLP, separate linears (with or without
+// biases), any rope, grouped queries, sliding windows.
 void require_trainable_layers(const ModelConfig& model);
 
 // The same for what comes behind the layers, which training end to end goes through.

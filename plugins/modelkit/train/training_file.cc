@@ -48,9 +48,10 @@ void save_training(const std::filesystem::path& path, const Optimizer& optimizer
   const auto all = kept(optimizer);
   std::vector<TensorPlan> plan{{kSteps, DType::F64, {static_cast<std::int64_t>(steps.size()), 3}}};
   for (const Kept& each : all) {
-    plan.push_back({each.name,
-                    DType::F32,
-                    {static_cast<std::int64_t>(each.matrix.rows), static_cast<std::int64_t>(each.matrix.cols)}});
+    plan.push_back(
+        {each.name,
+         DType::F32,
+         {static_cast<std::int64_t>(each.matrix.rows), static_cast<std::int64_t>(each.matrix.cols)}});
   }
   SafetensorsWriter writer(path, plan);
   writer.write(kSteps, std::as_bytes(std::span(steps)));

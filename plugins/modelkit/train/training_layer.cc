@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <string>
-
-#include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -20,10 +19,9 @@ std::vector<LinearSite> ordered_sites(const ModelConfig& model, std::int64_t ind
   const LayerModules& names = model.modules;
   const std::vector<LinearSite> all = layer_sites(model, index).linears;
   std::vector<LinearSite> ordered;
-  for (const std::string_view name :
-       {names.q, names.k, names.v, names.o, names.gate, names.up, names.down}) {
-    ordered.push_back(*std::find_if(all.begin(), all.end(),
-                                    [&](const LinearSite& site) { return site.module == name; }));
+  for (const std::string_view name : {names.q, names.k, names.v, names.o, names.gate, names.up, names.down}) {
+    ordered.push_back(
+        *std::find_if(all.begin(), all.end(), [&](const LinearSite& site) { return site.module == name; }));
   }
   return ordered;
 }
@@ -53,6 +51,17 @@ LayerWeights allocate_weights(Compute& compute, const ModelConfig& model) {
   return weights;
 }
 
+Matrix norm_factors(Compute& compute, const ModelSource& source, const std::string& module) {
+  const NormStyle& style = source.config().norm;
+  const std::size_t width = size(source.config().hidden);
+  std::vector<float> factors =
+      style.weight ? source.values(module + ".weight", width) : std::vector<float>(width, 1.0F);
+  if (style.plus_one) {
+    for (float& factor : factors) factor += 1.0F;
+  }
+  return row_of(compute, factors);
+}
+
 std::size_t LayerTape::floats_per_row(const ModelConfig& m) {
   return size(4 * m.hidden + 4 * m.heads * m.head_dim + 4 * m.kv_heads * m.head_dim + 5 * m.intermediate);
 }
@@ -80,18 +89,8 @@ TrainingLayer::TrainingLayer(Compute& compute, Gradients& gradients, const Model
     if (!sites_[i].bias) continue;
     biases_[i] = row_of(compute, source.values(prefix + sites_[i].module + ".bias", size(sites_[i].out)));
   }
-  const auto norm = [&](std::string_view module) {
-    const std::size_t width = size(model_.hidden);
-    std::vector<float> values = model_.norm.weight
-                                    ? source.values(prefix + std::string(module) + ".weight", width)
-                                    : std::vector<float>(width, 1.0F);
-    if (model_.norm.plus_one) {
-      for (float& value : values) value += 1.0F;
-    }
-    return row_of(compute, values);
-  };
-  input_norm_ = norm(model_.modules.input_norm);
-  mlp_norm_ = norm(model_.modules.mlp_norm);
+  input_norm_ = norm_factors(compute, source, prefix + std::string(model_.modules.input_norm));
+  mlp_norm_ = norm_factors(compute, source, prefix + std::string(model_.modules.mlp_norm));
 }
 
 AttentionShape TrainingLayer::shape(std::size_t rows, std::size_t tokens) const {
@@ -147,8 +146,7 @@ void TrainingLayer::linear_backward(const Matrix& dx, bool accumulate, const Mat
                                     const LayerWeights& weights, const LayerWeights& dweights,
                                     std::size_t which) const {
   if (dx.storage != nullptr) gradients_.product(dx, dout, Plain, weights[which], Plain, accumulate);
-  if (dweights[which].storage != nullptr)
-    gradients_.product(dweights[which], dout, Transposed, x, Plain);
+  if (dweights[which].storage != nullptr) gradients_.product(dweights[which], dout, Transposed, x, Plain);
 }
 
 void TrainingLayer::backward(const Matrix& d, const LayerWeights& weights, const LayerWeights& dweights,
@@ -183,8 +181,7 @@ void TrainingLayer::attention_backward(const Matrix& dmiddle, const LayerWeights
   linear_backward(dinput, true, dk, input, weights, dweights, kK);
   linear_backward(dinput, true, dv, input, weights, dweights, kV);
   if (!to_input) return;
-  gradients_.rms_norm(dinput, {}, dinput, tape.input, input_norm_,
-                      static_cast<float>(model_.norm_eps));
+  gradients_.rms_norm(dinput, {}, dinput, tape.input, input_norm_, static_cast<float>(model_.norm_eps));
   compute_.add(dmiddle, dinput);
 }
 

@@ -1,11 +1,11 @@
-// One decoder layer of Llama's shape with its backward pass: the weights of its linears come from outside, its
-// norms and biases are the model's and stay. Letters in shapes as in compute.h, I is the MLP's width.
+// One decoder layer of Llama's shape with its backward pass: the weights of its linears come from outside,
+// its norms and biases are the model's and stay. Letters in shapes as in compute.h, I is the MLP's width.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "plugins/modelkit/checkpoint/architecture.h"
@@ -28,6 +28,9 @@ constexpr std::size_t kLayerLinears = 7;
 using LayerWeights = std::array<Matrix, kLayerLinears>;
 
 LayerWeights allocate_weights(Compute& compute, const ModelConfig& model);
+
+// What the norm `module` (whole name) multiplies by, [1, C].
+Matrix norm_factors(Compute& compute, const ModelSource& source, const std::string& module);
 
 // What forward() leaves for backward(), and the latter's own room, for at most `rows` rows. Layers of one
 // model can share one, one after the other.

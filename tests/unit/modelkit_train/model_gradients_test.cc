@@ -1,5 +1,5 @@
-// Forward and backward of a whole Llama against PyTorch's autograd: two layers with biases and grouped queries,
-// the final norm, the head, and both losses.
+// Forward and backward of a whole Llama against PyTorch's autograd: two layers with biases and grouped
+// queries, the final norm, the head, and both losses.
 #include "golden.h"
 #include "plugins/modelkit/evaluate/perplexity.h"
 #include "plugins/modelkit/train/logit_loss.h"
@@ -27,7 +27,8 @@ class ModelGradients : public testing::Test {
            layers_[static_cast<std::size_t>(layer)].sites()[which].module;
   }
 
-  // Gradients of the loss `name`, which `last` computes from the last states and puts its gradient in place of.
+  // Gradients of the loss `name`, which `last` computes from the last states and puts its gradient in place
+  // of.
   template <class Loss>
   void expect_gradients(const std::string& name, Loss last) {
     std::vector<Matrix> states{model_.embed(ids_, kTokens)};
@@ -41,8 +42,8 @@ class ModelGradients : public testing::Test {
     golden_.expect_near(*compute_, states.back(), name + ".input", 1e-4);
     for (std::int64_t i = 0; i < model_.layers(); ++i) {
       for (std::size_t w = 0; w < kLayerLinears; ++w)
-        golden_.expect_near(*compute_, dweights_[static_cast<std::size_t>(i)][w],
-                            name + "." + module(i, w), 1e-4);
+        golden_.expect_near(*compute_, dweights_[static_cast<std::size_t>(i)][w], name + "." + module(i, w),
+                            1e-4);
     }
   }
 
@@ -64,7 +65,8 @@ class ModelGradients : public testing::Test {
 TEST_F(ModelGradients, OfTheCrossEntropyAreThoseOfPyTorch) {
   LogitLoss loss(model_, *gradients_, ids_.size());
   const auto targets = targets_of(TokenWindows(ids_, kTokens));
-  expect_gradients("cross_entropy", [&](const Matrix& states) { return loss.cross_entropy(states, targets); });
+  expect_gradients("cross_entropy",
+                   [&](const Matrix& states) { return loss.cross_entropy(states, targets); });
 }
 
 TEST_F(ModelGradients, OfTheDivergenceAreThoseOfPyTorch) {

@@ -31,11 +31,13 @@ class OptimizerTest : public testing::Test {
                       golden_.values(name(i, "gradient." + std::to_string(step))));
     optimizer.step(0.5 * (1.0 + std::cos(std::numbers::pi * step / 5.0)));
   }
-  static std::string name(int i, const std::string& what) { return "adamw." + std::to_string(i) + "." + what; }
+  static std::string name(int i, const std::string& what) {
+    return "adamw." + std::to_string(i) + "." + what;
+  }
   void expect_end(const Optimizer& optimizer) {
     for (int i = 0; i < 2; ++i)
-      golden_.expect_near(*compute_, optimizer.parameters()[static_cast<std::size_t>(i)].value, name(i, "end"),
-                          1e-6);
+      golden_.expect_near(*compute_, optimizer.parameters()[static_cast<std::size_t>(i)].value,
+                          name(i, "end"), 1e-6);
   }
 
   Golden golden_;

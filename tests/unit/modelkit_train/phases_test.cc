@@ -50,7 +50,8 @@ class Phases : public testing::Test {
         change.linears[module] = quantize_rtn(layer.weight(module), grid_, module, pool).weight;
       return change;
     };
-    BlockTraining training(model, windows_, limit, {.epochs = 3, .batch = 4, .seed = 9}, start, stop_at(stop));
+    BlockTraining training(model, windows_, limit, {.epochs = 3, .batch = 4, .seed = 9}, start,
+                           stop_at(stop));
     Calibration calibration(model, windows_, limit, store, {});
     resumed_ = calibration.resumed();
     try {
@@ -64,7 +65,8 @@ class Phases : public testing::Test {
                                             std::optional<int> stop, unsigned threads = 2) {
     const auto compute = make_cpu_compute(threads);
     Transformer model(*compute, source_);
-    ModelTraining training(model, windows_, {}, start, {.objective = objective_, .epochs = 4, .checkpoint_steps = 2},
+    ModelTraining training(model, windows_, {}, start,
+                           {.objective = objective_, .epochs = 4, .batch = 2, .checkpoint_steps = 2},
                            folder_ / file);
     try {
       training.run(stop_at(stop));

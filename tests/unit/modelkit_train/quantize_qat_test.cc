@@ -37,12 +37,71 @@ TEST(QuantizeQatStage, TrainingLowersTheErrorOfEachLayerAndThenTheLoss) {
   EXPECT_EQ(load_linear(written, config, "model.layers.0.mlp.up_proj").grouped_int()->bits, 3);
 }
 
-TEST(QuantizeQatStage, TheResultDoesNotDependOnTheNumberOfThreads) {
-  Runner one, two;
-  const auto first = small(one).threads(1).run(), second = small(two).threads(2).run();
+TEST(QuantizeQatStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
+  Runner runner, fresh;
+  const auto first = small(runner).run();
   ASSERT_TRUE(first.ok()) << first.message;
-  EXPECT_EQ(weights_of(first.outputs.at("model")), weights_of(second.outputs.at("model")));
-  EXPECT_EQ(first.metrics.at("losses"), second.metrics.at("losses"));
+  const auto second = runner.run();  // of the same scratch folder
+  ASSERT_TRUE(second.ok()) << second.message;
+  EXPECT_EQ(second.metrics.at("resumed_layers"), 4);
+  EXPECT_EQ(second.metrics.at("resumed_steps"), 8);
+  const auto third = small(fresh).threads(1).run();
+  for (const auto& other : {second, third}) {
+    EXPECT_EQ(weights_of(first.outputs.at("model")), weights_of(other.outputs.at("model")));
+    for (const char* metric : {"losses", "layer_output_errors", "layer_errors"})
+      EXPECT_EQ(first.metrics.at(metric), other.metrics.at(metric)) << metric;
+  }
+}
+
+TEST(QuantizeQatStage, TheSeedChangesTheOrderOfTheWindowsAndSoTheResult) {
+  Runner one, other;
+  const auto first = small(one).parameter("end_to_end_epochs", 0).run(),
+             second = small(other).parameter("end_to_end_epochs", 0).seed(1).run();
+  ASSERT_TRUE(first.ok()) << first.message;
+  EXPECT_NE(weights_of(first.outputs.at("model")), weights_of(second.outputs.at("model")));
+  EXPECT_FALSE(first.metrics.contains("losses"));
+}
+
+TEST(QuantizeQatStage, TakesOptionsTogether) {
+  Runner runner;
+  const auto result = small(runner)
+                          .parameter("bits", 2)
+                          .parameter("symmetric", false)
+                          .parameter("start", "gptq")
+                          .parameter("objective", "data")
+                          .parameter("scale_dtype", "model")
+                          .parameter("batch", 3)
+                          .parameter("block_epochs", 1)
+                          .parameter("end_to_end_epochs", 1)
+                          .parameter("ignore", {"lm_head", "re:.*down_proj"})
+                          .run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_EQ(result.metrics.at("quantized_tensors"), 24);
+  EXPECT_EQ(result.metrics.at("losses").size(), 3U);  // 8 windows, 3 a step
+  const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+  EXPECT_EQ(written.tensor("model.layers.3.mlp.down_proj.weight").dtype, DType::BF16);
+  EXPECT_EQ(written.tensor("model.layers.3.mlp.up_proj.weight_scale").dtype, DType::BF16);
+}
+
+TEST(QuantizeQatStage, WhatCannotBeTrainedIsRefusedWhenPlanned) {
+  Runner runner, head;
+  const auto result = runner.input("model", fs::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/qwen3")
+                          .parameter("group_size", 0)
+                          .plan();
+  EXPECT_EQ(result.code, "unsupported");
+  EXPECT_THAT(result.message, HasSubstr("norms of queries and keys"));
+  EXPECT_THAT(result.hint, HasSubstr("quantize/gptq"));
+  const auto refused = small(head).parameter("ignore", ::presswork::Json::array()).plan();
+  EXPECT_EQ(refused.code, "invalid_parameter");
+  EXPECT_EQ(refused.where, "/ignore");
+}
+
+TEST(QuantizeQatStage, EstimatesWhatItNeedsAndStopsWhenCancelled) {
+  Runner runner, cancelled;
+  const auto plan = small(runner).plan();
+  EXPECT_GT(plan.estimates.at("memory_bytes"), 20'000'000);
+  EXPECT_LT(plan.estimates.at("memory_bytes"), 400'000'000);
+  EXPECT_EQ(small(cancelled).cancel().run().status, PW_CANCELLED);
 }
 
 }  // namespace

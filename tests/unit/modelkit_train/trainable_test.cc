@@ -30,7 +30,8 @@ std::string refusal(const std::string& fixture) {
 }
 
 TEST(Trainable, ModelsOfLlamasShapeAre) {
-  for (const char* fixture : {"llama", "llama3", "llama-bias", "llama-yarn", "mistral", "qwen2", "qwen2-window"})
+  for (const char* fixture :
+       {"llama", "llama3", "llama-bias", "llama-yarn", "mistral", "qwen2", "qwen2-window"})
     EXPECT_EQ(refusal(fixture), "") << fixture;
 }
 

@@ -184,8 +184,7 @@ void CpuGradients::attention(const Matrix& dq, const Matrix& dk, const Matrix& d
 
 void CpuGradients::activate(const Matrix& dx, const Matrix& x, Activation f) {
   expect(alike(dx, x), "activate");
-  each_row(x.rows,
-           [&](std::size_t r) { activation_gradient_row(cpu_row(dx, r), cpu_row(x, r), x.cols, f); });
+  each_row(x.rows, [&](std::size_t r) { activation_gradient_row(cpu_row(dx, r), cpu_row(x, r), x.cols, f); });
 }
 
 void CpuGradients::activate_multiply(const Matrix& dgate, const Matrix& dup, const Matrix& dout,

@@ -1,7 +1,6 @@
 // What training does beside gradients of the forward pass: weights on a grid that is learned, and the
 // optimizer.
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -91,14 +90,13 @@ void CpuGradients::adamw(const Matrix& value, const Matrix& gradient, const Matr
                          const Matrix& square, const AdamwStep& step) {
   expect(alike(value, gradient) && alike(value, mean) && alike(value, square), "adamw");
   const auto steps = static_cast<double>(step.step);
-  const AdamwFactors factors{
-      .gradient_factor = static_cast<float>(step.gradient_factor),
-      .beta1 = static_cast<float>(step.beta1),
-      .beta2 = static_cast<float>(step.beta2),
-      .correction = static_cast<float>(1.0 / (1.0 - std::pow(step.beta2, steps))),
-      .epsilon = static_cast<float>(step.epsilon),
-      .rate = static_cast<float>(step.rate / (1.0 - std::pow(step.beta1, steps))),
-      .keep = static_cast<float>(1.0 - step.rate * step.decay)};
+  const AdamwFactors factors{.gradient_factor = static_cast<float>(step.gradient_factor),
+                             .beta1 = static_cast<float>(step.beta1),
+                             .beta2 = static_cast<float>(step.beta2),
+                             .correction = static_cast<float>(1.0 / (1.0 - std::pow(step.beta2, steps))),
+                             .epsilon = static_cast<float>(step.epsilon),
+                             .rate = static_cast<float>(step.rate / (1.0 - std::pow(step.beta1, steps))),
+                             .keep = static_cast<float>(1.0 - step.rate * step.decay)};
   each_row(value.rows, [&](std::size_t r) {
     adamw_row(cpu_row(value, r), cpu_row(gradient, r), cpu_row(mean, r), cpu_row(square, r), value.cols,
               factors);

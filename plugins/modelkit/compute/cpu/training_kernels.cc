@@ -16,8 +16,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 using Vector = hn::Vec<Floats>;
 
-// Calls body(i, load, store) for whole vectors, then for the rest of a row with masks (missing lanes are 0), so
-// that both run the same arithmetic.
+// Calls body(i, load, store) for whole vectors, then for the rest of a row with masks (missing lanes are 0),
+// so that both run the same arithmetic.
 template <class Body>
 HWY_INLINE void each_vector(std::size_t n, Body body) {
   const Floats d;
@@ -182,9 +182,7 @@ float fake_quantize_gradient_group(float* dw, const float* w, std::size_t n, con
   return HWY_DYNAMIC_DISPATCH(FakeQuantizeGradientGroup)(dw, w, n, grid);
 }
 
-float dot_row(const float* a, const float* b, std::size_t n) {
-  return HWY_DYNAMIC_DISPATCH(DotRow)(a, b, n);
-}
+float dot_row(const float* a, const float* b, std::size_t n) { return HWY_DYNAMIC_DISPATCH(DotRow)(a, b, n); }
 
 void adamw_row(float* value, const float* gradient, float* mean, float* square, std::size_t n,
                const AdamwFactors& factors) {
