@@ -29,14 +29,14 @@ class QuantizeQat : public Stage {
         "additionalProperties": false,
         "properties": {
           "bits": {"type": "integer", "enum": [2, 3, 4, 8], "default": 4, "description": "Bits of a weight. 4 and 8 are read everywhere; others by recent compressed-tensors only."},
-          "start": {"type": "string", "enum": ["gptq", "rounding"], "default": "rounding", "description": "Where the training of a layer starts: the nearest levels, or what GPTQ makes of it."},
+          "start": {"type": "string", "enum": ["gptq", "rounding"], "default": "rounding", "description": "Where the training of a layer starts: its weights, with step sizes as for rounding to nearest, or what GPTQ makes of them."},
           "objective": {"type": "string", "enum": ["distill", "data"], "default": "distill", "description": "Of the end-to-end phase: distill brings the logits to those of the original model (Kullback-Leibler divergence), data raises the likelihood of the text's next tokens."},
           "block_epochs": {"type": "integer", "minimum": 0, "default": 4, "description": "Times that each layer sees all windows in the first phase; 0: layers stay as they are started."},
           "end_to_end_epochs": {"type": "integer", "minimum": 0, "default": 2, "description": "Times that the second phase sees all windows; 0: there is none. It holds all layers, at 4 bytes a weight."},
           "batch": {"type": "integer", "minimum": 1, "default": 2, "description": "Windows of a step."},
           "weight_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "Peak learning rate of weights in the first phase, in mean step sizes of their linear."},
           "scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.002, "description": "Peak learning rate of step sizes in the first phase, as a share of themselves."},
-          "end_to_end_scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.005, "description": "The same in the second phase."},
+          "end_to_end_scale_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.005, "description": "Peak learning rate of step sizes in the second phase, as a share of themselves."},
           "weight_decay": {"type": "number", "minimum": 0, "default": 0, "description": "AdamW's decay of weights."},
           "warmup": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Share of each phase's steps over which the learning rate rises; after that it falls by a cosine."},
           "largest_norm": {"type": "number", "minimum": 0, "default": 1, "description": "Gradients whose norm, over all that is trained, is larger are scaled down to it; 0: never."},
@@ -45,13 +45,13 @@ class QuantizeQat : public Stage {
       },
       "inputs": {},
       "metrics": {
-        "layer_output_errors_before": {"type": "array", "description": "Of each layer before its training: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
-        "layer_output_errors": {"type": "array", "description": "The same after it."},
+        "layer_output_errors_before": {"type": "array", "description": "The layer_output_errors before each layer's training, with what it starts from."},
+        "layer_output_errors": {"type": "array", "description": "Of each layer after its training in the first phase: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
         "losses": {"type": "array", "description": "Of the second phase, step by step: the loss in nats per token, before the step."},
-        "learning_rates": {"type": "array", "description": "Of each of these steps: the learning rate as a share of its peak."},
-        "gradient_norms": {"type": "array", "description": "Of each of these steps: the norm of the gradient before it was limited."},
+        "learning_rates": {"type": "array", "description": "Of each step of the second phase: the learning rate as a share of its peak."},
+        "gradient_norms": {"type": "array", "description": "Of each step of the second phase: the norm of the gradient before it was limited."},
         "resumed_steps": {"type": "integer", "description": "Steps of the second phase that an earlier attempt had made."},
-        "end_to_end_seconds": {"type": "number", "unit": "s", "description": "Time for those that it had not."}
+        "end_to_end_seconds": {"type": "number", "unit": "s", "description": "Time for the second phase, without the steps that an earlier attempt had made."}
       },
       "cacheable": true,
       "reads_run": false,
@@ -129,7 +129,8 @@ class QuantizeQat : public Stage {
                       .decay = context.parameter<double>("weight_decay")},
             .optimizer = optimizer_options(context),
             .seed = context.seed(),
-            .scale_dtype = job.scale_dtype};
+            .scale_dtype = job.scale_dtype,
+            .from_integers = context.parameter<std::string>("start") == "gptq"};
   }
 
   static ModelTrainingOptions model_options(const Context& context, const Job& job) {
@@ -145,7 +146,7 @@ class QuantizeQat : public Stage {
             .checkpoint_steps = context.parameter<std::int64_t>("checkpoint_steps")};
   }
 
-  // The work of each phase, in passes of one window through one layer and back.
+  // The work of each phase, in passes of all windows through one layer and back.
   struct Share {
     double blocks = 0, model = 0;
 
@@ -231,6 +232,11 @@ class QuantizeQat : public Stage {
       before = static_cast<double>(layer.index());
       show(before / layers);
       LayerChange change = training.train(layer);
+      if (!change.layer.empty()) {
+        context.info("layer " + std::to_string(layer.index()) + ": output error " +
+                     std::to_string(change.layer.at("output_error_before")) + " before training, " +
+                     std::to_string(change.layer.at("output_error")) + " after");
+      }
       measure(work.source, layer.index(), layer.tokens(), change, threads);
       return change;
     });

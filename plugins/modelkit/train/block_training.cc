@@ -52,7 +52,9 @@ LayerChange BlockTraining::train(CalibrationLayer& layer) {
   Compute& compute = model_.compute();
   const TrainingLayer one(compute, *gradients_, model_.source(), layer.index());
   std::map<std::string, std::vector<float>> weights;
-  for (const auto& [module, ints] : change.linears) weights[module] = layer.weight(module).dequantize();
+  if (!options_.from_integers) {
+    for (const auto& [module, ints] : change.linears) weights[module] = layer.weight(module).dequantize();
+  }
   LearnedLayer learned(compute, *gradients_, model_.source(), one, change.linears, options_.scale_dtype,
                        Learned::WeightsAndScales, weights);
   weights.clear();
@@ -95,8 +97,10 @@ double BlockTraining::loss(const Matrix& d, const Matrix& out, const std::vector
   compute.read(wanted, values);
   for (std::size_t r = 0; r < factors.size(); ++r) {
     double squares = 1e-12;
-    for (std::size_t c = 0; c < wanted.cols; ++c)
-      squares += std::pow(static_cast<double>(values[r * wanted.cols + c]), 2);
+    for (std::size_t c = 0; c < wanted.cols; ++c) {
+      const double value = values[r * wanted.cols + c];
+      squares += value * value;
+    }
     factors[r] = static_cast<float>(1.0 / std::sqrt(squares * static_cast<double>(factors.size())));
   }
   const std::span<const std::size_t> all(tape_.all_rows.data(), d.rows);

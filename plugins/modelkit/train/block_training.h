@@ -23,6 +23,7 @@ struct BlockTrainingOptions {
   OptimizerOptions optimizer = {};
   std::uint64_t seed = 0;
   DType scale_dtype = DType::F32;
+  bool from_integers = false;  // weights begin at the values of the start's integers, not at the model's
 };
 
 class BlockTraining {

@@ -1,7 +1,8 @@
 #include "plugins/modelkit/train/learned_weight.h"
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <cstddef>
 #include <utility>
 
 #include "plugins/modelkit/quantize/integer_weight.h"
@@ -31,6 +32,21 @@ std::vector<float> levels_of(const GroupedIntWeight& ints, std::size_t group) {
   return levels;
 }
 
+// Of the groups that hold anything but zeros: others have a scale of 1, whatever the weights around them are.
+double mean_scale(const std::vector<float>& scales, const std::vector<float>& levels) {
+  const std::size_t group = levels.size() / scales.size();
+  double sum = 0, count = 0;
+  for (std::size_t g = 0; g < scales.size(); ++g) {
+    const auto first = levels.begin() + static_cast<std::ptrdiff_t>(g * group);
+    if (std::all_of(first, first + static_cast<std::ptrdiff_t>(group),
+                    [](float level) { return level == 0; }))
+      continue;
+    sum += scales[g];
+    count += 1;
+  }
+  return count == 0 ? 1.0 : sum / count;
+}
+
 }  // namespace
 
 LearnedWeight::LearnedWeight(Compute& compute, Gradients& gradients, const LinearWeight& start,
@@ -51,10 +67,10 @@ LearnedWeight::LearnedWeight(Compute& compute, Gradients& gradients, const Linea
   grid_.bits = form_.bits;
   grid_.scales = on_device(compute, rows, form_.scales);
   if (!form_.symmetric) grid_.zeros = on_device(compute, rows, {form_.zeros.begin(), form_.zeros.end()});
-  mean_scale_ = std::accumulate(form_.scales.begin(), form_.scales.end(), 0.0) /
-                static_cast<double>(form_.scales.size());
+  const std::vector<float> levels = levels_of(form_, group);
+  mean_scale_ = mean_scale(form_.scales, levels);
   if (learned_ == Learned::Scales) {
-    trained_ = on_device(compute, rows, levels_of(form_, group));
+    trained_ = on_device(compute, rows, levels);
   } else {
     trained_ = on_device(compute, rows, weights.empty() ? start.dequantize() : weights);
     form_.q = {};

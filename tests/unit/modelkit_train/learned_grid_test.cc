@@ -124,5 +124,17 @@ TEST_F(LearnedWeightTest, AStepMovesAWeightInUnitsOfTheMeanScale) {
   for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(moved[i] - before[i], 0.5F * 0.1875F, 1e-5);
 }
 
+TEST_F(LearnedWeightTest, GroupsOfZerosDoNotCountInTheMeanScale) {
+  LinearWeight pruned = start();
+  auto& ints = std::get<GroupedIntWeight>(pruned.form);
+  ints.scales = {1, 0.2F, 1, 0.4F};
+  ints.zeros = {0, 0, 0, 0};
+  for (const std::size_t i : {0, 1, 2, 3, 8, 9, 10, 11}) ints.q[i] = 0;
+  LearnedWeight weight(*compute_, *gradients_, pruned, {}, DType::F32, Learned::WeightsAndScales);
+  Optimizer optimizer(*compute_, *gradients_, {});
+  weight.add_to(optimizer, room_, {.weights = 0.5});
+  EXPECT_NEAR(optimizer.parameters().back().rate, 0.5 * 0.3, 1e-6);
+}
+
 }  // namespace
 }  // namespace presswork::modelkit
