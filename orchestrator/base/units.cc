@@ -25,8 +25,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   const auto parts = split(text);
   if (!parts) return {};
   static constexpr std::pair<std::string_view, double> units[] = {
-      {"", 1},          {"B", 1},           {"KiB", 1024.0},           {"MiB", 1048576.0}, {"GiB", 1073741824.0},
-      {"KB", 1e3},      {"MB", 1e6},        {"GB", 1e9},               {"TB", 1e12},       {"TiB", 1099511627776.0},
+      {"", 1},     {"B", 1},    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
+      {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},     {"TB", 1e12},       {"TiB", 1099511627776.0},
   };
   for (const auto& [name, factor] : units) {
     if (parts->second != name) continue;
@@ -62,6 +62,10 @@ std::string format_bytes(std::uint64_t bytes) {
   char text[40];
   std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.2f %s", value, names[unit]);
   return text;
+}
+
+std::string format_seconds(double seconds) {
+  return format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
 }
 
 std::string format_duration(std::chrono::milliseconds t) {

@@ -16,7 +16,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 // "250ms", "30s", "5m", "6h", "1d", "1.5h".
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-std::string format_bytes(std::uint64_t bytes);            // "3.41 MiB"
+std::string format_bytes(std::uint64_t bytes);             // "3.41 MiB"
 std::string format_duration(std::chrono::milliseconds t);  // "850 ms", "12.3 s", "4 min 05 s", "2 h 10 min"
+std::string format_seconds(double seconds);                // the same
 
 }  // namespace presswork::base

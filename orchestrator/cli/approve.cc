@@ -16,7 +16,7 @@ using base::Error;
 using base::ErrorCode;
 using store::InstanceRow;
 
-struct Options {
+struct ApproveOptions {
   std::string run, item, by, note;
 };
 
@@ -31,7 +31,7 @@ std::vector<InstanceRow> items_of(Session& session, const std::string& run) {
   return items;
 }
 
-const InstanceRow& find_item(const std::vector<InstanceRow>& items, const Options& options,
+const InstanceRow& find_item(const std::vector<InstanceRow>& items, const ApproveOptions& options,
                              const std::string& run) {
   std::string names;
   for (const InstanceRow& row : items) {
@@ -50,7 +50,7 @@ std::vector<std::string> digests_of(const InstanceRow& row) {
   return digests;
 }
 
-int approve(Session& session, const Options& options) {
+int approve(Session& session, const ApproveOptions& options) {
   const std::string run = session.find_run(options.run).id;
   const std::vector<InstanceRow> items = items_of(session, run);
   const InstanceRow& row = find_item(items, options, run);
@@ -87,7 +87,7 @@ Verb approve_verb() {
       "from the cache.",
       "  presswork approve r3 acceptance --by \"Ann Lee\" --note \"tried with our support questions\"",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<ApproveOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("ITEM", options->item, "The item, or the stage that asks for it")
             ->required()

@@ -20,7 +20,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 
-struct Options {
+struct CallOptions {
   std::string stage;
   std::vector<std::string> with, inputs;
   std::string with_json, out;
@@ -28,7 +28,7 @@ struct Options {
   LimitOptions limits;
 };
 
-Json parameters_of(const plugins::StageDescription& stage, const Options& options) {
+Json parameters_of(const plugins::StageDescription& stage, const CallOptions& options) {
   Json with = options.with_json.empty() ? Json::object() : read_object(options.with_json);
   const Json properties =
       stage.parameters.is_object() ? stage.parameters.value("properties", Json::object()) : Json();
@@ -41,7 +41,7 @@ Json parameters_of(const plugins::StageDescription& stage, const Options& option
 }
 
 engine::CallRequest request_of(Session& session, const plugins::StageDescription& stage,
-                               const Options& options) {
+                               const CallOptions& options) {
   engine::CallRequest request;
   request.with = parameters_of(stage, options);
   for (const std::string& assignment : options.inputs) {
@@ -83,7 +83,7 @@ std::string result_text(const plugins::StageDescription& stage, const engine::Ca
   return table.text();
 }
 
-int call_verb_work(Session& session, const Options& options) {
+int call_verb_work(Session& session, const CallOptions& options) {
   const plugins::StageDescription& stage = session.stage(options.stage);
   engine::CallRequest request = request_of(session, stage, options);
   // A stage without outputs needs no folder that lasts.
@@ -101,7 +101,7 @@ int call_verb_work(Session& session, const Options& options) {
 }
 
 // A caller that reads JSON finds the same three fields whatever went wrong.
-int call_or_explain(Session& session, const Options& options) {
+int call_or_explain(Session& session, const CallOptions& options) {
   try {
     return call_verb_work(session, options);
   } catch (const Error& error) {
@@ -126,7 +126,7 @@ Verb call_verb() {
       "group_size=32 "
       "--out /tmp/int4 --json",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CallOptions>();
         const auto take_all = CLI::MultiOptionPolicy::TakeAll;
         app.add_option("STAGE", options->stage, "The stage, like quantize/rtn")->required()->type_name("");
         app.add_option("--with", options->with, "A parameter (may be repeated)")

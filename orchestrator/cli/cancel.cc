@@ -20,7 +20,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct Options {
+struct CancelOptions {
   std::string run;
   bool kill = false;
   bool wait = false;
@@ -62,14 +62,14 @@ class ProcessHandle {
   throw Error(ErrorCode::invalid_input, run.id + " is not running: it is " + run.state, hint);
 }
 
-std::string said(const Session& session, const store::RunRow& run, bool ended, const Options& options) {
+std::string said(const Session& session, const store::RunRow& run, bool ended, const CancelOptions& options) {
   if (ended)
     return run.id + " has stopped; go on with: presswork resume " + run.id + session.same_arguments();
   if (options.kill) return run.id + " is told to kill its stages and end";
   return run.id + " is told to stop; its stages may take a moment (--wait waits for it, --kill is faster)";
 }
 
-int cancel(Session& session, const Options& options) {
+int cancel(Session& session, const CancelOptions& options) {
   const store::RunRow run = session.find_run(options.run);  // "running" only while its process lives
   if (run.state != "running") not_running(session, run);
   int timeout = -1;
@@ -111,7 +111,7 @@ Verb cancel_verb() {
       "goes on with it. Exit code 1 when it has not ended after --timeout.",
       "  presswork cancel r3 --wait\n  presswork cancel r3 --kill",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CancelOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->type_name("");
         app.add_flag("--kill", options->kill, "Kill its stages at once, as a second Ctrl-C would");
         app.add_flag("--wait", options->wait, "Wait until it has ended");

@@ -16,7 +16,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct CheckpointsOptions {
   std::string run;
   bool all = false;
 };
@@ -72,7 +72,7 @@ std::string headlines(Session& session, const store::CheckpointRow& checkpoint) 
       report::headlines_of(checkpoint.uses, checkpoint.metrics, session.catalogue()));
 }
 
-int checkpoints(Session& session, const Options& options) {
+int checkpoints(Session& session, const CheckpointsOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   std::vector<Kept> all = kept_checkpoints(session.ledger(), run.id);
   const std::vector<std::string> lost = lost_results(session.ledger(), run.id);
@@ -124,7 +124,7 @@ Verb checkpoints_verb() {
       "  presswork checkpoints r3\n"
       "  presswork checkpoints r3 --all --json",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CheckpointsOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->type_name("");
         app.add_flag("-a,--all", options->all, "List superseded generations, too");
         return [options](Session& session) { return checkpoints(session, *options); };

@@ -26,13 +26,6 @@ namespace {
 
 constexpr std::uint64_t kGiB = 1ull << 30;
 
-// Files below /proc and /sys have no size; "" when there is none.
-std::string slurp(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 Check check_host() {
   const fs::path host = host_path();
   if (::access(host.c_str(), X_OK) == 0) return {"ok", "host", host.string(), ""};
@@ -86,7 +79,7 @@ Check check_memory(const Machine& machine) {
           (machine.memory == 0 ? "memory unknown" : base::format_bytes(machine.memory) + " of memory"),
       ""};
   std::uint64_t available = 0;
-  std::istringstream lines(slurp("/proc/meminfo"));
+  std::istringstream lines(read_kernel_file("/proc/meminfo"));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("MemAvailable:")) available = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
   }
@@ -214,7 +207,7 @@ std::vector<std::int64_t> processes_of(const std::set<std::string>& attempts) {
   for (const auto& entry : fs::directory_iterator("/proc", none)) {
     const std::string pid = entry.path().filename().string();
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string environment = slurp(entry.path() / "environ");
+    const std::string environment = read_kernel_file(entry.path() / "environ");
     for (std::size_t at = 0; at < environment.size();) {
       const std::size_t end = std::min(environment.find('\0', at), environment.size());
       const std::string_view variable = std::string_view(environment).substr(at, end - at);

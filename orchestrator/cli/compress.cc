@@ -21,7 +21,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 
-struct Options {
+struct CompressOptions {
   std::string model, memory, max_loss, gpu, text, calibration, lang, out;
   std::vector<std::string> params;
   bool print_workflow = false;
@@ -42,7 +42,7 @@ double memory_of_card(const std::string& name) {
 }
 
 // GiB: what is asked for, or what the card has, or this machine.
-double memory_limit(const Options& options) {
+double memory_limit(const CompressOptions& options) {
   if (!options.memory.empty()) {
     const auto bytes = base::parse_bytes(options.memory);
     if (bytes && *bytes > 0) return static_cast<double>(*bytes) / kGigabyte;
@@ -77,7 +77,7 @@ Json value_of(const std::string& text) {
 
 std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
 
-std::string workflow_text(const Options& options) {
+std::string workflow_text(const CompressOptions& options) {
   const fs::path data = data_folder();
   const auto text_file = [&](const std::string& given, const char* shipped) {
     return given.empty() ? (data / "examples" / "text" / shipped).string() : absolute(given);
@@ -118,7 +118,7 @@ void refuse_used(const fs::path& out) {
   }
 }
 
-int compress(Session& session, const Options& options) {
+int compress(Session& session, const CompressOptions& options) {
   const std::string text = workflow_text(options);
   if (options.print_workflow) {
     session.output().text(text);
@@ -159,7 +159,7 @@ Verb compress_verb() {
       "  presswork compress models/llama --memory 8GiB --max-loss 2% -o out\n"
       "  presswork compress models/llama --gpu RTX_4090 --print-workflow > compress.yaml",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CompressOptions>();
         app.add_option("MODEL", options->model, "Hugging Face model folder")->required()->type_name("");
         app.add_option("--memory", options->memory, "Memory of the service, at most, like 8GiB")
             ->type_name("SIZE");

@@ -9,12 +9,12 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct DiffOptions {
   std::string a, b;
   bool exit_code = false;
 };
 
-int diff(Session& session, const Options& options) {
+int diff(Session& session, const DiffOptions& options) {
   const report::RunRecord a = report::read_record(session.find_run(options.a), session.ledger());
   const report::RunRecord b = report::read_record(session.find_run(options.b), session.ledger());
   const report::Difference difference = report::compare(a, b);
@@ -36,7 +36,7 @@ Verb diff_verb() {
       "cached result counts as a success; times are not compared.",
       "  presswork diff r3 r4\n  presswork diff r3 r4 --exit-code --json",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<DiffOptions>();
         app.add_option("RUN_A", options->a, "A run, like r3")->required()->type_name("");
         app.add_option("RUN_B", options->b, "Another run")->required()->type_name("");
         app.add_flag("--exit-code", options->exit_code, "Exit with 1 when they differ");

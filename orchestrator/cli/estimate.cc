@@ -23,7 +23,7 @@ using base::Json;
 // The stage that does the work; any plugin may offer it.
 constexpr const char* kStage = "estimate/overview";
 
-struct Options {
+struct EstimateOptions {
   std::string model, params, catalogue, precision, kv_precision;
   std::optional<double> width, layers, heads, kv_heads, head_dim;
   std::optional<int> batch, tokens;
@@ -48,7 +48,7 @@ double count_of(const std::string& text) {
   return value * factor;
 }
 
-Json parameters_of(const plugins::StageDescription& stage, const Options& options) {
+Json parameters_of(const plugins::StageDescription& stage, const EstimateOptions& options) {
   Json with = Json::object();
   const auto put = [&](const char* name, const auto& value) {
     if (value) with[name] = *value;
@@ -94,13 +94,14 @@ std::string tables_text(const Json& tables, const report::Style& style) {
     for (const Json& table : tables) text += (text.empty() ? "" : "\n") + table_text(table, style);
   } catch (const Json::exception&) {
     throw Error(
-        ErrorCode::incompatible, std::string(kStage) + " gave tables of another form than its description says",
+        ErrorCode::incompatible,
+        std::string(kStage) + " gave tables of another form than its description says",
         "a plugin of another version may be in the way: see `presswork plugins " + std::string(kStage) + "`");
   }
   return text;
 }
 
-int estimate(Session& session, const Options& options) {
+int estimate(Session& session, const EstimateOptions& options) {
   if (options.model.empty() == options.params.empty()) {
     throw Error(ErrorCode::usage, "give either a model folder or --params",
                 "for example: presswork estimate --params 7B --width 4096 --layers 32 --heads 32");
@@ -128,7 +129,7 @@ int estimate(Session& session, const Options& options) {
   return kOk;
 }
 
-void define(CLI::App& app, Options& o) {
+void define(CLI::App& app, EstimateOptions& o) {
   const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
     app.add_option(name, value, help)->type_name(type);
   };
@@ -164,7 +165,7 @@ Verb estimate_verb() {
       "  presswork estimate examples/models/tiny-llama\n"
       "  presswork estimate --params 6.7e9 --width 4096 --layers 32 --heads 32 --batch 8 --gpu RTX_4090",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<EstimateOptions>();
         define(app, *options);
         return [options](Session& session) { return estimate(session, *options); };
       }};

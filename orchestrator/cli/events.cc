@@ -11,13 +11,13 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct EventsOptions {
   std::string run;
   bool follow = false;
   std::uint64_t since = 0;
 };
 
-int events(Session& session, const Options& options) {
+int events(Session& session, const EventsOptions& options) {
   const std::string run = session.find_run(options.run).id;
   const fs::path folder = session.workspace().root / "runs" / run;
   report::JournalReader reader(folder);
@@ -49,7 +49,7 @@ Verb events_verb() {
       "another process, and ends with it.",
       "  presswork events r3 --follow | jq -r 'select(.kind == \"stage_failed\") | .message'",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<EventsOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->type_name("");
         app.add_flag("-f,--follow", options->follow, "Go on until the run ends");
         app.add_option("--since", options->since, "Only events after the one that has this number")

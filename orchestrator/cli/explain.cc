@@ -21,7 +21,7 @@ using report::one_line;
 using report::text_of;
 using report::value_of;
 
-struct Options {
+struct ExplainOptions {
   std::string run, stage;
 };
 
@@ -33,8 +33,7 @@ std::string shown(const Json& value) {
 
 std::string duration(const Json& seconds) {
   if (!seconds.is_number()) return {};
-  return base::format_duration(
-      std::chrono::milliseconds(static_cast<long long>(seconds.get<double>() * 1000)));
+  return base::format_seconds(seconds.get<double>());
 }
 
 class Text {
@@ -221,7 +220,7 @@ std::string to_text(const Json& facts, const report::Style& style) {
   return text.take();
 }
 
-int explain(Session& session, const Options& options) {
+int explain(Session& session, const ExplainOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const Json facts = explanation_of(session, run, find_instance(session, run.id, options.stage));
   if (session.options().json) {
@@ -241,7 +240,7 @@ Verb explain_verb() {
           "decision the values that it saw and the branch that it took; its attempts with their logs.",
           "  presswork explain r3 quantize\n  presswork explain r3 'tune[2]/quantize[bits=4]'",
           [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<ExplainOptions>();
             app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
             app.add_option("STAGE", options->stage, "The instance, as `presswork status RUN --all` shows it")
                 ->required()

@@ -16,14 +16,14 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct Options {
+struct ExportOptions {
   std::string run, stage, output, destination;
   int generation = 0;  // 0: the one that the run has now, else the last
   bool hard_link = false;
 };
 
 // Of the generations of one instance the one that is meant.
-const Kept& choose(const std::vector<Kept>& all, const std::string& instance, const Options& options) {
+const Kept& choose(const std::vector<Kept>& all, const std::string& instance, const ExportOptions& options) {
   const Kept* chosen = nullptr;
   std::string known;
   for (const Kept& kept : all) {
@@ -55,7 +55,7 @@ const store::OutputRow& find_output(const Kept& kept, const std::string& name) {
                   "` makes it anew, or a new run of the workflow");
 }
 
-int export_output(Session& session, const Options& options) {
+int export_output(Session& session, const ExportOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const std::vector<Kept> all = kept_checkpoints(session.ledger(), run.id);
   const std::vector<std::string> lost = lost_results(session.ledger(), run.id);
@@ -101,7 +101,7 @@ Verb export_verb() {
       "  presswork export r3 quantize model ./my-model\n"
       "  presswork export r3 tune[2]/quantize model ./second --generation 1",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<ExportOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("STAGE", options->stage, "The stage")->required()->type_name("");
         app.add_option("OUTPUT", options->output, "The name of its output")->required()->type_name("");

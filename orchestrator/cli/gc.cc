@@ -22,7 +22,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct Options {
+struct GcOptions {
   std::optional<std::size_t> keep_last;
   std::optional<std::string> before;  // "" is a mistake, and no rule left out: a variable may be unset
   bool failed = false, interrupted = false, dry_run = false, forget_missing = false;
@@ -51,7 +51,7 @@ std::string point_in_time(const std::string& text, base::Clock& clock) {
 }
 
 // A workspace on a disk that is not mounted needs its results all the same.
-void heed_missing(Session& session, const Options& options) {
+void heed_missing(Session& session, const GcOptions& options) {
   for (const fs::path& root : missing_workspaces(session)) {
     if (!options.forget_missing) {
       throw Error(ErrorCode::not_found,
@@ -105,7 +105,7 @@ std::string plural(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-void print(Session& session, const Options& options, const store::Forgettable& what,
+void print(Session& session, const GcOptions& options, const store::Forgettable& what,
            const store::Garbage& garbage) {
   if (session.options().json) {
     session.output().json({{"dry_run", options.dry_run},
@@ -126,7 +126,7 @@ void print(Session& session, const Options& options, const store::Forgettable& w
   session.output().line(would + "freed: " + base::format_bytes(garbage.bytes));
 }
 
-int gc(Session& session, const Options& options) {
+int gc(Session& session, const GcOptions& options) {
   session.need_workspace();
   store::Retention retention;
   retention.keep_last = options.keep_last;
@@ -169,7 +169,7 @@ Verb gc_verb() {
       "  presswork gc --dry-run --keep-last 3\n"
       "  presswork gc --before 30d",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<GcOptions>();
         app.add_option("--keep-last", options->keep_last, "Keep the N latest runs of each workflow")
             ->type_name("N")
             ->check(CLI::Range(0, 1 << 30).description(""));

@@ -16,7 +16,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct GraphOptions {
   std::string what;  // a workflow file or a run
   std::string format = "mermaid";
   bool expand = false;
@@ -36,7 +36,7 @@ report::RunToDraw facts_of(Session& session, const store::RunRow& run) {
           base::to_utc_string(session.clock().now())};
 }
 
-report::Drawing drawing_of(Session& session, const Options& options) {
+report::Drawing drawing_of(Session& session, const GraphOptions& options) {
   if (!is_run(options.what)) {
     if (options.expand)
       throw base::Error(base::ErrorCode::usage,
@@ -64,7 +64,7 @@ std::string draw(const report::Drawing& drawing, const std::string& format) {
   return report::to_mermaid(drawing);
 }
 
-int graph(Session& session, const Options& options) {
+int graph(Session& session, const GraphOptions& options) {
   const std::string drawn = draw(drawing_of(session, options), options.format);
   if (!options.out.empty()) base::real_file_system().write(options.out, drawn);
   if (session.options().json) {
@@ -89,7 +89,7 @@ Verb graph_verb() {
           "  presswork graph workflows/quantize-int4.yaml --format svg --out graph.svg\n"
           "  presswork graph r3 --format html --out run.html",
           [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<GraphOptions>();
             app.add_option("FILE", options->what, "The workflow, a YAML file, or a run, like r3")
                 ->required()
                 ->type_name("");

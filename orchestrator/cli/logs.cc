@@ -21,7 +21,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct Options {
+struct LogsOptions {
   std::string run, stage;
   int attempt = 0;  // 0: the latest
   bool path = false;
@@ -55,7 +55,7 @@ std::vector<store::AttemptRow> former_attempts(Session& session, const std::stri
 
 // The attempt whose log is asked for. A cached stage has none of its own: then that of the run that did the
 // work.
-store::AttemptRow find_attempt(Session& session, const Options& options) {
+store::AttemptRow find_attempt(Session& session, const LogsOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const store::InstanceRow instance = find_instance(session, run.id, options.stage);
   const auto own = attempts_of(session, run.id, instance.id, options.attempt);
@@ -79,7 +79,7 @@ void print(Output& output, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) output.line(output.to_terminal() ? report::printable(line) : line);
 }
 
-void copy(const fs::path& path, const Options& options, Output& output) {
+void copy(const fs::path& path, const LogsOptions& options, Output& output) {
   report::LogTail tail(path, options.lines);
   if (!tail.exists()) {
     throw Error(ErrorCode::not_found, "the log " + path.string() + " cannot be read",
@@ -101,7 +101,7 @@ bool is_over(Session& session, const std::string& run, const std::string& instan
 }
 
 // One attempt after the other, until the stage has ended or the run has.
-int follow(Session& session, const Options& options) {
+int follow(Session& session, const LogsOptions& options) {
   const std::string run = session.find_run(options.run).id;
   LiveRun live(session, run);
   report::FolderWatch watch(session.workspace().logs(run));
@@ -136,7 +136,7 @@ int follow(Session& session, const Options& options) {
   return kOk;
 }
 
-int logs(Session& session, const Options& options) {
+int logs(Session& session, const LogsOptions& options) {
   if (options.follow) {
     const store::RunRow run = session.find_run(options.run);
     if (run.state == "running") return follow(session, options);
@@ -168,7 +168,7 @@ Verb logs_verb() {
       "does, from one attempt to the next, and waits for a stage that has not begun.",
       "  presswork logs r3 quantize\n  presswork logs -f -n 20 r3 'tune[2]/quantize'",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<LogsOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("STAGE", options->stage, "The stage's id in the workflow")->required()->type_name("");
         app.add_flag("-f,--follow", options->follow, "Go on until the stage has ended");

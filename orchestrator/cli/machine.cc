@@ -13,14 +13,6 @@ namespace presswork::cli {
 
 namespace {
 
-// Files below /proc and /sys have no size; "" when there is none.
-std::string slurp(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -36,6 +28,12 @@ int cores_by_affinity() {
 }
 
 }  // namespace
+
+std::string read_kernel_file(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
 
 std::optional<int> cores_of_quota(std::string_view cpu_max) {
   const auto blank = cpu_max.find(' ');
@@ -54,9 +52,9 @@ void apply_control_groups(Machine& machine, const std::filesystem::path& root, s
   std::filesystem::path group = std::filesystem::path(line.substr(0, line.find('\n'))).lexically_normal();
   for (;;) {
     const std::filesystem::path folder = root / group;
-    if (const auto cores = cores_of_quota(slurp(folder / "cpu.max")))
+    if (const auto cores = cores_of_quota(read_kernel_file(folder / "cpu.max")))
       machine.cores = std::min(machine.cores, *cores);
-    if (const auto memory = number(slurp(folder / "memory.max"))) {
+    if (const auto memory = number(read_kernel_file(folder / "memory.max"))) {
       machine.memory = machine.memory == 0 ? *memory : std::min(machine.memory, *memory);
     }
     if (group.empty() || group == "." || group == "..") return;
@@ -82,7 +80,7 @@ Machine this_machine() {
   if (pages > 0 && size > 0)
     machine.memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
   machine.gpus = count_gpus("/dev");
-  apply_control_groups(machine, "/sys/fs/cgroup", slurp("/proc/self/cgroup"));
+  apply_control_groups(machine, "/sys/fs/cgroup", read_kernel_file("/proc/self/cgroup"));
   return machine;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace presswork::cli {
@@ -11,11 +12,14 @@ namespace presswork::cli {
 struct Machine {
   int cores = 1;  // the smaller of the CPU affinity and the control groups' quota, rounded up
   std::uint64_t memory =
-      0;  // bytes; the smaller of what is built in and the control groups' limit; 0: unknown
+      0;         // bytes; the smaller of what is built in and the control groups' limit; 0: unknown
   int gpus = 0;  // of NVIDIA, by their device files
 };
 
 Machine this_machine();
+
+// Files below /proc and /sys have no size; "" when there is none.
+std::string read_kernel_file(const std::filesystem::path& path);
 
 // The files "nvidia<number>" in `devices` (/dev).
 int count_gpus(const std::filesystem::path& devices);

@@ -18,7 +18,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct PlanOptions {
   WorkflowOptions workflow;
   bool explain = false, exit_code = false;
 };
@@ -91,8 +91,7 @@ Sum sum_of(Session& session, const std::vector<engine::Preview>& previews) {
     sum.disk_bytes += preview.estimate.disk_bytes.value_or(0);
   }
   std::error_code error;
-  const fs::path folder =
-      session.has_workspace() ? session.workspace().store() : fs::absolute(".", error);
+  const fs::path folder = session.has_workspace() ? session.workspace().store() : fs::absolute(".", error);
   const fs::space_info space = fs::space(folder, error);
   if (!error) sum.free_bytes = space.available;
   return sum;
@@ -127,23 +126,16 @@ base::Json to_json(const engine::Plan& plan, const std::vector<engine::Preview>&
     if (explain && preview.action == "run") stage["changed"] = preview.changed;
     json["stages"].push_back(std::move(stage));
   }
-  json["total"] = {{"to_run", sum.to_run},
-                   {"without_time", sum.unknown_time},
-                   {"seconds", sum.seconds},
-                   {"memory_bytes", sum.memory_bytes},
-                   {"disk_bytes", sum.disk_bytes},
-                   {"free_bytes", sum.free_bytes}};
+  json["total"] = {{"to_run", sum.to_run},         {"without_time", sum.unknown_time},
+                   {"seconds", sum.seconds},       {"memory_bytes", sum.memory_bytes},
+                   {"disk_bytes", sum.disk_bytes}, {"free_bytes", sum.free_bytes}};
   return json;
-}
-
-std::string duration(double seconds) {
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
 }
 
 std::string estimate_text(const engine::Preview& preview) {
   std::vector<std::string> parts;
   const engine::Estimate& estimate = preview.estimate;
-  if (estimate.seconds) parts.push_back(duration(*estimate.seconds));
+  if (estimate.seconds) parts.push_back(base::format_seconds(*estimate.seconds));
   if (estimate.memory_bytes) parts.push_back(base::format_bytes(*estimate.memory_bytes) + " of memory");
   if (estimate.disk_bytes) parts.push_back(base::format_bytes(*estimate.disk_bytes) + " on disk");
   std::string text;
@@ -154,12 +146,14 @@ std::string estimate_text(const engine::Preview& preview) {
 std::string sum_text(const Sum& sum, const report::Style& style) {
   if (sum.to_run == 0) return "";
   std::string text = "expected: ";
-  text += sum.unknown_time == sum.to_run ? "no time is known"
-                                         : duration(sum.seconds) + " of work, one stage after another";
+  text += sum.unknown_time == sum.to_run
+              ? "no time is known"
+              : base::format_seconds(sum.seconds) + " of work, one stage after another";
   if (sum.unknown_time > 0 && sum.unknown_time < sum.to_run) {
     text += " (" + std::to_string(sum.unknown_time) + " stages not counted: nothing is known of them)";
   }
-  if (sum.memory_bytes > 0) text += "; at most " + base::format_bytes(sum.memory_bytes) + " of memory for one";
+  if (sum.memory_bytes > 0)
+    text += "; at most " + base::format_bytes(sum.memory_bytes) + " of memory for one";
   if (sum.disk_bytes > 0) {
     text += "; " + base::format_bytes(sum.disk_bytes) + " of disk, of " + base::format_bytes(sum.free_bytes) +
             " free";
@@ -173,19 +167,23 @@ std::string sum_text(const Sum& sum, const report::Style& style) {
 
 std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>& previews, const Sum& sum,
                     bool explain, const report::Style& style) {
-  report::Table table({{style.bold("STAGE")}, {style.bold("USES")}, {style.bold("ACTION")}, {style.bold("WHY")}});
+  report::Table table(
+      {{style.bold("STAGE")}, {style.bold("USES")}, {style.bold("ACTION")}, {style.bold("WHY")}});
   std::map<std::string, std::size_t> counts;
   for (const engine::Preview& preview : previews) {
     ++counts[preview.action];
     std::string why = report::one_line(preview.why);
-    if (preview.action == "cached" && preview.seconds > 0) why += " in " + duration(preview.seconds);
-    table.add({preview.id, preview.uses.empty() ? preview.kind : preview.uses, style.state(preview.action), why});
+    if (preview.action == "cached" && preview.seconds > 0)
+      why += " in " + base::format_seconds(preview.seconds);
+    table.add(
+        {preview.id, preview.uses.empty() ? preview.kind : preview.uses, style.state(preview.action), why});
     const engine::Estimate& estimate = preview.estimate;
     for (const std::string& note : estimate.notes) table.add({"", "", "", "  " + report::one_line(note)});
     if (!estimate.problem.empty())
       table.add({"", "", "", style.red("would fail: " + report::one_line(estimate.problem))});
     if (!explain || preview.action != "run") continue;
-    for (const std::string& change : preview.changed) table.add({"", "", "", "  " + report::one_line(change)});
+    for (const std::string& change : preview.changed)
+      table.add({"", "", "", "  " + report::one_line(change)});
     const std::string expected = estimate_text(preview);
     if (!expected.empty()) {
       table.add({"", "", "", "  expects " + expected + ", by " + preview.estimate_by});
@@ -200,7 +198,7 @@ std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>
   return text + totals + "\n" + sum_text(sum, style);
 }
 
-int plan(Session& session, const Options& options) {
+int plan(Session& session, const PlanOptions& options) {
   const engine::Plan plan = plan_of(session, options.workflow);
   const std::vector<engine::Preview> previews = preview_of(session, plan, options.explain);
   const Sum sum = sum_of(session, previews);
@@ -222,23 +220,24 @@ int plan(Session& session, const Options& options) {
 }  // namespace
 
 Verb plan_verb() {
-  return {"plan", "Show what running a workflow would do",
-          "Says for each stage of the workflow in FILE whether it would run, whether its result is known "
-          "already, or what it waits for, and what the whole is expected to take: by what the stages "
-          "themselves say, else by the last run. What a stage has to say of its work (which modules it "
-          "quantizes, for instance) stands below it; one that refuses its parameters makes the exit code 1. Runs "
-          "nothing.",
-          "  presswork plan workflows/quantize-int4.yaml --explain",
-          [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
-            add_workflow(app, options->workflow);
-            add_params(app, options->workflow);
-            app.add_flag("--explain", options->explain,
-                         "Say for what would run which part of its key the workflow's last run had otherwise, "
-                         "and what it is expected to take");
-            app.add_flag("--exit-code", options->exit_code, "Exit with 10 when there is work to do");
-            return [options](Session& session) { return plan(session, *options); };
-          }};
+  return {
+      "plan", "Show what running a workflow would do",
+      "Says for each stage of the workflow in FILE whether it would run, whether its result is known "
+      "already, or what it waits for, and what the whole is expected to take: by what the stages "
+      "themselves say, else by the last run. What a stage has to say of its work (which modules it "
+      "quantizes, for instance) stands below it; one that refuses its parameters makes the exit code 1. Runs "
+      "nothing.",
+      "  presswork plan workflows/quantize-int4.yaml --explain",
+      [](CLI::App& app) -> std::function<int(Session&)> {
+        auto options = std::make_shared<PlanOptions>();
+        add_workflow(app, options->workflow);
+        add_params(app, options->workflow);
+        app.add_flag("--explain", options->explain,
+                     "Say for what would run which part of its key the workflow's last run had otherwise, "
+                     "and what it is expected to take");
+        app.add_flag("--exit-code", options->exit_code, "Exit with 10 when there is work to do");
+        return [options](Session& session) { return plan(session, *options); };
+      }};
 }
 
 }  // namespace presswork::cli

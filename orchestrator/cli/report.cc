@@ -19,7 +19,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct Options {
+struct ReportOptions {
   std::vector<std::string> runs;
   std::string stage = "report/summary";
   std::string format = "md";
@@ -41,7 +41,7 @@ fs::path written_by(Session& session, const plugins::StageDescription& stage,
 }
 
 // The workflow has no report of its own: the stage writes one from what the ledger knows of the run.
-fs::path write_report(Session& session, const store::RunRow& run, const Options& options) {
+fs::path write_report(Session& session, const store::RunRow& run, const ReportOptions& options) {
   const plugins::StageDescription& stage = session.stage(options.stage);
   const engine::Plan plan = engine::restore_plan(run.plan, session.catalogue());
   const ScratchFolder folder;
@@ -54,13 +54,13 @@ fs::path write_report(Session& session, const store::RunRow& run, const Options&
   return keep_report(session, run.id, written_by(session, stage, request));
 }
 
-fs::path report_of(Session& session, const store::RunRow& run, const Options& options) {
+fs::path report_of(Session& session, const store::RunRow& run, const ReportOptions& options) {
   const auto recorded = options.anew || !options.lang.empty() ? std::nullopt : report_file(session, run.id);
   return recorded ? *recorded : write_report(session, run, options);
 }
 
 // The folder of a report that report/compare can read: one of an older version is written anew.
-fs::path comparable(Session& session, const std::string& name, const Options& options) {
+fs::path comparable(Session& session, const std::string& name, const ReportOptions& options) {
   const store::RunRow run = session.find_run(name);
   const fs::path folder = report_of(session, run, options).parent_path();
   if (base::real_file_system().status(folder / "report.json")) return folder;
@@ -68,7 +68,7 @@ fs::path comparable(Session& session, const std::string& name, const Options& op
 }
 
 // Kept beside the second run's own report.
-fs::path compare_reports(Session& session, const Options& options) {
+fs::path compare_reports(Session& session, const ReportOptions& options) {
   engine::CallRequest request;
   const ScratchFolder folder;
   request.out = folder.path();
@@ -95,7 +95,7 @@ fs::path in_format(const fs::path& report, const std::string& format) {
               "write it anew with `presswork report --anew`");
 }
 
-int report_verb_work(Session& session, const Options& options) {
+int report_verb_work(Session& session, const ReportOptions& options) {
   if (options.runs.size() > 2)
     throw Error(ErrorCode::usage, "two runs are compared, not " + std::to_string(options.runs.size()));
   const bool two = options.runs.size() == 2;
@@ -125,7 +125,7 @@ Verb report_verb() {
       "nothing), and report.json. With two runs, sets their reports side by side.",
       "  presswork report r3 --print\n  presswork report r3 --format html\n  presswork report r2 r3 --print",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<ReportOptions>();
         app.add_option("RUN", options->runs, "The run, like r3, or two runs to compare")->type_name("");
         app.add_option("--stage", options->stage, "The stage that writes a report (default: report/summary)")
             ->type_name("STAGE");

@@ -11,7 +11,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct ResumeOptions {
   std::string run;
   LimitOptions limits;
   bool rehash = false, no_undo = false;
@@ -34,7 +34,7 @@ std::optional<store::RunRow> choose(Session& session, const std::string& id) {
   return std::nullopt;
 }
 
-int resume(Session& session, const Options& options) {
+int resume(Session& session, const ResumeOptions& options) {
   const auto run = choose(session, options.run);
   if (!run) {
     const std::string what = options.run.empty() ? "every run" : options.run;
@@ -74,7 +74,7 @@ Verb resume_verb() {
           "decisions that were made are kept, the rest is run. The workflow is the one of the run, even if "
           "its file has changed.",
           "  presswork resume r3", [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<ResumeOptions>();
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");
             app.add_flag("--rehash", options->rehash,
                          "Read inputs outside the store again, even if they look unchanged");

@@ -10,13 +10,13 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct RetryOptions {
   std::string run, from;
   LimitOptions limits;
   bool dry_run = false, no_undo = false, rehash = false;
 };
 
-int retry(Session& session, const Options& options) {
+int retry(Session& session, const RetryOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const TakeBackRequest request{run.id, options.from, engine::TakeBack::from_it, !options.no_undo};
   if (options.dry_run) {
@@ -45,7 +45,7 @@ Verb retry_verb() {
       "  presswork retry r3 --from quantize\n"
       "  presswork retry r3 --from 'tune[2]/quantize' --dry-run",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<RetryOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("--from", options->from, "The first stage to do again")
             ->required()

@@ -10,7 +10,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct RollbackOptions {
   std::string run, to;
   bool dry_run = false, no_undo = false;
 };
@@ -40,7 +40,7 @@ void print_result(Session& session, const TakenBack& taken) {
   output.line("go on with: " + resume);
 }
 
-int rollback(Session& session, const Options& options) {
+int rollback(Session& session, const RollbackOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const TakeBackRequest request{run.id, options.to, engine::TakeBack::what_follows, !options.no_undo};
   if (options.dry_run) {
@@ -70,7 +70,7 @@ Verb rollback_verb() {
       "  presswork rollback r3 --to quantize\n"
       "  presswork rollback r3 --to quantize@2 --dry-run",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<RollbackOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
         app.add_option("--to", options->to, "The stage that stays as the last one")
             ->required()

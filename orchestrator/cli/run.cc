@@ -11,7 +11,7 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct RunOptions {
   WorkflowOptions workflow;
   LimitOptions limits;
   bool no_cache = false;
@@ -20,7 +20,7 @@ struct Options {
   std::string metrics_file;
 };
 
-int run(Session& session, const Options& options) {
+int run(Session& session, const RunOptions& options) {
   const engine::Plan plan = plan_of(session, options.workflow);
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
@@ -37,31 +37,32 @@ int run(Session& session, const Options& options) {
 }  // namespace
 
 Verb run_verb() {
-  return {"run", "Run a workflow",
-          "Runs the workflow in FILE from start to end. Stages whose results are in the workspace already "
-          "are not run "
-          "again. Ends with a table of the stages, what changed for the model, and where the results lie.",
-          "  presswork run workflows/quantize-int4.yaml -p model=models/llama",
-          [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
-            add_workflow(app, options->workflow);
-            add_params(app, options->workflow);
-            app.add_flag("--no-cache", options->no_cache,
-                         "Run every stage, also those whose results are known");
-            app.add_option("--force", options->force, "Run this stage, also if its result is known (may be repeated)")
-                ->type_name("STAGE")
-                ->expected(1)
-                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-            app.add_option("--until", options->until, "Run only this stage and what it needs (may be repeated)")
-                ->type_name("STAGE")
-                ->expected(1)
-                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-            app.add_flag("--rehash", options->rehash,
-                         "Read inputs outside the store again, even if they look unchanged");
-            add_metrics_file(app, options->metrics_file);
-            add_limits(app, options->limits);
-            return [options](Session& session) { return run(session, *options); };
-          }};
+  return {
+      "run", "Run a workflow",
+      "Runs the workflow in FILE from start to end. Stages whose results are in the workspace already "
+      "are not run "
+      "again. Ends with a table of the stages, what changed for the model, and where the results lie.",
+      "  presswork run workflows/quantize-int4.yaml -p model=models/llama",
+      [](CLI::App& app) -> std::function<int(Session&)> {
+        auto options = std::make_shared<RunOptions>();
+        add_workflow(app, options->workflow);
+        add_params(app, options->workflow);
+        app.add_flag("--no-cache", options->no_cache, "Run every stage, also those whose results are known");
+        app.add_option("--force", options->force,
+                       "Run this stage, also if its result is known (may be repeated)")
+            ->type_name("STAGE")
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        app.add_option("--until", options->until, "Run only this stage and what it needs (may be repeated)")
+            ->type_name("STAGE")
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        app.add_flag("--rehash", options->rehash,
+                     "Read inputs outside the store again, even if they look unchanged");
+        add_metrics_file(app, options->metrics_file);
+        add_limits(app, options->limits);
+        return [options](Session& session) { return run(session, *options); };
+      }};
 }
 
 }  // namespace presswork::cli

@@ -15,13 +15,13 @@ namespace presswork::cli {
 
 namespace {
 
-struct Options {
+struct RunsOptions {
   std::vector<std::string> states;
   std::string workflow;
   std::size_t limit = 0;  // 0: all
 };
 
-std::vector<store::RunRow> wanted(std::vector<store::RunRow> rows, const Options& options) {
+std::vector<store::RunRow> wanted(std::vector<store::RunRow> rows, const RunsOptions& options) {
   std::erase_if(rows, [&](const store::RunRow& run) {
     const bool state = options.states.empty() || std::find(options.states.begin(), options.states.end(),
                                                            run.state) != options.states.end();
@@ -40,7 +40,7 @@ std::string time_of(Session& session, const store::RunRow& run, const std::strin
   return base::format_duration(std::chrono::milliseconds(static_cast<long long>(worked * 1000)));
 }
 
-int runs(Session& session, const Options& options) {
+int runs(Session& session, const RunsOptions& options) {
   session.need_workspace();
   const std::vector<store::RunRow> rows = wanted(session.runs(), options);
   if (session.options().json) {
@@ -86,7 +86,7 @@ Verb runs_verb() {
   return {
       "runs", "List the runs of the workspace", "Lists the runs of the workspace, the latest first.",
       "  presswork runs --state failed --limit 10", [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<RunsOptions>();
         app.add_option(
                "--state", options->states,
                "Only runs in this state: running, succeeded, failed, interrupted, cancelled, partial (may be "

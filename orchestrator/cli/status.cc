@@ -24,7 +24,7 @@ std::optional<engine::Plan> plan_of(Session& session, const store::RunRow& run) 
   }
 }
 
-struct Options {
+struct StatusOptions {
   std::string run;
   bool all = false;
 };
@@ -59,7 +59,7 @@ std::string history_text(const std::vector<store::SupersededRow>& history) {
   return text;
 }
 
-int status(Session& session, const Options& options) {
+int status(Session& session, const StatusOptions& options) {
   const store::RunRow run = session.find_run(options.run);
   const std::optional<engine::Plan> plan = plan_of(session, run);
   report::Summary summary =
@@ -92,7 +92,7 @@ Verb status_verb() {
           "checklist, "
           "and where the results lie.",
           "  presswork status r3", [](CLI::App& app) -> std::function<int(Session&)> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<StatusOptions>();
             app.add_option("RUN", options->run, "The run, like r3")->type_name("");
             app.add_flag(
                 "-a,--all", options->all,

@@ -20,7 +20,7 @@ namespace {
 using base::Error;
 using std::chrono::milliseconds;
 
-struct Options {
+struct VerifyOptions {
   std::string run;
   bool repair = false;
 };
@@ -182,7 +182,7 @@ void print(Output& output, const store::Finding& finding, const Report& report) 
              : "  no stage would make it again: nothing names it (`presswork gc` removes it)");
 }
 
-void print(Session& session, const Options& options, const Report& report) {
+void print(Session& session, const VerifyOptions& options, const Report& report) {
   Output& output = session.output();
   if (!report.ledger.empty()) {
     output.text("the ledger is damaged:\n" + report.ledger);
@@ -207,7 +207,7 @@ void print(Session& session, const Options& options, const Report& report) {
   }
 }
 
-int verify(Session& session, const Options& options) {
+int verify(Session& session, const VerifyOptions& options) {
   session.need_workspace();
   const std::string run = options.run.empty() ? "" : session.find_run(options.run).id;
   std::unique_ptr<store::WorkspaceLock> lock;
@@ -240,7 +240,7 @@ Verb verify_verb() {
       "  presswork verify\n"
       "  presswork verify r3 --repair",
       [](CLI::App& app) -> std::function<int(Session&)> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<VerifyOptions>();
         app.add_option("RUN", options->run, "Only the results of this run")->type_name("");
         app.add_flag("--repair", options->repair, "Mend what can be mended, forget what cannot");
         return [options](Session& session) { return verify(session, *options); };

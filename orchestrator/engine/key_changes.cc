@@ -26,7 +26,7 @@ std::set<std::string> names_of(const Json& a, const Json& b) {
   return names;
 }
 
-Json digests_of(const Json& inputs) {
+Json input_digests(const Json& inputs) {
   Json digests = Json::object();
   if (!inputs.is_object()) return digests;
   for (const auto& [name, input] : inputs.items()) digests[name] = input.value("digest", Json());
@@ -51,7 +51,7 @@ std::vector<std::string> key_changes(const store::InstanceRow& before, const Key
     const std::string was = shown(before.with, name), is = shown(now.with, name);
     if (was != is) changes.push_back("with." + name + " was " + was + ", is " + is);
   }
-  const Json inputs = digests_of(before.inputs);
+  const Json inputs = input_digests(before.inputs);
   for (const std::string& name : names_of(inputs, now.inputs)) {
     const std::string was = shown(inputs, name), is = shown(now.inputs, name);
     if (was == is) continue;

@@ -22,7 +22,7 @@ bool is_no_stage(const engine::Event& event) {
   return event.data.is_object() && event.data.contains("uses") && text_of(event.data, "uses").empty();
 }
 
-double seconds_between(Board::Time from, Board::Time to) {
+double seconds_from(Board::Time from, Board::Time to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
@@ -84,7 +84,7 @@ void Board::end(const engine::Event& event, Time now) {
   waiting_.erase(event.instance);
   if (const auto it = find(running_, event.instance); it != running_.end()) {
     if (succeeded) {
-      const double seconds = seconds_between(it->since, now);
+      const double seconds = seconds_from(it->since, now);
       for (Sum* sum : {&took_[it->uses], &took_in_all_}) {
         sum->seconds += seconds;
         ++sum->count;
@@ -123,7 +123,7 @@ std::optional<milliseconds> Board::left(Time now) const {
     if (const auto left = stage.estimate.left(now); left && !stage.publishing) {
       seconds = std::chrono::duration<double>(*left).count();
     } else if (const auto usual = usual_seconds(stage.uses); usual && !stage.publishing) {
-      seconds = std::max(0.0, *usual - seconds_between(stage.since, now));
+      seconds = std::max(0.0, *usual - seconds_from(stage.since, now));
     } else if (!stage.publishing) {
       return std::nullopt;
     }

@@ -125,21 +125,21 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string text_of(const base::Json& value) {
+std::string as_text(const base::Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 // Its value where it is known before a run, else as it is written.
-std::string text_of(const workflow::Template& value, const workflow::ValueOf& value_of) {
+std::string as_text(const workflow::Template& value, const workflow::ValueOf& value_of) {
   try {
-    return text_of(value.evaluate(value_of));
+    return as_text(value.evaluate(value_of));
   } catch (const base::Error&) {
-    return text_of(value.source());
+    return as_text(value.source());
   }
 }
 
 // "minimize loss"
-std::string text_of(const workflow::Choice& choice) {
+std::string as_text(const workflow::Choice& choice) {
   if (choice.objective) return (choice.maximize ? "maximize " : "minimize ") + choice.objective->text();
   return choice.where ? "first where " + choice.where->text() : "first";
 }
@@ -152,7 +152,7 @@ std::string again_of(const workflow::Loop& loop, const workflow::ValueOf& value_
     text = "until " + truncate(one_line(one.when->text()), 40) + ", ";
     break;
   }
-  return text + "at most " + text_of(loop.max, value_of);
+  return text + "at most " + as_text(loop.max, value_of);
 }
 
 void describe(DrawnNode& node, const workflow::Loop& loop, const workflow::ValueOf& value_of) {
@@ -160,7 +160,7 @@ void describe(DrawnNode& node, const workflow::Loop& loop, const workflow::Value
   node.again = again_of(loop, value_of);
   for (const workflow::StateVariable& variable : loop.state)
     node.details.emplace_back("state " + variable.name,
-                              variable.type ? text_of(variable.initial, value_of) : "artifact");
+                              variable.type ? as_text(variable.initial, value_of) : "artifact");
   for (const workflow::LoopCase& one : loop.decide) {
     static constexpr const char* words[] = {"break", "continue", "fail"};
     node.details.emplace_back(words[static_cast<int>(one.action)],
@@ -170,7 +170,7 @@ void describe(DrawnNode& node, const workflow::Loop& loop, const workflow::Value
 
 void describe(DrawnNode& node, const workflow::Select& select) {
   node.shape = DrawnNode::Shape::select;
-  node.uses = text_of(select.choice);
+  node.uses = as_text(select.choice);
   node.details.emplace_back("from", select.from);
   if (select.choice.where) node.details.emplace_back("where", select.choice.where->text());
 }
@@ -227,7 +227,7 @@ class Drawer {
     out.stacked = out.count != 1;
     if (!matrix.from.empty()) out.details.emplace_back("matrix of", matrix.from);
     for (const workflow::Matrix::Axis& axis : matrix.axes)
-      out.details.emplace_back("matrix " + axis.name, truncate(text_of(axis.values, value_of_), 80));
+      out.details.emplace_back("matrix " + axis.name, truncate(as_text(axis.values, value_of_), 80));
   }
 
   // 0 where a parameter that decides it has no value.

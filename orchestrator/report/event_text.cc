@@ -14,10 +14,6 @@ namespace {
 
 using base::Json;
 
-std::string duration(double seconds) {
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
-}
-
 // "load  0.5 s  model/load"
 std::string ended(const std::string& mark, const engine::Event& event, const std::string& how,
                   const Style& style, std::size_t width) {
@@ -41,7 +37,7 @@ std::string failure(const engine::Event& event, const Style& style) {
   if (flag_of(event.data, "tolerated")) line += "\n    the run goes on without it";
   if (event.data.contains("retry_in_ms")) {
     line += "\n    attempt " + std::to_string(static_cast<long>(number_of(event.data, "attempt"))) +
-            "; tries again in " + duration(number_of(event.data, "retry_in_ms") / 1000);
+            "; tries again in " + base::format_seconds(number_of(event.data, "retry_in_ms") / 1000);
   }
   return line;
 }
@@ -151,8 +147,8 @@ std::string describe(const engine::Event& event, const Style& style, Verbosity v
     return ended(style.cyan(style.glyph("●", "=")), event, "cached", style, width);
   }
   if (kind == "stage_succeeded") {
-    return ended(style.green(style.glyph("✓", "+")), event, duration(number_of(event.data, "seconds")), style,
-                 width);
+    return ended(style.green(style.glyph("✓", "+")), event,
+                 base::format_seconds(number_of(event.data, "seconds")), style, width);
   }
   if (kind == "stage_skipped") {
     return style.dim("- " + pad_right(one_line(event.instance), width) +

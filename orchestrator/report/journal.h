@@ -67,7 +67,7 @@ class FolderWatch {
 
   // Until something in the folder changed, or the time is over. Without inotify (no such folder yet, a
   // network file system that tells nothing, no watches left) it is a pause of at most 250 ms.
-  void wait(int milliseconds);
+  void wait(int timeout_ms);
 
  private:
   void watch();

@@ -101,14 +101,14 @@ void FolderWatch::watch() {
   watch_ = inotify_add_watch(notify_, folder_.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO);
 }
 
-void FolderWatch::wait(int milliseconds) {
+void FolderWatch::wait(int timeout_ms) {
   watch();
   if (watch_ < 0) {
-    ::poll(nullptr, 0, std::min(milliseconds, 250));
+    ::poll(nullptr, 0, std::min(timeout_ms, 250));
     return;
   }
   pollfd waiting{notify_, POLLIN, 0};
-  if (::poll(&waiting, 1, milliseconds) <= 0) return;
+  if (::poll(&waiting, 1, timeout_ms) <= 0) return;
   // What came is read and forgotten; many changes are one piece of news.
   std::array<char, 4096> news;
   while (::read(notify_, news.data(), news.size()) > 0) {

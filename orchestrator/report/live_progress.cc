@@ -14,7 +14,6 @@ namespace presswork::report {
 
 namespace {
 
-using Time = Board::Time;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRedraw{100};
@@ -30,7 +29,7 @@ class LiveProgress : public engine::Observer {
   ~LiveProgress() override { screen_.clear_live(); }
 
   void on_event(const engine::Event& event) override {
-    const Time now = clock_.monotonic();
+    const Board::Time now = clock_.monotonic();
     board_.follow(event, now);
     if (event.kind == "run_ended") return screen_.clear_live();
     const std::string text = said_of(event);
@@ -61,14 +60,14 @@ class LiveProgress : public engine::Observer {
 
   std::size_t width() const { return static_cast<std::size_t>(std::max(screen_.size().columns - 1, 1)); }
 
-  void redraw(Time now) {
+  void redraw(Board::Time now) {
     if (verbosity_ < 0 || now - drawn_ < kRedraw) return;
     drawn_ = now;
     screen_.set_live(lines(now));
   }
 
   // At most two thirds of the screen, so that what ended lately stays in sight. The last line is the total.
-  std::vector<std::string> lines(Time now) const {
+  std::vector<std::string> lines(Board::Time now) const {
     std::vector<std::string> out;
     if (verbosity_ < 0) return out;
     const auto height = static_cast<std::size_t>(std::max(screen_.size().lines - 1, 1));
@@ -92,7 +91,7 @@ class LiveProgress : public engine::Observer {
   // Many that wait for room are one number in the total line.
   std::size_t waiting_lines() const { return std::min<std::size_t>(board_.waiting().size(), 3); }
 
-  void add_stages(std::vector<std::string>& out, std::size_t shown, Time now) const {
+  void add_stages(std::vector<std::string>& out, std::size_t shown, Board::Time now) const {
     std::size_t name = 8;
     for (const RunningStage& stage : board_.running())
       name = std::max(name, display_width(one_line(stage.instance)));
@@ -113,7 +112,7 @@ class LiveProgress : public engine::Observer {
     }
   }
 
-  static std::string spinner(const Style& style, Time now) {
+  static std::string spinner(const Style& style, Board::Time now) {
     static constexpr std::array<const char*, 10> frames = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
     const auto tenths = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count() / 100;
     return style.glyph(style.cyan(frames[static_cast<std::size_t>(tenths % 10)]), ">");
@@ -124,7 +123,7 @@ class LiveProgress : public engine::Observer {
   Verbosity verbosity_;
   Board board_;
   std::size_t name_ = 0;  // columns of the widest name so far
-  Time drawn_{};
+  Board::Time drawn_{};
 };
 
 }  // namespace

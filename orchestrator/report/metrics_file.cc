@@ -21,11 +21,11 @@ namespace {
 using base::Json;
 using Moment = std::chrono::system_clock::time_point;
 
-constexpr std::chrono::seconds kEvery{5};
+constexpr std::chrono::seconds kWriteEvery{5};
 constexpr std::size_t kMostStages = 1000;
 constexpr const char* kRunStates[] = {"running", "succeeded", "failed", "interrupted", "partial"};
-constexpr const char* kStates[] = {"waiting", "running",   "succeeded", "cached",
-                                   "failed",  "timed_out", "skipped",   "cancelled"};
+constexpr const char* kCountedStates[] = {"waiting", "running",   "succeeded", "cached",
+                                          "failed",  "timed_out", "skipped",   "cancelled"};
 
 struct StageFacts {
   std::string uses, state;
@@ -52,7 +52,7 @@ class MetricsFile : public engine::Observer {
   }
 
   void on_tick() override {
-    if (!run_.empty() && clock_.monotonic() - written_ >= kEvery) write();
+    if (!run_.empty() && clock_.monotonic() - written_ >= kWriteEvery) write();
   }
 
  private:
@@ -117,7 +117,7 @@ class MetricsFile : public engine::Observer {
       out.sample({{"workflow", workflow_}}, unix_seconds(*ended_));
     }
     out.family("presswork_instances", "Instances of the run that are in a state.");
-    for (const char* state : kStates) {
+    for (const char* state : kCountedStates) {
       const auto it = counts_.find(state);
       out.sample({{"workflow", workflow_}, {"state", state}},
                  it == counts_.end() ? 0 : static_cast<double>(it->second));

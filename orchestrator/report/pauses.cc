@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string time_of(const std::string& line) {
+std::string time_in(const std::string& line) {
   const base::Json event = base::Json::parse(line, nullptr, false);
   const base::Json time = event.is_object() ? event.value("time", base::Json()) : base::Json();
   return time.is_string() ? time.get<std::string>() : "";
@@ -27,7 +27,7 @@ class Pauses {
     for (std::string line; std::getline(journal, line);) {
       if (line.empty() || line.back() != '}') continue;  // cut off by a crash
       const bool start = line.find("\"kind\":\"run_started\"") != std::string::npos;
-      if (start && !last_.empty()) seconds_ += seconds_between(time_of(last_), time_of(line)).value_or(0);
+      if (start && !last_.empty()) seconds_ += seconds_between(time_in(last_), time_in(line)).value_or(0);
       last_ = std::move(line);
     }
   }

@@ -11,9 +11,7 @@ namespace presswork::report {
 
 namespace {
 
-using Time = Board::Time;
-
-constexpr std::chrono::seconds kEvery{10};
+constexpr std::chrono::seconds kLineEvery{10};
 constexpr std::chrono::seconds kTotalEvery{60};
 
 class PlainProgress : public engine::Observer {
@@ -22,7 +20,7 @@ class PlainProgress : public engine::Observer {
       : screen_(screen), clock_(clock), verbosity_(verbosity), total_printed_(clock.monotonic()) {}
 
   void on_event(const engine::Event& event) override {
-    const Time now = clock_.monotonic();
+    const Board::Time now = clock_.monotonic();
     board_.follow(event, now);
     if (event.kind == "stage_progress") return progress(event, now);
     printed_.erase(event.instance);
@@ -32,7 +30,7 @@ class PlainProgress : public engine::Observer {
   }
 
   void on_tick() override {
-    const Time now = clock_.monotonic();
+    const Board::Time now = clock_.monotonic();
     if (verbosity_ < 0 || now - total_printed_ < kTotalEvery || board_.counts().total < 2) return;
     total_printed_ = now;
     std::string text;
@@ -42,11 +40,11 @@ class PlainProgress : public engine::Observer {
   }
 
  private:
-  void progress(const engine::Event& event, Time now) {
+  void progress(const engine::Event& event, Board::Time now) {
     if (verbosity_ < 0) return;
     // Silent at first, so that a short stage is two lines and no more.
     const auto [printed, first] = printed_.emplace(event.instance, now);
-    if (first || now - printed->second < kEvery) return;
+    if (first || now - printed->second < kLineEvery) return;
     for (const RunningStage& stage : board_.running()) {
       if (stage.instance != event.instance) continue;
       printed->second = now;
@@ -73,8 +71,8 @@ class PlainProgress : public engine::Observer {
   base::Clock& clock_;
   Verbosity verbosity_;
   Board board_;
-  std::map<std::string, Time> printed_;  // when a stage's progress was told last
-  Time total_printed_;
+  std::map<std::string, Board::Time> printed_;  // when a stage's progress was told last
+  Board::Time total_printed_;
 };
 
 }  // namespace

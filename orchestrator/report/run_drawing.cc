@@ -18,16 +18,12 @@ namespace {
 using store::InstanceRow;
 
 // The later stands for the node when its instances differ.
-constexpr const char* kStates[] = {"pending",   "skipped",   "cached", "succeeded", "interrupted",
-                                   "cancelled", "timed_out", "failed", "running"};
+constexpr const char* kDrawnStates[] = {"pending",   "skipped",   "cached", "succeeded", "interrupted",
+                                        "cancelled", "timed_out", "failed", "running"};
 
 int weight_of(const std::string& state) {
-  const auto it = std::find(std::begin(kStates), std::end(kStates), state);
-  return static_cast<int>(it - std::begin(kStates));
-}
-
-std::string duration(double seconds) {
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
+  const auto it = std::find(std::begin(kDrawnStates), std::end(kDrawnStates), state);
+  return static_cast<int>(it - std::begin(kDrawnStates));
 }
 
 // Of work done in this run: a cached stage took none.
@@ -67,7 +63,7 @@ class Run {
       if (!value.empty()) node.details.emplace_back(name, value);
     };
     add("state", row.state);
-    if (const double seconds = seconds_of(row, run_); seconds > 0) add("time", duration(seconds));
+    if (const double seconds = seconds_of(row, run_); seconds > 0) add("time", base::format_seconds(seconds));
     add(row.kind == "select" ? "chosen" : "branch", branch(row.id));
     add_values(node, decision_inputs(row));
     if (row.attempts > 1) add("attempts", std::to_string(row.attempts));
@@ -133,7 +129,7 @@ std::string progress_of(const std::vector<const InstanceRow*>& rows, std::size_t
 
 // What stands beside the label: what was chosen, how far it is, how long it took.
 std::string note_of(const DrawnNode& node, const std::vector<const InstanceRow*>& rows, const Run& run) {
-  const std::string time = node.seconds > 0 ? duration(node.seconds) : "";
+  const std::string time = node.seconds > 0 ? base::format_seconds(node.seconds) : "";
   if (node.shape == DrawnNode::Shape::loop) {
     const std::string iterations = run.iterations(node.id);
     return iterations + (iterations.empty() || time.empty() ? "" : ", ") + time;
@@ -160,7 +156,7 @@ void show(DrawnNode& node, const std::vector<const InstanceRow*>& rows, const Ru
   if (rows.size() == 1) return run.describe(node, *rows.front());
   node.count = std::max(node.count, rows.size());
   node.details.emplace_back("instances", tally(rows));
-  if (sum > 0) node.details.emplace_back("time in all", duration(sum));
+  if (sum > 0) node.details.emplace_back("time in all", base::format_seconds(sum));
   for (const InstanceRow* row : rows) {
     if (row->cause.empty() || row->state == "skipped") continue;
     node.details.emplace_back(row->id, row->cause);
@@ -220,7 +216,7 @@ void set_title(Drawing& drawing, const RunToDraw& run) {
   const std::string end = run.run.ended.empty() ? run.now : run.run.ended;
   const auto took = seconds_between(run.run.started, end);
   if (took && (run.run.state == "running" || !run.run.ended.empty()))
-    drawing.subtitle += (run.run.ended.empty() ? ", for " : " in ") + duration(*took);
+    drawing.subtitle += (run.run.ended.empty() ? ", for " : " in ") + base::format_seconds(*took);
   if (run.run.started.size() >= 16)
     drawing.subtitle +=
         ", started " + run.run.started.substr(0, 10) + " " + run.run.started.substr(11, 5) + " UTC";

@@ -5,6 +5,7 @@
 #include "orchestrator/base/error.h"
 #include "orchestrator/report/moment.h"
 #include "orchestrator/report/summary_loops.h"
+#include "orchestrator/report/summary_tables.h"
 
 namespace presswork::report {
 
@@ -105,8 +106,6 @@ std::optional<Change> size_change(const Nodes& nodes) {
   if (!change || first == last) return std::nullopt;
   return change;
 }
-
-bool is_bad(const std::string& state) { return state == "failed" || state == "timed_out"; }
 
 // A loop that failed because of an instance in it says nothing new.
 bool repeats(const NodeSummary& loop, const std::vector<NodeSummary>& nodes) {

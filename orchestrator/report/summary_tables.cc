@@ -20,8 +20,6 @@ constexpr std::size_t kMostFailures = 10;
 
 using Row = std::vector<const NodeSummary*>;  // one instance, or many that are alike
 
-bool is_bad(const std::string& state) { return state == "failed" || state == "timed_out"; }
-
 std::string counted(std::size_t count) { return format_integer(static_cast<long long>(count)); }
 
 std::string result_of(const NodeSummary& node) {
@@ -35,7 +33,8 @@ std::string result_of(const NodeSummary& node) {
 
 std::string time_of(const NodeSummary& node) {
   if (!node.seconds) return {};
-  return node.state == "cached" ? "(" + duration(*node.seconds) + ")" : duration(*node.seconds);
+  return node.state == "cached" ? "(" + base::format_seconds(*node.seconds) + ")"
+                                : base::format_seconds(*node.seconds);
 }
 
 // "60 succeeded, 4 cached": what went wrong first.
@@ -120,8 +119,8 @@ void add_row(Table& table, const Row& row, const Style& style) {
   }
   double seconds = 0;
   for (const NodeSummary* one : row) seconds += one->state == "cached" ? 0 : one->seconds.value_or(0);
-  table.add({one_line(pattern_of(node.id)), uses, states_of(row, style), seconds > 0 ? duration(seconds) : "",
-             truncate(ranges_of(row), 72)});
+  table.add({one_line(pattern_of(node.id)), uses, states_of(row, style),
+             seconds > 0 ? base::format_seconds(seconds) : "", truncate(ranges_of(row), 72)});
 }
 
 std::string cut(const std::string& lines, std::size_t columns) {
@@ -143,10 +142,6 @@ std::string headlines_text(const std::vector<Metric>& headlines) {
     text += (text.empty() ? "" : ", ") + words(metric.name) + " " + format_metric(metric.value, metric.unit);
   }
   return text;
-}
-
-std::string duration(double seconds) {
-  return base::format_duration(std::chrono::milliseconds(static_cast<long long>(seconds * 1000)));
 }
 
 std::string words(std::string name) {

@@ -14,7 +14,8 @@ std::string stages_text(const Summary& summary, const Style& style, bool all, st
 // What failed and what to do about it, equal failures of a matrix or loop as one; "" when nothing did.
 std::string failures_text(const Summary& summary, const Style& style, bool all);
 
-std::string duration(double seconds);  // "1.5 s"
-std::string words(std::string name);   // of a metric: "peak_memory" -> "peak memory", "bytes" -> "size"
+inline bool is_bad(const std::string& state) { return state == "failed" || state == "timed_out"; }
+
+std::string words(std::string name);  // of a metric: "peak_memory" -> "peak memory", "bytes" -> "size"
 
 }  // namespace presswork::report

@@ -133,8 +133,8 @@ std::string to_text(const Summary& summary, const Style& style, bool all, std::s
   std::string out = "run " + style.bold(one_line(summary.run.id)) + " of " + one_line(summary.run.workflow) +
                     " " + style.state(summary.run.state);
   // An interrupted run has no end, and waits without working.
-  if (!summary.run.ended.empty()) out += " in " + duration(summary.seconds);
-  if (summary.run.state == "running") out += ", for " + duration(summary.seconds);
+  if (!summary.run.ended.empty()) out += " in " + base::format_seconds(summary.seconds);
+  if (summary.run.state == "running") out += ", for " + base::format_seconds(summary.seconds);
   out += "\n";
   if (!summary.run.message.empty() && !is_told_below(summary)) out += printable(summary.run.message) + "\n";
   out += failures_text(summary, style, all) + "\n" + stages_text(summary, style, all, columns) +

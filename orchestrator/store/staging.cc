@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "orchestrator/base/error.h"
+#include "orchestrator/store/store_lock.h"
 
 namespace presswork::store {
 
@@ -19,8 +20,6 @@ int open_folder(const fs::path& path) {
 }
 
 // On a file system without locks nobody's sweep() gets a lock either, so that nothing is removed too early.
-bool no_locks_here(int reason) { return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP; }
-
 }  // namespace
 
 Staging::~Staging() {

@@ -28,8 +28,6 @@ class HeldStoreLock : public StoreLock {
   int fd_;
 };
 
-bool no_locks_here(int reason) { return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP; }
-
 // The file is never removed, so that all see the same one.
 std::unique_ptr<StoreLock> acquire(const fs::path& store, bool alone) {
   const fs::path file = store / "lock";

@@ -6,6 +6,7 @@
 // up, so that there is no deadlock across workspaces that share a store.
 #pragma once
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 
@@ -23,5 +24,8 @@ class StoreLock {
   static std::unique_ptr<StoreLock> alone(const fs::path& store);
   virtual ~StoreLock() = default;
 };
+
+// Whether a lock failed with this errno since the file system has no locks.
+inline bool no_locks_here(int reason) { return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP; }
 
 }  // namespace presswork::store

@@ -15,10 +15,6 @@ bool is_or_any(Type type, Type wanted) { return type == wanted || type == Type::
 
 std::string name_of(Type type) { return std::string(to_string(type)); }
 
-[[noreturn]] void fault(const Node& node, std::string message, std::string hint = {}) {
-  throw ExpressionFault{node.offset, std::move(message), std::move(hint)};
-}
-
 // The type of a value that is one of two; nothing when they have nothing in common.
 std::optional<Type> unify(Type a, Type b) {
   if (a == b) return a;

@@ -13,10 +13,6 @@ using base::Json;
 using Node = Expression::Node;
 using Kind = Node::Kind;
 
-[[noreturn]] void fault(const Node& node, std::string message, std::string hint = {}) {
-  throw ExpressionFault{node.offset, std::move(message), std::move(hint)};
-}
-
 std::string type_name(const Json& value) {
   if (value.is_boolean()) return "a boolean";
   if (value.is_number_integer()) return "an integer";

@@ -5,12 +5,12 @@
 #include <cstdint>
 
 #include "orchestrator/workflow/expression_tree.h"
+#include "orchestrator/workflow/scalar.h"
 
 namespace presswork::workflow::detail {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 }  // namespace

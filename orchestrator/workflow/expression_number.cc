@@ -9,10 +9,6 @@ namespace presswork::workflow::detail {
 
 namespace {
 
-[[noreturn]] void fault(const Expression::Node& node, std::string message, std::string hint = {}) {
-  throw ExpressionFault{node.offset, std::move(message), std::move(hint)};
-}
-
 // As a signed integer, when it is an integer that fits.
 std::optional<std::int64_t> signed_value(const base::Json& value) {
   if (value.is_number_unsigned()) {

@@ -33,6 +33,10 @@ struct ExpressionFault {
   std::string hint;
 };
 
+[[noreturn]] inline void fault(const Expression::Node& node, std::string message, std::string hint = {}) {
+  throw ExpressionFault{node.offset, std::move(message), std::move(hint)};
+}
+
 NodePtr parse_expression(std::string_view text);                                  // throws ExpressionFault
 Type check_node(const Expression::Node& node, const TypeOf& type_of);             // throws ExpressionFault
 base::Json evaluate_node(const Expression::Node& node, const ValueOf& value_of);  // throws ExpressionFault

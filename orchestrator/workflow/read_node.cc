@@ -9,16 +9,16 @@ namespace {
 
 // The keys that say of what kind a node is, and those that only a stage takes.
 constexpr std::string_view kind_keys[] = {"uses", "decide", "loop", "select"};
-constexpr std::string_view stage_keys[] = {"with",  "inputs",    "retry", "timeout",    "grace",
-                                           "seed",  "resources", "matrix", "on_failure"};
+constexpr std::string_view stage_keys[] = {"with", "inputs",    "retry",  "timeout",   "grace",
+                                           "seed", "resources", "matrix", "on_failure"};
 
 class NodeReader {
  public:
   NodeReader(std::shared_ptr<const Document> document, const YamlEntry& entry, Faults& faults)
       : parts_(std::move(document), faults), entry_(entry), map_(*entry.value) {}
 
-  Node read() {
-    Node node;
+  workflow::Node read() {
+    workflow::Node node;
     node.id = entry_.key;
     node.where = parts_.key_where(entry_);
     node.description = text_of(map_, "description");
@@ -44,7 +44,7 @@ class NodeReader {
   }
 
  private:
-  std::string_view kind_of(const Node& node) {
+  std::string_view kind_of(const workflow::Node& node) {
     std::string_view kind;
     for (const std::string_view key : kind_keys) {
       const YamlEntry* entry = map_.find(key);
@@ -63,7 +63,7 @@ class NodeReader {
     return "uses";
   }
 
-  void read_after(Node& node) {
+  void read_after(workflow::Node& node) {
     const YamlEntry* after = map_.find("after");
     if (after == nullptr) return;
     if (after->value->kind == YamlNode::Kind::list) {
@@ -73,7 +73,7 @@ class NodeReader {
     }
   }
 
-  void add_after(Node& node, const YamlNode& item) {
+  void add_after(workflow::Node& node, const YamlNode& item) {
     const std::string& text = item.scalar.get_ref<const std::string&>();
     const std::size_t dot = text.find('.');
     After after{text.substr(0, dot), dot == std::string::npos ? "" : text.substr(dot + 1),
@@ -180,7 +180,8 @@ class NodeReader {
 
 }  // namespace
 
-Node read_node(const std::shared_ptr<const Document>& document, const YamlEntry& entry, Faults& faults) {
+workflow::Node read_node(const std::shared_ptr<const Document>& document, const YamlEntry& entry,
+                         Faults& faults) {
   return NodeReader(document, entry, faults).read();
 }
 

@@ -4,13 +4,13 @@
 #include <array>
 
 #include "orchestrator/workflow/read_parts.h"
+#include "orchestrator/workflow/scalar.h"
 
 namespace presswork::workflow {
 
 namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void check_node_name(const Document& document, const YamlEntry& entry, Faults& faults) {
   if (is_reserved(entry.key)) {

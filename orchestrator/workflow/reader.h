@@ -24,7 +24,8 @@ bool is_reserved(std::string_view name);
 namespace detail {
 
 Param read_param(const Document& document, const YamlEntry& entry, Faults& faults);
-Node read_node(const std::shared_ptr<const Document>& document, const YamlEntry& entry, Faults& faults);
+workflow::Node read_node(const std::shared_ptr<const Document>& document, const YamlEntry& entry,
+                         Faults& faults);
 ChecklistItem read_check(const Document& document, const YamlNode& item);  // throws
 
 // A scalar's text; empty when the key is not there.

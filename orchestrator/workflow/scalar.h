@@ -16,4 +16,7 @@ struct Scalar {
 
 Scalar core_scalar(std::string_view text);
 
+// Of ASCII, whatever the locale.
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 }  // namespace presswork::workflow

@@ -11,14 +11,14 @@
 namespace presswork::modelkit {
 namespace {
 
-constexpr const char* kHint =
+constexpr const char* kLineHint =
     R"(write {"context": "...", "choices": ["...", "..."], "answer": 0} on each line)";
 
 nlohmann::ordered_json parsed(std::string_view line, const std::string& where) {
   try {
     return parse_json(line, where);
   } catch (const Error& error) {
-    throw Error("invalid_input", error.message, where, kHint);
+    throw Error("invalid_input", error.message, where, kLineHint);
   }
 }
 
@@ -26,7 +26,7 @@ Question question_of(std::string_view line, const std::string& where) {
   const auto object = parsed(line, where);
   const auto expect = [&](bool right, const char* message) {
     if (right) return;
-    throw Error("invalid_input", message, where, kHint);
+    throw Error("invalid_input", message, where, kLineHint);
   };
   expect(object.is_object(), "the line is not a JSON object");
   const auto value = [&](const char* key) {

@@ -155,7 +155,7 @@ void observe_layer(Transformer& model, DecoderLayer& layer, HiddenStates& states
       if (window) window(first + w);
       std::iota(rows.begin(), rows.end(), w * tokens);
       model.compute().take_rows(copy, block, rows);
-      layer.forward(copy, tokens, model.rope(), observer);
+      layer.observe(copy, tokens, model.rope(), observer);
     }
   });
 }

@@ -113,6 +113,16 @@ void DecoderLayer::replace_values(std::string_view tensor, const std::vector<flo
 
 void DecoderLayer::forward(const Matrix& states, std::size_t tokens, const RopeTable& rope,
                            const LinearObserver& observer, LayerCache* cache) {
+  forward_blocks(states, tokens, rope, observer, cache, Output::Wanted);
+}
+
+void DecoderLayer::observe(const Matrix& states, std::size_t tokens, const RopeTable& rope,
+                           const LinearObserver& observer) {
+  forward_blocks(states, tokens, rope, observer, nullptr, Output::Unread);
+}
+
+void DecoderLayer::forward_blocks(const Matrix& states, std::size_t tokens, const RopeTable& rope,
+                                  const LinearObserver& observer, LayerCache* cache, Output output) {
   const ModelConfig& m = loader_.config();
   const std::size_t sequences = states.rows / tokens;
   const std::size_t sequence_bytes = tokens * Scratch::floats_per_row(m) * sizeof(float);
@@ -121,24 +131,24 @@ void DecoderLayer::forward(const Matrix& states, std::size_t tokens, const RopeT
   for (std::size_t first = 0; first < sequences; first += together) {
     const Matrix block = states.row_range(first * tokens, std::min(together, sequences - first) * tokens);
     Scratch part = scratch.rows(block.rows);
-    run(block, tokens, rope, part, observer, cache);
+    run(block, tokens, rope, part, observer, cache, output);
   }
 }
 
 void DecoderLayer::run(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
-                       const LinearObserver& observer, LayerCache* cache) const {
+                       const LinearObserver& observer, LayerCache* cache, Output output) const {
   Compute& compute = loader_.compute();
   if (loader_.config().parallel) {
     input_norm_.apply(compute, scratch.normed, states);
     if (mlp_norm_) mlp_norm_.apply(compute, scratch.mlp_normed, states);
     add_attention(states, scratch.normed, tokens, rope, scratch, observer, cache);
-    add_feed_forward(states, mlp_norm_ ? scratch.mlp_normed : scratch.normed, scratch, observer);
+    add_feed_forward(states, mlp_norm_ ? scratch.mlp_normed : scratch.normed, scratch, observer, output);
     return;
   }
   if (input_norm_) input_norm_.apply(compute, scratch.normed, states);
   add_attention(states, input_norm_ ? scratch.normed : states, tokens, rope, scratch, observer, cache);
   if (mlp_norm_) mlp_norm_.apply(compute, scratch.normed, states);
-  add_feed_forward(states, mlp_norm_ ? scratch.normed : states, scratch, observer);
+  add_feed_forward(states, mlp_norm_ ? scratch.normed : states, scratch, observer, output);
 }
 
 void DecoderLayer::add_attention(const Matrix& states, const Matrix& normed, std::size_t tokens,
@@ -155,7 +165,11 @@ void DecoderLayer::add_attention(const Matrix& states, const Matrix& normed, std
 }
 
 void DecoderLayer::add_feed_forward(const Matrix& states, const Matrix& normed, Scratch& scratch,
-                                    const LinearObserver& observer) const {
+                                    const LinearObserver& observer, Output output) const {
+  if (output == Output::Unread && !loader_.kind().experts) {
+    feed_forward_.forward(loader_, {}, false, normed, scratch.feed_forward, observer);
+    return feed_forward_.expect_finite(loader_, scratch.feed_forward);
+  }
   const bool directly = adds_directly(loader_.config(), mlp_output_norm_);
   feed_forward_.forward(loader_, directly ? states : scratch.output, directly, normed, scratch.feed_forward,
                         observer);

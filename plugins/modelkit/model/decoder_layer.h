@@ -42,15 +42,24 @@ class DecoderLayer {
   void forward(const Matrix& states, std::size_t tokens, const RopeTable& rope,
                const LinearObserver& observer = {}, LayerCache* cache = nullptr);
 
+  // For the observer only: `states` are spoiled, and the last product of a plain MLP, which nothing in this
+  // layer reads, is left out.
+  void observe(const Matrix& states, std::size_t tokens, const RopeTable& rope,
+               const LinearObserver& observer);
+
  private:
+  enum class Output { Wanted, Unread };
+
   struct Scratch;
+  void forward_blocks(const Matrix& states, std::size_t tokens, const RopeTable& rope,
+                      const LinearObserver& observer, LayerCache* cache, Output output);
   // One block of whole sequences.
   void run(const Matrix& states, std::size_t tokens, const RopeTable& rope, Scratch& scratch,
-           const LinearObserver& observer, LayerCache* cache) const;
+           const LinearObserver& observer, LayerCache* cache, Output output) const;
   void add_attention(const Matrix& states, const Matrix& normed, std::size_t tokens, const RopeTable& rope,
                      Scratch& scratch, const LinearObserver& observer, LayerCache* cache) const;
   void add_feed_forward(const Matrix& states, const Matrix& normed, Scratch& scratch,
-                        const LinearObserver& observer) const;
+                        const LinearObserver& observer, Output output) const;
   void add_block(const Matrix& states, const Matrix& output, const Norm& norm) const;
 
   LayerLoader loader_;

@@ -63,7 +63,7 @@ void Mlp::forward(const LayerLoader& layer, const Matrix& out, bool accumulate, 
     const std::string_view module[] = {down_.site.module};
     observer(module, last);
   }
-  compute.linear(out, last, *down_.packed, accumulate);
+  if (out.rows != 0) compute.linear(out, last, *down_.packed, accumulate);
 }
 
 void Mlp::expect_finite(const LayerLoader& layer, const Matrix& gate, const Matrix& hidden) const {

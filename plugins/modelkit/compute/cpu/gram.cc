@@ -8,33 +8,32 @@
 namespace presswork::modelkit {
 namespace {
 
-constexpr std::size_t kRows = 512, kTile = 96;
+constexpr std::size_t kDepth = 256;  // rows that are packed at a time
 
 }  // namespace
 
 void Gram::add(const float* x, std::size_t rows, ThreadPool& threads) {
-  const std::size_t tiles = (size_ + kTile - 1) / kTile;
-  for (std::size_t first = 0; first < rows; first += kRows) {
-    const std::size_t count = std::min(kRows, rows - first);
-    block_.assign(x + first * size_, x + (first + count) * size_);
-    threads.run(tiles * tiles, [&](std::size_t tile) {
-      const std::size_t i = tile / tiles * kTile, j = tile % tiles * kTile;
-      if (i < j) return;
-      dgemm({.m = std::min(kTile, size_ - i),
-             .n = std::min(kTile, size_ - j),
-             .k = count,
-             .a = block_.data() + i,
-             .a_row = 1,
-             .a_col = size_,
-             .b = block_.data() + j,
-             .b_row = size_,
-             .b_col = 1,
-             .c = values_.data() + i * size_ + j,
-             .c_row = size_});
+  const std::size_t tiles = (size_ + kGramTile - 1) / kGramTile, packed = kGramTile * kDepth;
+  left_.resize(tiles * packed);
+  right_.resize(tiles * packed);
+  const auto columns = [&](std::size_t tile) { return std::min(kGramTile, size_ - tile * kGramTile); };
+  for (std::size_t first = 0; first < rows; first += kDepth) {
+    const std::size_t depth = std::min(kDepth, rows - first);
+    threads.run(tiles, [&](std::size_t tile) {
+      const float* from = x + first * size_ + tile * kGramTile;
+      pack_gram_tile(from, size_, depth, columns(tile), left_.data() + tile * packed,
+                     right_.data() + tile * packed);
+      double* magnitudes = magnitudes_.data() + tile * kGramTile;
+      for (std::size_t r = 0; r < depth; ++r, from += size_) {
+        for (std::size_t i = 0; i < columns(tile); ++i) magnitudes[i] += std::fabs(from[i]);
+      }
     });
-  }
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t i = 0; i < size_; ++i) magnitudes_[i] += std::fabs(x[r * size_ + i]);
+    threads.run(tiles * tiles, [&](std::size_t tile) {
+      const std::size_t i = tile / tiles, j = tile % tiles;
+      if (i < j) return;
+      add_gram_tile(left_.data() + i * packed, right_.data() + j * packed, depth,
+                    values_.data() + (i * size_ + j) * kGramTile, size_, columns(i), columns(j), i == j);
+    });
   }
   rows_ += rows;
 }

@@ -29,9 +29,9 @@ class Gram {
  private:
   std::size_t size_;
   std::uint64_t rows_ = 0;
-  std::vector<double> values_;      // [size, size]; of blocks on or below the diagonal
-  std::vector<double> magnitudes_;  // sums of |x|
-  std::vector<double> block_;       // rows on their way
+  std::vector<double> values_;        // [size, size]; of blocks on or below the diagonal
+  std::vector<double> magnitudes_;    // sums of |x|
+  std::vector<double> left_, right_;  // rows on their way, packed by tiles
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_first_cohere(const ConfigReader& config, ModelConfig& model) {
   configure_cohere(config, model);
   if (config.boolean("use_qk_norm", false)) {
     model.qk_norm = QkNorm::OwnHead;
@@ -21,7 +21,7 @@ const Architecture kCohere{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .rope_theta = 500000.0,
-    .configure = configure,
+    .configure = configure_first_cohere,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_cohere2(const ConfigReader& config, ModelConfig& model) {
   configure_cohere(config, model);
   const std::int64_t pattern =
       config.has("sliding_window_pattern") ? config.size("sliding_window_pattern", 1 << 20) : 4;
@@ -23,7 +23,7 @@ const Architecture kCohere2{
     .layer = {.mlp_norm = {}},
     .tied_embeddings = true,
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_cohere2,
 };
 
 }  // namespace presswork::modelkit

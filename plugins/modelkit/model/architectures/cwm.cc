@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_cwm(const ConfigReader& config, ModelConfig& model) {
   if (!config.has("head_dim")) model.head_dim = 128;
   read_windows(config, model, [](std::int64_t layer) { return layer % 4 != 0; });
 }
@@ -16,7 +16,7 @@ const Architecture kCwm{
     .name = "CwmForCausalLM",
     .norm_eps = 1e-5,
     .rope_theta = 1e6,
-    .configure = configure,
+    .configure = configure_cwm,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_dots1(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   read_routed_experts(config, model, {});
   const std::int64_t first = config.integer("max_window_layers", 62);
@@ -27,7 +27,7 @@ const Architecture kDots1{
               .shared_gate = "mlp.shared_experts.gate_proj",
               .shared_up = "mlp.shared_experts.up_proj",
               .shared_down = "mlp.shared_experts.down_proj"},
-    .configure = configure,
+    .configure = configure_dots1,
 };
 
 }  // namespace presswork::modelkit

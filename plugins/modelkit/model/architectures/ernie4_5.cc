@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_ernie4_5(const ConfigReader& config, ModelConfig& model) {
   model.rope_interleaved = true;
   model.qkv_bias = model.output_bias = model.mlp_bias = config.boolean("use_bias", false);
   if (!config.has("head_dim")) model.head_dim = 128;
@@ -18,7 +18,7 @@ const Architecture kErnie45{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .rope_theta = 500000.0,
-    .configure = configure,
+    .configure = configure_ernie4_5,
 };
 
 }  // namespace presswork::modelkit

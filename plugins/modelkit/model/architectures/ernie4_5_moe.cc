@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_ernie4_5_moe(const ConfigReader& config, ModelConfig& model) {
   if (config.boolean("use_bias", false)) {
     throw Error("unsupported", "biases beside experts without them are not supported",
                 config.where() + "/use_bias", "supported: models without biases, as all released ones are");
@@ -42,7 +42,7 @@ const Architecture kErnie45Moe{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .rope_theta = 500000.0,
-    .configure = configure,
+    .configure = configure_ernie4_5_moe,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_exaone4(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   if (!config.has("sliding_window")) return;
   // Beside layer_types the pattern may be a text ("LLLG"), which says the same.
@@ -29,7 +29,7 @@ const Architecture kExaone4{
               .q_norm = "self_attn.q_norm",
               .k_norm = "self_attn.k_norm"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_exaone4,
 };
 
 }  // namespace presswork::modelkit

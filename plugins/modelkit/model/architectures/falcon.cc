@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_falcon(const ConfigReader& config, ModelConfig& model) {
   if (config.boolean("alibi", false)) {
     throw Error("unsupported", "Falcon with ALiBi is not supported", config.where() + "/alibi",
                 "supported: Falcon with rope (7B, 11B, 40B, 180B)");
@@ -44,7 +44,7 @@ const Architecture kFalcon{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .activation = Activation::Gelu,
-    .configure = configure,
+    .configure = configure_falcon,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_first_gemma(const ConfigReader& config, ModelConfig& model) {
   configure_gemma(config, model);
   // Its first config.json files say "gelu" and mean the approximation, as transformers reads them.
   if (!config.has("hidden_activation")) model.activation = Activation::GeluTanh;
@@ -17,7 +17,7 @@ const Architecture kGemma{
     .name = "GemmaForCausalLM",
     .tied_embeddings = true,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_first_gemma,
 };
 
 }  // namespace presswork::modelkit

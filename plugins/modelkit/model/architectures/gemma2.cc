@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gemma2(const ConfigReader& config, ModelConfig& model) {
   configure_capped_gemma(config, model);
   read_windows(config, model, [](std::int64_t layer) { return layer % 2 == 0; });
 }
@@ -20,7 +20,7 @@ const Architecture kGemma2{
               .mlp_output_norm = "post_feedforward_layernorm"},
     .tied_embeddings = true,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_gemma2,
 };
 
 }  // namespace presswork::modelkit

@@ -7,7 +7,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gemma3(const ConfigReader& config, ModelConfig& model) {
   configure_capped_gemma(config, model);
   model.qk_norm = QkNorm::Head;
   model.qk_norm_style.plus_one = true;
@@ -32,7 +32,7 @@ const Architecture kGemma3{
     .tied_embeddings = true,
     .rope_theta = 1e6,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_gemma3,
 };
 
 }  // namespace presswork::modelkit

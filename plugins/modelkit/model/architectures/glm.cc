@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_glm(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = config.boolean("attention_bias", true);
   model.output_bias = false;
   model.rope_interleaved = true;
@@ -18,7 +18,7 @@ const Architecture kGlm{
     .layer = {.gate_up = "mlp.gate_up_proj"},
     .norm_eps = 1.5625e-7,
     .partial_rotary_factor = 0.5,
-    .configure = configure,
+    .configure = configure_glm,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_glm4(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = config.boolean("attention_bias", false);
   model.output_bias = false;
   model.rope_interleaved = true;
@@ -20,7 +20,7 @@ const Architecture kGlm4{
               .gate_up = "mlp.gate_up_proj"},
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.5,
-    .configure = configure,
+    .configure = configure_glm4,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_glm4_moe(const ConfigReader& config, ModelConfig& model) {
   model.output_bias = false;
   if (config.boolean("use_qk_norm", false)) {
     model.qk_norm = QkNorm::Head;
@@ -32,7 +32,7 @@ const Architecture kGlm4Moe{
               .shared_down = "mlp.shared_experts.down_proj"},
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.5,
-    .configure = configure,
+    .configure = configure_glm4_moe,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gpt_bigcode(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.qkv_bias = model.output_bias = model.mlp_bias = true;
   model.fused_order = FusedOrder::ByGroup;
@@ -33,7 +33,7 @@ const Architecture kGptBigCode{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_gpt_bigcode,
 };
 
 }  // namespace presswork::modelkit

@@ -9,7 +9,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gpt_neo(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.output_bias = model.mlp_bias = true;
   model.attention_scale = 1.0;
@@ -47,7 +47,7 @@ const Architecture kGptNeo{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_gpt_neo,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gpt_neox(const ConfigReader& config, ModelConfig& model) {
   model.parallel = config.boolean("use_parallel_residual", true);
   model.norm = {.centred = true, .bias = true};
   model.fused_order = FusedOrder::ByGroup;
@@ -30,7 +30,7 @@ const Architecture kGptNeoX{
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.25,
     .activation = Activation::Gelu,
-    .configure = configure,
+    .configure = configure_gpt_neox,
 };
 
 }  // namespace presswork::modelkit

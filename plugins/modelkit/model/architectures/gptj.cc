@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_gptj(const ConfigReader& config, ModelConfig& model) {
   model.parallel = true;
   model.norm = {.centred = true, .bias = true};
   model.mlp_bias = model.head_bias = true;
@@ -34,7 +34,7 @@ const Architecture kGptJ{
     .final_norm = "transformer.ln_f",
     .norm_eps = 1e-5,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_gptj,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_granite(const ConfigReader& config, ModelConfig& model) {
   model.embedding_scale = config.number("embedding_multiplier", 1.0);
   model.residual_scale = config.number("residual_multiplier", 1.0);
   model.attention_scale = config.number("attention_multiplier", 1.0);
@@ -18,7 +18,7 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 
 const Architecture kGranite{
     .name = "GraniteForCausalLM",
-    .configure = configure,
+    .configure = configure_granite,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& /*config*/, ModelConfig& model) {
+void configure_helium(const ConfigReader& /*config*/, ModelConfig& model) {
   model.rope_interleaved = true;
   model.output_bias = false;
 }
@@ -16,7 +16,7 @@ const Architecture kHelium{
     .name = "HeliumForCausalLM",
     .norm_eps = 1e-8,
     .rope_theta = 100000.0,
-    .configure = configure,
+    .configure = configure_helium,
 };
 
 }  // namespace presswork::modelkit

@@ -17,7 +17,7 @@ void read_alpha(const ConfigReader& config, ModelConfig& model) {
   model.rope.theta *= std::pow(*alpha, width / (width - 2));
 }
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_hunyuan(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   model.qk_norm_after_rope = true;
   read_alpha(config, model);
@@ -29,7 +29,7 @@ const Architecture kHunyuan{
     .name = "HunYuanDenseV1ForCausalLM",
     .layer = {.q_norm = "self_attn.query_layernorm", .k_norm = "self_attn.key_layernorm"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_hunyuan,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_hyperclovax(const ConfigReader& config, ModelConfig& model) {
   model.embedding_scale = config.number("embedding_multiplier", 1.0);
   model.residual_scale = config.number("residual_multiplier", 1.0);
   model.logit_scale = config.number("logits_scaling", 1.0);
@@ -21,7 +21,7 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 const Architecture kHyperClovaX{
     .name = "HyperCLOVAXForCausalLM",
     .layer = {.attention_norm = "post_norm1", .mlp_output_norm = "post_norm2"},
-    .configure = configure,
+    .configure = configure_hyperclovax,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_jais2(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.qkv_bias = model.output_bias = config.boolean("attention_bias", true);
   model.mlp_bias = config.boolean("mlp_bias", true);
@@ -18,7 +18,7 @@ const Architecture kJais2{
     .layer = {.gate = {}},
     .norm_eps = 1e-5,
     .activation = Activation::ReluSquared,
-    .configure = configure,
+    .configure = configure_jais2,
 };
 
 }  // namespace presswork::modelkit

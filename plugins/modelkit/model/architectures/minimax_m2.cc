@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_minimax_m2(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Whole;
   if (!config.has("head_dim")) model.head_dim = 128;
   if (config.has("rotary_dim")) {
@@ -32,7 +32,7 @@ const Architecture kMiniMaxM2{
               .expert_up = "block_sparse_moe.experts.*.w3",
               .expert_down = "block_sparse_moe.experts.*.w2"},
     .rope_theta = 5e6,
-    .configure = configure,
+    .configure = configure_minimax_m2,
 };
 
 }  // namespace presswork::modelkit

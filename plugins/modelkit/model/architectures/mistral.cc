@@ -5,12 +5,12 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_mistral(const ConfigReader& config, ModelConfig& model) {
   read_windows(config, model, [](std::int64_t) { return true; });
 }
 
 }  // namespace
 
-const Architecture kMistral{.name = "MistralForCausalLM", .configure = configure};
+const Architecture kMistral{.name = "MistralForCausalLM", .configure = configure_mistral};
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_mixtral(const ConfigReader& config, ModelConfig& model) {
   read_windows(config, model, [](std::int64_t) { return true; });
   model.experts.count = config.integer("num_local_experts", 8);
   model.experts.chosen = config.integer("num_experts_per_tok", 2);
@@ -23,7 +23,7 @@ const Architecture kMixtral{
               .expert_down = "block_sparse_moe.experts.*.w2"},
     .norm_eps = 1e-5,
     .rope_theta = 1e6,
-    .configure = configure,
+    .configure = configure_mixtral,
 };
 
 }  // namespace presswork::modelkit

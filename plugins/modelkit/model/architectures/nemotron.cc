@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& /*config*/, ModelConfig& model) {
+void configure_nemotron(const ConfigReader& /*config*/, ModelConfig& model) {
   model.norm = {.centred = true, .plus_one = true, .bias = true};
 }
 
@@ -17,7 +17,7 @@ const Architecture kNemotron{
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.5,
     .activation = Activation::ReluSquared,
-    .configure = configure,
+    .configure = configure_nemotron,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_olmo(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .weight = false};
   model.norm_eps = 1e-5;  // fixed in its code
   model.qkv_limit = config.number("clip_qkv", 0);
@@ -13,6 +13,6 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 
 }  // namespace
 
-const Architecture kOlmo{.name = "OlmoForCausalLM", .configure = configure};
+const Architecture kOlmo{.name = "OlmoForCausalLM", .configure = configure_olmo};
 
 }  // namespace presswork::modelkit

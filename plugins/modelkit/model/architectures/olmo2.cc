@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& /*config*/, ModelConfig& model) { model.qk_norm = QkNorm::Whole; }
+void configure_olmo2(const ConfigReader& /*config*/, ModelConfig& model) { model.qk_norm = QkNorm::Whole; }
 
 }  // namespace
 
@@ -18,7 +18,7 @@ const Architecture kOlmo2{
               .q_norm = "self_attn.q_norm",
               .k_norm = "self_attn.k_norm"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_olmo2,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_olmo3(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Whole;
   read_windows(config, model, [](std::int64_t layer) { return (layer + 1) % 4 != 0; });
   if (!model.local_rope) {
@@ -28,7 +28,7 @@ const Architecture kOlmo3{
               .q_norm = "self_attn.q_norm",
               .k_norm = "self_attn.k_norm"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_olmo3,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_olmoe(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Whole;
   model.qkv_limit = config.number("clip_qkv", 0);
   model.experts.count = config.size("num_experts", 1 << 20);
@@ -26,7 +26,7 @@ const Architecture kOlmoe{
               .expert_up = "mlp.experts.*.up_proj",
               .expert_down = "mlp.experts.*.down_proj"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_olmoe,
 };
 
 }  // namespace presswork::modelkit

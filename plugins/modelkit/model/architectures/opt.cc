@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_opt(const ConfigReader& config, ModelConfig& model) {
   if (!config.boolean("do_layer_norm_before", true) ||
       !config.boolean("layer_norm_elementwise_affine", true) ||
       config.boolean("_remove_final_layer_norm", false) ||
@@ -37,7 +37,7 @@ const Architecture kOpt{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .activation = Activation::Relu,
-    .configure = configure,
+    .configure = configure_opt,
 };
 
 }  // namespace presswork::modelkit

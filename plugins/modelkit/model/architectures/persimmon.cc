@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_persimmon(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.fused_order = FusedOrder::ByGroup;
   model.kv_heads = model.heads;
@@ -32,7 +32,7 @@ const Architecture kPersimmon{
     .rope_theta = 25000.0,
     .partial_rotary_factor = 0.5,
     .activation = Activation::ReluSquared,
-    .configure = configure,
+    .configure = configure_persimmon,
 };
 
 }  // namespace presswork::modelkit

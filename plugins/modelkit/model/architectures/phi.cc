@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_phi(const ConfigReader& config, ModelConfig& model) {
   model.parallel = true;
   model.norm = {.centred = true, .bias = true};
   model.qkv_bias = model.output_bias = model.mlp_bias = model.head_bias = true;
@@ -30,7 +30,7 @@ const Architecture kPhi{
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.5,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_phi,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_phi3(const ConfigReader& config, ModelConfig& model) {
   read_windows(config, model, [](std::int64_t) { return true; });
 }
 
@@ -15,7 +15,7 @@ const Architecture kPhi3{
     .name = "Phi3ForCausalLM",
     .layer = {.qkv = "self_attn.qkv_proj", .gate_up = "mlp.gate_up_proj"},
     .norm_eps = 1e-5,
-    .configure = configure,
+    .configure = configure_phi3,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_qwen2(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = true;
   model.output_bias = false;
   read_upper_windows(config, model);
@@ -13,6 +13,6 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 
 }  // namespace
 
-const Architecture kQwen2{.name = "Qwen2ForCausalLM", .configure = configure};
+const Architecture kQwen2{.name = "Qwen2ForCausalLM", .configure = configure_qwen2};
 
 }  // namespace presswork::modelkit

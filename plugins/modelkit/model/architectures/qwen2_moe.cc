@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_qwen2_moe(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = config.boolean("qkv_bias", true);
   model.output_bias = false;
   read_qwen_experts(config, model);
@@ -26,7 +26,7 @@ const Architecture kQwen2Moe{
               .shared_up = "mlp.shared_expert.up_proj",
               .shared_down = "mlp.shared_expert.down_proj",
               .shared_router = "mlp.shared_expert_gate"},
-    .configure = configure,
+    .configure = configure_qwen2_moe,
 };
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_qwen3(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   if (!config.has("head_dim")) model.head_dim = 128;
   read_upper_windows(config, model);
@@ -16,7 +16,7 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 const Architecture kQwen3{
     .name = "Qwen3ForCausalLM",
     .layer = {.q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm"},
-    .configure = configure,
+    .configure = configure_qwen3,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_qwen3_moe(const ConfigReader& config, ModelConfig& model) {
   model.qk_norm = QkNorm::Head;
   read_qwen_experts(config, model);
   if (config.boolean("use_sliding_window", false))
@@ -23,7 +23,7 @@ const Architecture kQwen3Moe{
               .expert_gate = "mlp.experts.*.gate_proj",
               .expert_up = "mlp.experts.*.up_proj",
               .expert_down = "mlp.experts.*.down_proj"},
-    .configure = configure,
+    .configure = configure_qwen3_moe,
 };
 
 }  // namespace presswork::modelkit

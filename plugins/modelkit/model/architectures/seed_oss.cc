@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_seed_oss(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = config.boolean("attention_bias", true);
   model.output_bias = config.boolean("attention_out_bias", false);
   if (!config.has("head_dim")) model.head_dim = 128;
@@ -13,6 +13,6 @@ void configure(const ConfigReader& config, ModelConfig& model) {
 
 }  // namespace
 
-const Architecture kSeedOss{.name = "SeedOssForCausalLM", .configure = configure};
+const Architecture kSeedOss{.name = "SeedOssForCausalLM", .configure = configure_seed_oss};
 
 }  // namespace presswork::modelkit

@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_smollm3(const ConfigReader& config, ModelConfig& model) {
   read_windows(config, model, [](std::int64_t) { return false; });
   // A list of 1 where a layer has rope, whatever its name says.
   const auto with_rope = config.integers("no_rope_layers");
@@ -24,7 +24,7 @@ const Architecture kSmolLm3{
     .name = "SmolLM3ForCausalLM",
     .tied_embeddings = true,
     .rope_theta = 2e6,
-    .configure = configure,
+    .configure = configure_smollm3,
 };
 
 }  // namespace presswork::modelkit

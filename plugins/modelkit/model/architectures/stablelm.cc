@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_stablelm(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.qkv_bias = config.boolean("use_qkv_bias", false);
   model.output_bias = false;
@@ -27,7 +27,7 @@ const Architecture kStableLm{
     .layer = {.q_norm = "self_attn.q_layernorm.norms.*", .k_norm = "self_attn.k_layernorm.norms.*"},
     .norm_eps = 1e-5,
     .partial_rotary_factor = 0.25,
-    .configure = configure,
+    .configure = configure_stablelm,
 };
 
 }  // namespace presswork::modelkit

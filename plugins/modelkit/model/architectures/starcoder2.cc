@@ -5,7 +5,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_starcoder2(const ConfigReader& config, ModelConfig& model) {
   model.norm = {.centred = true, .bias = true};
   model.qkv_bias = model.output_bias = model.mlp_bias = config.boolean("use_bias", true);
   read_windows(config, model, [](std::int64_t) { return true; });
@@ -19,7 +19,7 @@ const Architecture kStarcoder2{
     .tied_embeddings = true,
     .norm_eps = 1e-5,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_starcoder2,
 };
 
 }  // namespace presswork::modelkit

@@ -6,7 +6,7 @@
 namespace presswork::modelkit {
 namespace {
 
-void configure(const ConfigReader& config, ModelConfig& model) {
+void configure_vaultgemma(const ConfigReader& config, ModelConfig& model) {
   configure_capped_gemma(config, model);
   read_windows(config, model, [](std::int64_t layer) { return layer % 2 == 0; });
 }
@@ -18,7 +18,7 @@ const Architecture kVaultGemma{
     .layer = {.mlp_norm = "pre_feedforward_layernorm"},
     .tied_embeddings = true,
     .activation = Activation::GeluTanh,
-    .configure = configure,
+    .configure = configure_vaultgemma,
 };
 
 }  // namespace presswork::modelkit
