@@ -47,8 +47,13 @@ inline void describe_calibration(Json& description) {
 inline void describe_output_errors(Json& description) {
   description["metrics"].update(Json::parse(R"json({
     "output_errors": {"type": "object", "description": "Module to relative error of its output over the calibration tokens, ||X W' - X W|| / ||X W||."},
+    "rounding_errors": {"type": "object", "description": "Module to the error that layer_errors would give if its weight were rounded to nearest on the same grid."},
+    "rounding_output_errors": {"type": "object", "description": "The same for output_errors."},
+    "layer_output_errors": {"type": "object", "description": "Decoder layer to the relative error of its output: what the quantized layer makes of the states that enter it, against what the original layer makes of the same, ||Y' - Y|| / ||Y||, over the first 4 windows."},
+    "outlier_inputs": {"type": "object", "description": "Module to how many of its inputs have an RMS over the calibration tokens above 6 times that of the median input."},
+    "largest_inputs": {"type": "object", "description": "Module to the largest RMS of an input, in those of the median input."},
     "mean_output_error": {"type": "number", "description": "Mean of output_errors."},
-    "mean_rounding_output_error": {"type": "number", "description": "The same mean if the weights were rounded to nearest on the same grid."}
+    "mean_rounding_output_error": {"type": "number", "description": "Mean of rounding_output_errors."}
   })json"));
 }
 
@@ -88,9 +93,11 @@ inline Json calibrated_plan(const Context& context, const Job& job) {
   const std::uint64_t states =
       static_cast<std::uint64_t>(sampling.samples * sampling.length * sizeof(float)) *
       static_cast<std::uint64_t>(job.model.hidden);
+  const std::uint64_t compared = 2 * states * modelkit::Calibration::kCompared /
+                                 std::max<std::uint64_t>(modelkit::Calibration::kCompared, sampling.samples);
   constexpr std::uint64_t kBase = 96u << 20;
   return {
-      {"memory_bytes", kBase + job.largest_bytes() + layer + 2 * widest * widest * sizeof(double) +
+      {"memory_bytes", kBase + job.largest_bytes() + layer + compared + 2 * widest * widest * sizeof(double) +
                            modelkit::predicted_pass_bytes(source, sampling.samples, sampling.length, limit)},
       {"disk_bytes", job.checkpoint.file_bytes() + 3 * job.written_bytes() + 2 * states},
       {"cores", context.threads()},
@@ -131,6 +138,14 @@ class CalibratedResult {
   }
 
  private:
+  // Of a linear, and the metrics that gather them by module.
+  static constexpr std::pair<const char*, const char*> kFigures[] = {
+      {"rounding_error", "rounding_errors"}, {"rounding_output_error", "rounding_output_errors"},
+      {"outlier_inputs", "outlier_inputs"},  {"largest_input", "largest_inputs"},
+      {"dead_scales", "dead_scales"},        {"clipped_weights", "clipped_weights"},
+      {"scale_power", "scale_powers"},       {"alpha", "alphas"},
+      {"clipped_inputs", "clipped_inputs"}};
+
   std::string name(std::int64_t layer, const std::string& relative) const {
     return modelkit::layer_prefix(job_.model, layer) + "." + relative;
   }
@@ -154,15 +169,14 @@ class CalibratedResult {
   }
 
   void report(std::uint64_t bytes) {
-    std::map<std::string, double> weight_errors, output_errors;
+    std::map<std::string, double> weight_errors, output_errors, layer_output_errors;
     std::map<std::string, std::map<std::string, double>> others;  // by metric
     double before = 0, after = 0;                                 // sums of output errors
     for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
+      layer_output_errors[modelkit::layer_prefix(job_.model, layer)] = load(layer).output_error;
       for (const auto& [module, figures] : load(layer).figures) {
         weight_errors[name(layer, module)] = figures.at("weight_error");
-        for (const auto& [figure, metric] : {std::pair{"scale_power", "scale_powers"},
-                                             {"alpha", "alphas"},
-                                             {"clipped_inputs", "clipped_inputs"}}) {
+        for (const auto& [figure, metric] : kFigures) {
           if (figures.contains(figure)) others[metric][name(layer, module)] = figures.at(figure);
         }
         warn(name(layer, module), figures);
@@ -176,6 +190,7 @@ class CalibratedResult {
     for (const auto& [metric, modules] : others) context_.metric(metric, modules);
     if (output_errors.empty()) return;
     context_.metric("output_errors", output_errors);
+    context_.metric("layer_output_errors", layer_output_errors);
     context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
     context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
   }
@@ -202,8 +217,8 @@ class CalibratedResult {
 
 // What a calibrated stage works on.
 struct CalibratedWork {
-  explicit CalibratedWork(const Context& context)
-      : source(modelkit::ModelSource::open(context.input("model"))),
+  CalibratedWork(const Context& context, const Job& job)
+      : source(modelkit::ModelSource::open(job.checkpoint.folder())),
         set(modelkit::calibration_set(modelkit::Tokenizer::open(source.checkpoint().folder()),
                                       context.optional_input("calibration"), calibration_sampling(context))),
         limit(modelkit::state_limit(context.memory(), context.scratch_dir())) {
@@ -231,10 +246,11 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 inline void run_calibrated(const Context& context, const Job& job,
                            const modelkit::Calibration::Method& method) {
   using namespace modelkit;
-  const CalibratedWork work(context);
+  const CalibratedWork work(context, job);
   const auto start = std::chrono::steady_clock::now();
   LayerStore store(context.scratch_dir() / "layers");
   CalibratedResult result(context, job, store);
+  std::map<std::string, double> phases;
   {
     const auto compute = make_cpu_compute(context.threads());
     Transformer model(*compute, work.source);
@@ -245,9 +261,13 @@ inline void run_calibrated(const Context& context, const Job& job,
     });
     context.metric("resumed_layers", calibration.resumed());
     calibration.run(method);
+    phases = calibration.times().seconds();
   }
-  context.metric("calibration_seconds", seconds_since(start));
+  const double seconds = seconds_since(start);
   result.write();
+  phases["writing"] = seconds_since(start) - seconds;
+  context.metric("phase_seconds", phases);
+  context.metric("calibration_seconds", seconds);
   work.report(context);
 }
 

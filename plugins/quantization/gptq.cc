@@ -1,6 +1,7 @@
 // quantize/gptq: rounding that lets the weights still to come make up for each error (Frantar et al. 2022).
 #include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/quantization/calibrated_job.h"
+#include "plugins/quantization/rotation_option.h"
 
 namespace presswork {
 
@@ -14,7 +15,7 @@ class QuantizeGptq : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize with GPTQ",
-      "description": "Rounds the decoder's linear weights input by input, and after each one changes those to come so that the layer's output over the calibration text stays as near as it can (Frantar et al. 2022). Hessians and decompositions are float64. One decoder layer at a time; each finished layer is kept, so that an attempt that dies goes on with the layer in which it died, with the same result. Embeddings and norms are never touched, lm_head is kept. Writes a compressed-tensors folder (pack-quantized).",
+      "description": "Rounds the decoder's linear weights input by input, and after each one changes those to come so that the layer's output over the calibration text stays as near as it can (Frantar et al. 2022). Hessians and decompositions are float64. One decoder layer at a time; each finished layer is kept, so that an attempt that dies goes on with the layer in which it died, with the same result. Embeddings and norms are never quantized, lm_head is kept. Writes a compressed-tensors folder (pack-quantized).",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -34,13 +35,19 @@ class QuantizeGptq : public Stage {
     quantization::describe_job(description);
     quantization::describe_calibration(description);
     quantization::describe_output_errors(description);
+    quantization::describe_rotation(description);
     return description;
   }
 
-  Json plan(const Context& context) override { return quantization::calibrated_plan(context); }
+  Json plan(const Context& context) override {
+    const auto folder = context.optional_input("model");
+    if (!folder) return nullptr;
+    const Job job(context, *folder);
+    return quantization::with_rotation(context, job, quantization::calibrated_plan(context, job));
+  }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"));
+    const Job job(context, quantization::model_folder(context));
     quantization::announce(context, job);
     const GptqLayerOptions options{.gptq = {.grid = job.grid(),
                                             .damp = context.parameter<double>("damp"),

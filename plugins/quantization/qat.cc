@@ -45,8 +45,8 @@ class QuantizeQat : public Stage {
       },
       "inputs": {},
       "metrics": {
-        "layer_output_errors_before": {"type": "array", "description": "The layer_output_errors before each layer's training, with what it starts from."},
-        "layer_output_errors": {"type": "array", "description": "Of each layer after its training in the first phase: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
+        "layer_training_errors_before": {"type": "array", "description": "The layer_training_errors before each layer's training, with what it starts from."},
+        "layer_training_errors": {"type": "array", "description": "Of each layer after its training in the first phase: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
         "losses": {"type": "array", "description": "Of the second phase, step by step: the loss in nats per token, before the step."},
         "learning_rates": {"type": "array", "description": "Of each step of the second phase: the learning rate as a share of its peak."},
         "gradient_norms": {"type": "array", "description": "Of each step of the second phase: the norm of the gradient before it was limited."},
@@ -82,7 +82,7 @@ class QuantizeQat : public Stage {
     const Job job(context, context.input("model"));
     require_trainable(context, job);
     quantization::announce(context, job);
-    const CalibratedWork work(context);
+    const CalibratedWork work(context, job);
     LayerStore blocks(context.scratch_dir() / "layers"), trained(context.scratch_dir() / "trained");
     quantization::CalibratedResult result(context, job, end_to_end(context) ? trained : blocks);
     {
@@ -247,8 +247,8 @@ class QuantizeQat : public Stage {
       errors_before.push_back(change.layer.at("output_error_before"));
       errors.push_back(change.layer.at("output_error"));
     }
-    context.metric("layer_output_errors_before", errors_before);
-    context.metric("layer_output_errors", errors);
+    context.metric("layer_training_errors_before", errors_before);
+    context.metric("layer_training_errors", errors);
     context.metric("calibration_seconds", quantization::seconds_since(begin));
   }
 

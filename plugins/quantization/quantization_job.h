@@ -52,7 +52,10 @@ inline void describe_model(Json& description) {
     "bits_per_weight": {"type": "number", "unit": "bit", "description": "Stored bits per quantized weight, scales and zero points included."},
     "layer_errors": {"type": "object", "description": "Module to relative Frobenius error of its weight, ||W - W'|| / ||W||."},
     "mean_relative_error": {"type": "number", "description": "Mean of layer_errors."},
-    "max_relative_error": {"type": "number", "description": "Largest of layer_errors."}
+    "max_relative_error": {"type": "number", "description": "Largest of layer_errors."},
+    "dead_scales": {"type": "object", "description": "Module to how many of its groups hold no information: their scale is 0 or subnormal, or all of their integers are equal."},
+    "clipped_weights": {"type": "object", "description": "Module to the share of its integers at an end of the grid whose weight, as it was before rounding, lies more than half a step beyond it."},
+    "phase_seconds": {"type": "object", "unit": "s", "description": "Time by phase: passes (of the text through the layers), products (of inputs, for the Hessians), factorization, search (of scales), rounding (with the measuring of errors), keeping (of finished layers), writing, other. Without what was resumed."}
   })json"));
 }
 
@@ -212,7 +215,7 @@ inline void report_model(const Context& context, const Job& job, const std::map<
   }
   std::int64_t parameters = 0;
   for (const modelkit::LinearSite& site : job.targets.modules) parameters += site.out * site.in;
-  const std::uint64_t original = job.checkpoint.file_bytes();
+  const std::uint64_t original = modelkit::Checkpoint::open(context.input("model")).file_bytes();
   context.metric("compression_ratio", static_cast<double>(original) / static_cast<double>(compressed));
   context.metric("bytes", compressed);
   context.metric("original_bytes", original);

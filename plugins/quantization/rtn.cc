@@ -1,6 +1,9 @@
 // quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/float_rounding.h"
+#include "plugins/modelkit/quantize/phase_times.h"
 #include "plugins/quantization/quantization_job.h"
+#include "plugins/quantization/rotation_option.h"
 
 namespace presswork {
 
@@ -14,7 +17,7 @@ class QuantizeRtn : public Stage {
   static Json describe() {
     Json description = Json::parse(R"json({
       "title": "Quantize by rounding to nearest",
-      "description": "Rounds each of the decoder's linear weights to the nearest value that its new form can hold: small integers with one scale per group of inputs, output channel or weight, eight-bit floats, NF4, or 16-bit floats. No calibration data. Embeddings and norms are never touched, lm_head is kept by default. Integers are written as compressed-tensors pack-quantized, fp8 as its float-quantized, nf4 as bitsandbytes, fp16 and bf16 as plain weights; docs/quantization.md says what reads which.",
+      "description": "Rounds each of the decoder's linear weights to the nearest value that its new form can hold: small integers with one scale per group of inputs, output channel or weight, eight-bit floats, NF4, or 16-bit floats. No calibration data. Embeddings and norms are never quantized, lm_head is kept by default. Integers are written as compressed-tensors pack-quantized, fp8 as its float-quantized, nf4 as bitsandbytes, fp16 and bf16 as plain weights; docs/quantization.md says what reads which.",
       "parameters": {
         "type": "object",
         "additionalProperties": false,
@@ -31,6 +34,7 @@ class QuantizeRtn : public Stage {
       "parallel": true
     })json");
     quantization::describe_job(description);
+    quantization::describe_rotation(description);
     return description;
   }
 
@@ -39,17 +43,21 @@ class QuantizeRtn : public Stage {
     if (!folder) return nullptr;
     const Job job(context, *folder, stored_form(context));
     constexpr std::uint64_t kBase = 64u << 20;
-    return {{"memory_bytes", kBase + job.largest_bytes()},
-            {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
-            {"notes", job.targets.report()}};
+    return quantization::with_rotation(context, job,
+                                       {{"memory_bytes", kBase + job.largest_bytes()},
+                                        {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
+                                        {"notes", job.targets.report()}});
   }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"), stored_form(context));
+    const Job job(context, quantization::model_folder(context), stored_form(context));
     quantization::announce(context, job);
     QuantizedCheckpoint result = job.result(context.work_dir() / "model");
-    const auto errors = quantize_all(context, job, result);
+    PhaseTimes times;
+    const auto errors = quantize_all(context, job, result, times);
+    const PhaseTimes::Scope timed(times, "writing");
     quantization::report_model(context, job, errors, quantization::finish_model(context, result));
+    context.metric("phase_seconds", times.seconds());
   }
 
  private:
@@ -94,22 +102,35 @@ class QuantizeRtn : public Stage {
   }
 
   static std::map<std::string, double> quantize_all(const Context& context, const Job& job,
-                                                    QuantizedCheckpoint& result) {
+                                                    QuantizedCheckpoint& result, PhaseTimes& times) {
     ThreadPool threads(context.threads());
     std::map<std::string, double> errors;
+    std::map<std::string, Figures> figures;  // by module
     for (const QuantizedCheckpoint::Step& step : result.steps()) {
       context.check_cancelled();
       if (step.module) {
         const LinearWeight weight = load_linear(job.checkpoint, job.quantization, step.name);
-        const RtnResult quantized = rounded(context, job, weight, step.name, threads);
-        result.write(step.name, quantized.weight);
+        const RtnResult quantized = [&] {
+          const PhaseTimes::Scope timed(times, "rounding");
+          return rounded(context, job, weight, step.name, threads);
+        }();
         errors[step.name] = quantized.error.relative();
+        if (quantized.weight.grouped_int() != nullptr)
+          add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
+        const PhaseTimes::Scope timed(times, "writing");
+        result.write(step.name, quantized.weight);
         context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),
                          "linears");
       } else {
+        const PhaseTimes::Scope timed(times, "writing");
         result.copy(step.name);
       }
       job.checkpoint.release(step.name);
+    }
+    for (const char* metric : {"dead_scales", "clipped_weights"}) {
+      Json modules = Json::object();
+      for (const auto& [module, own] : figures) modules[module] = own.at(metric);
+      if (!modules.empty()) context.metric(metric, modules);
     }
     return errors;
   }

@@ -75,6 +75,22 @@ std::string heat_map(const Json& grid, int digits, const Phrases& say) {
   return out + "</tbody>\n</table></div>\n";
 }
 
+std::string diagnostics(const Json& model, const Phrases& say) {
+  const Json& found = model.at("diagnostics");
+  if (found.is_null()) return "";
+  Table table(diagnostics_columns(), say);
+  for (const Json& row : found.at("rows")) table.row(diagnostics_row(row));
+  std::string body =
+      "<h3>" + escape(say("Diagnostics of the quantization")) + "</h3>\n" +
+      paragraph(say("Made by {0}. Error of the output: relative, of the whole layer; largest input: "
+                    "in RMS of the median input; clipped weights: of the worst linear.",
+                    {found.at("of").get<std::string>()}),
+                "about") +
+      table.end();
+  const std::string phases = phases_text(found.at("phases"));
+  return phases.empty() ? body : body + paragraph(say("Time by phase") + ": " + phases, "about");
+}
+
 std::string layers(const Json& model, const Phrases& say) {
   std::string body;
   if (const char* reason = missing_reason(model, "layer_errors")) {
@@ -88,6 +104,7 @@ std::string layers(const Json& model, const Phrases& say) {
         "about");
     body += heat_map(errors, 4, say);
   }
+  body += diagnostics(model, say);
   body += "<h3>" + escape(say("Sensitivity by layer")) + "</h3>\n";
   if (const char* reason = missing_reason(model, "sensitivity")) {
     body += paragraph(say(reason), "none");

@@ -50,6 +50,7 @@ class Writer {
     sizes();
     tradeoff();
     grid("Errors by layer", "layer_errors", 4);
+    diagnostics();
     grid("Sensitivity by layer", "sensitivity", 2);
     histograms();
     predictions();
@@ -235,6 +236,18 @@ class Writer {
         cells.push_back(value.is_number() ? fixed(value.get<double>(), digits) : "–");
       row(cells);
     }
+  }
+
+  void diagnostics() {
+    const Json& found = model_.at("diagnostics");
+    if (found.is_null()) return;
+    heading("Diagnostics of the quantization");
+    std::vector<std::string> names;
+    for (const char* name : diagnostics_columns()) names.push_back(say_(name + 1));  // without "#"
+    header(names);
+    for (const Json& one : found.at("rows")) row(diagnostics_row(one));
+    const std::string phases = phases_text(found.at("phases"));
+    if (!phases.empty()) out_ += "\n" + say_("Time by phase") + ": " + cell(phases) + "\n";
   }
 
   void histograms() {

@@ -36,6 +36,7 @@ Json tree(const Report& report);  // the way through the guide's tree; null when
 Json timeline(const Report& report);
 Json tradeoff(const Report& report);      // perplexity against size
 Json layer_errors(const Report& report);  // layer by module, of the last step that told
+Json diagnostics(const Report& report);   // of the last quantization that told; null when none did
 Json sensitivity(const Report& report);   // layer by form, of the original
 Json histograms(const Report& report);    // of the original's weights, by kind of module
 Json checklists(const Report& report);

@@ -174,6 +174,44 @@ Json layer_errors(const Report& report) {
   return found["rows"].empty() ? Json() : found;
 }
 
+Json diagnostics(const Report& report) {
+  // Metrics by module or layer, and how those of one layer come together.
+  struct Column {
+    const char* metric;
+    bool largest;
+  };
+  constexpr Column kColumns[] = {{"layer_output_errors", true},
+                                 {"outlier_inputs", false},
+                                 {"largest_inputs", true},
+                                 {"dead_scales", false},
+                                 {"clipped_weights", true}};
+  for (auto step = report.facts.steps().rbegin(); step != report.facts.steps().rend(); ++step) {
+    std::map<int, Json> layers;
+    for (const auto& [metric, largest] : kColumns) {
+      const Json modules = member((*step)->metrics, metric, Json::object());
+      for (const auto& [path, value] : modules.items()) {
+        const auto module = module_of(path);
+        if (!module || !value.is_number()) continue;
+        Json& sum = layers[module->layer][metric];
+        const double before = sum.is_null() ? 0.0 : sum.get<double>(), own = value.get<double>();
+        sum = largest ? std::max(before, own) : before + own;
+      }
+    }
+    if (layers.empty()) continue;
+    Json rows = Json::array();
+    for (const auto& [layer, found] : layers) {
+      if (rows.size() == kMostLayers) break;
+      Json row = {{"layer", layer}};
+      for (const auto& [metric, largest] : kColumns) row[metric] = member(found, metric, nullptr);
+      rows.push_back(row);
+    }
+    return {{"of", (*step)->id},
+            {"rows", rows},
+            {"phases", member((*step)->metrics, "phase_seconds", Json::object())}};
+  }
+  return nullptr;
+}
+
 Json sensitivity(const Report& report) {
   const Json measured = member(report.documents.first("analysis"), "sensitivity", Json::object());
   std::map<int, std::map<std::string, double>> values;

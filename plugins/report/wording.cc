@@ -57,6 +57,30 @@ std::vector<std::string> walks(const Json& visits, const Phrases& say) {
   return lines;
 }
 
+std::vector<const char*> diagnostics_columns() {
+  return {"#Layer",         "#Error of the output", "#Outlier inputs",
+          "#Largest input", "#Dead scales",         "#Clipped weights"};
+}
+
+std::vector<std::string> diagnostics_row(const Json& row) {
+  const auto text = [&](const char* metric, double factor, int digits, const char* unit) {
+    const Json& value = row.at(metric);
+    return value.is_number() ? fixed(factor * value.get<double>(), digits) + unit : std::string("–");
+  };
+  return {row.at("layer").dump(),           text("layer_output_errors", 1, 4, ""),
+          text("outlier_inputs", 1, 0, ""), text("largest_inputs", 1, 1, "x"),
+          text("dead_scales", 1, 0, ""),    text("clipped_weights", 100, 2, " %")};
+}
+
+std::string phases_text(const Json& phases) {
+  std::string text;
+  for (const auto& [phase, seconds] : phases.items()) {
+    if (seconds.is_number())
+      text += (text.empty() ? "" : ", ") + phase + " " + seconds_text(seconds.get<double>());
+  }
+  return text;
+}
+
 const char* missing_reason(const Json& model, const std::string& section) {
   static const std::map<std::string, const char*> reasons{
       {"accuracy", "Perplexity was not measured on both models with the same text and window."},

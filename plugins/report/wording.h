@@ -21,6 +21,12 @@ std::string digest_text(const std::string& digest);                    // its be
 std::vector<std::string> walks(const Json& visits, const Phrases& say);
 
 // Why a section is empty, or null where it has something.
+// The columns of the diagnostics, and a row of them as text.
+std::vector<const char*> diagnostics_columns();
+std::vector<std::string> diagnostics_row(const Json& row);
+// "passes 3.1 s, rounding 2.0 s"; "" when nothing is known.
+std::string phases_text(const Json& phases);
+
 const char* missing_reason(const Json& model, const std::string& section);
 
 }  // namespace presswork::summary

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/input_statistics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
 #include "plugins/modelkit/quantize/layer_scaling.h"
@@ -27,7 +28,8 @@ struct Linear {
   const Scaling* scales = nullptr;
   const double* hessian = nullptr;
   const double* search = nullptr;  // the same where ranges are searched
-  GroupedIntWeight* ints = nullptr;
+  LinearWeight* rounded = nullptr;
+  GroupedIntWeight* ints = nullptr;  // of it
   std::vector<float>* effective = nullptr;
 };
 
@@ -41,10 +43,13 @@ class AwqLayer {
 
  private:
   struct Sums {
-    double error = 0, norm = 0, solved = 0, rounded = 0, whole = 0;
+    QuantizationError error, rounding;
+    double solved = 0, rounded = 0, whole = 0;
+    std::int64_t clipped = 0;
     void add(const Sums& other) {
       error += other.error;
-      norm += other.norm;
+      rounding += other.rounding;
+      clipped += other.clipped;
       solved += other.solved;
       rounded += other.rounded;
       whole += other.whole;
@@ -56,7 +61,7 @@ class AwqLayer {
   std::vector<float> scales_of(const FoldingSite& site, const Gram& inputs, double power) const;
   double error_of(const InputGroup& group, const std::vector<float>& scales, const double* hessian);
   void quantize(const std::string& module, Gram& inputs);
-  void round_rows(const Linear& linear, std::size_t first, std::size_t last);
+  std::int64_t round_rows(const Linear& linear, std::size_t first, std::size_t last);
   Sums errors_of(const Linear& linear, std::size_t first, std::size_t last) const;
   GroupScale fit(const float* w, std::size_t at, std::size_t size, const double* hessian,
                  const std::vector<float>& columns) const;
@@ -132,6 +137,7 @@ double AwqLayer::error_of(const InputGroup& group, const std::vector<float>& sca
 }
 
 void AwqLayer::scale_site(const FoldingSite& site, Gram& inputs) {
+  const PhaseTimes::Scope timed(layer_.times(), "search");
   const double* hessian = inputs.symmetric();
   double least = std::numeric_limits<double>::infinity(), power = 0;
   std::vector<float> best;
@@ -179,11 +185,12 @@ GroupScale AwqLayer::fit(const float* w, std::size_t at, std::size_t size, const
   return best;
 }
 
-// Integers of rows [first, last) and what they come to.
-void AwqLayer::round_rows(const Linear& linear, std::size_t first, std::size_t last) {
+// Integers of rows [first, last) and what they come to; returns how many were clipped.
+std::int64_t AwqLayer::round_rows(const Linear& linear, std::size_t first, std::size_t last) {
   const std::size_t in = linear.in, groups = linear.ints->scales.size() / linear.out, group = in / groups;
   const Scaling& scales = *linear.scales;
   std::vector<float> scaled(in);
+  std::int64_t clipped = 0;
   for (std::size_t row = first; row < last; ++row) {
     for (std::size_t i = 0; i < in; ++i)
       scaled[i] = (*linear.weight)[row * in + i] * scales.columns[i] / scales.rows[row];
@@ -199,7 +206,9 @@ void AwqLayer::round_rows(const Linear& linear, std::size_t first, std::size_t l
         (*linear.effective)[row * in + at] = scale.value(q[i]) / scales.columns[at] * scales.rows[row];
       }
     }
+    clipped += count_clipped(scaled, static_cast<std::int64_t>(row), *linear.rounded);
   }
+  return clipped;
 }
 
 // Errors of rows [first, last), squared.
@@ -213,23 +222,26 @@ AwqLayer::Sums AwqLayer::errors_of(const Linear& linear, std::size_t first, std:
     return std::inner_product(difference.begin(), difference.end(), difference.begin(), 0.0);
   };
   Sums sums;
-  sums.norm = squares();
+  sums.error.squared_norm = sums.rounding.squared_norm = squares();
   sums.whole = norm_squared(difference, linear.hessian, in);
   for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= (*linear.effective)[first * in + i];
-  sums.error = squares();
+  sums.error.squared_error = squares();
   sums.solved = norm_squared(difference, linear.hessian, in);
   subtract_rounded(original, options_.grid, in, difference);
+  sums.rounding.squared_error = squares();
   sums.rounded = norm_squared(difference, linear.hessian, in);
   return sums;
 }
 
 void AwqLayer::quantize(const std::string& module, Gram& inputs) {
+  const PhaseTimes::Scope timed(layer_.times(), "rounding");
   const std::vector<float>& w = scaling_.weight(module);
   const auto out = static_cast<std::int64_t>(scaling_.outputs(module)),
              in = static_cast<std::int64_t>(inputs.size());
   const LayerModules& names = layer_.model().config().modules;
   const bool search = options_.clip_search && module != names.q && module != names.k && module != names.qkv;
-  GroupedIntWeight ints = empty_integers(out, in, options_.grid);
+  LinearWeight rounded{out, in, empty_integers(out, in, options_.grid)};
+  auto& ints = std::get<GroupedIntWeight>(rounded.form);
   std::vector<float> effective(w.size());
   const double* hessian = inputs.symmetric();
   const Linear linear{.weight = &w,
@@ -238,27 +250,31 @@ void AwqLayer::quantize(const std::string& module, Gram& inputs) {
                       .scales = &scaling_.scaling(module),
                       .hessian = hessian,
                       .search = search ? hessian : nullptr,
+                      .rounded = &rounded,
                       .ints = &ints,
                       .effective = &effective};
   std::vector<Sums> sums((linear.out + kTileRows - 1) / kTileRows);
   threads_.run(sums.size(), [&](std::size_t tile) {
     const std::size_t first = tile * kTileRows, last = std::min(first + kTileRows, linear.out);
-    round_rows(linear, first, last);
+    const std::int64_t clipped = round_rows(linear, first, last);
     sums[tile] = errors_of(linear, first, last);
+    sums[tile].clipped = clipped;
   });
   expect_finite_scales(ints, out, layer_.whole_name(module));
   Sums total;
   for (const Sums& sum : sums) total.add(sum);
-  const auto relative = [](double part, double all) {
-    return all > 0 ? std::sqrt(std::max(part, 0.0) / all) : 0.0;
+  const auto relative = [&](double part) {
+    return total.whole > 0 ? std::sqrt(std::max(part, 0.0) / total.whole) : 0.0;
   };
-  change_.figures[module] = {{"weight_error", relative(total.error, total.norm)},
-                             {"output_error", relative(total.solved, total.whole)},
-                             {"rounding_output_error", relative(total.rounded, total.whole)},
-                             {"tokens", static_cast<double>(inputs.rows())},
-                             {"scale_power", linear.scales->power}};
+  Figures& figures = change_.figures[module];
+  figures = {
+      {"weight_error", total.error.relative()},       {"rounding_error", total.rounding.relative()},
+      {"output_error", relative(total.solved)},       {"rounding_output_error", relative(total.rounded)},
+      {"tokens", static_cast<double>(inputs.rows())}, {"scale_power", linear.scales->power}};
+  add_integer_figures(figures, rounded, total.clipped);
+  add_input_figures(figures, inputs.mean_squares());
   effective_.emplace(module, float_weight(out, in, effective));
-  change_.linears.emplace(module, LinearWeight{out, in, std::move(ints)});
+  change_.linears.emplace(module, std::move(rounded));
 }
 
 // Scales of all groups before any integers: a linear's rows are scaled by the group behind it.

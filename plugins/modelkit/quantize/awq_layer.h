@@ -24,8 +24,8 @@ struct AwqOptions {
 // stored type, and the scale is what that division came to; where a bias is divided too, scales are powers of
 // two. A site is left alone unless all linears that it touches are targets.
 //
-// Figures of each linear: "weight_error", "output_error", "rounding_output_error" (relative), "tokens", and
-// "scale_power", the a of its inputs (0: not scaled).
+// Figures of each linear: those of quantize_layer_gptq() but "damp", and "scale_power", the a of its inputs
+// (0: not scaled).
 LayerChange quantize_layer_awq(CalibrationLayer& layer, const AwqOptions& options, ThreadPool& threads);
 
 }  // namespace presswork::modelkit

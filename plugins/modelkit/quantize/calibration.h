@@ -13,6 +13,7 @@
 #include "plugins/modelkit/evaluate/hidden_states.h"
 #include "plugins/modelkit/model/transformer.h"
 #include "plugins/modelkit/quantize/layer_store.h"
+#include "plugins/modelkit/quantize/phase_times.h"
 
 namespace presswork::modelkit {
 
@@ -43,19 +44,25 @@ class CalibrationLayer {
     layer_.replace_values(tensor, values);
   }
 
+  // A method says here what it spends its time on; passes are counted already.
+  PhaseTimes& times() { return times_; }
+
   // How many times observe() will be called: for the progress only.
   void expect_passes(std::size_t count) { passes_ = count + 1; }
 
  private:
   friend class Calibration;
-  CalibrationLayer(Transformer& model, std::int64_t index, HiddenStates& states, const StepObserver& step);
-  void finish();  // the states become those behind the layer
+  CalibrationLayer(Transformer& model, std::int64_t index, HiddenStates& states, const StepObserver& step,
+                   PhaseTimes& times);
+  void finish();                 // the states become those behind the layer
+  std::vector<float> outputs();  // what the layer as it is makes of the first windows' states
   void show_step(std::size_t window) const;
 
   Transformer& model_;
   DecoderLayer layer_;
   HiddenStates& states_;
   const StepObserver& step_;
+  PhaseTimes& times_;
   std::size_t passes_ = 2, passed_ = 0;
 };
 
@@ -71,13 +78,19 @@ class Calibration {
   // Layers that were in the store already.
   std::int64_t resumed() const { return first_; }
 
-  // Does what is missing in the store; layer by layer, each one kept as soon as it is done.
+  // Does what is missing in the store; layer by layer, each one kept as soon as it is done. A layer's output
+  // error is ||Y' - Y|| / ||Y||: Y and Y' are what the original and the changed layer make of the same
+  // states, those of the first kCompared windows behind the changed layers before.
   void run(const Method& method);
+  static constexpr std::size_t kCompared = 4;
+
+  PhaseTimes& times() { return times_; }
 
  private:
   Transformer& model_;
   LayerStore& store_;
   StepObserver step_;
+  PhaseTimes times_;
   HiddenStates states_;
   std::int64_t first_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/input_statistics.h"
 
 namespace presswork::modelkit {
@@ -9,7 +10,11 @@ namespace {
 
 void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inputs,
                     const GptqLayerOptions& options, ThreadPool& threads, LayerChange& change) {
-  const GptqSolver solver(inputs, options.gptq, threads);
+  const GptqSolver solver = [&] {
+    const PhaseTimes::Scope timed(layer.times(), "factorization");
+    return GptqSolver(inputs, options.gptq, threads);
+  }();
+  const PhaseTimes::Scope timed(layer.times(), "rounding");
   for (const std::string& module : group.modules) {
     const std::string name = layer.whole_name(module);
     if (!options.targets.contains(name)) continue;
@@ -17,11 +22,15 @@ void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inpu
     if (const auto found = options.bits.find(name); found != options.bits.end()) grid.bits = found->second;
     GptqResult result = solver.quantize(layer.weight(module), name, grid);
     layer.model().checkpoint().release(name);
-    change.figures[module] = {{"weight_error", result.error.relative()},
-                              {"output_error", result.output.after},
-                              {"rounding_output_error", result.output.before},
-                              {"damp", solver.damp()},
-                              {"tokens", static_cast<double>(inputs.rows())}};
+    Figures& figures = change.figures[module];
+    figures = {{"weight_error", result.error.relative()},
+               {"rounding_error", result.rounding.relative()},
+               {"output_error", result.output.after},
+               {"rounding_output_error", result.output.before},
+               {"damp", solver.damp()},
+               {"tokens", static_cast<double>(inputs.rows())}};
+    add_integer_figures(figures, result.weight, result.clipped);
+    add_input_figures(figures, inputs.mean_squares());
     change.linears.emplace(module, std::move(result.weight));
   }
 }

@@ -19,8 +19,8 @@ struct GptqLayerOptions {
   std::map<std::string, int> bits = {};  // of those that have others than the grid, by whole name
 };
 
-// Figures of each linear: "weight_error", "output_error", "rounding_output_error" (relative), "damp",
-// "tokens".
+// Figures of each linear: "weight_error" and "rounding_error", that of rounding to nearest on the same grid,
+// "output_error" and "rounding_output_error" (relative), "damp", "tokens"; and those of diagnostics.h.
 LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options,
                                 ThreadPool& threads);
 

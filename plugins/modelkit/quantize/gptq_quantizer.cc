@@ -6,6 +6,7 @@
 
 #include "plugins/modelkit/compute/cpu/cholesky.h"
 #include "plugins/modelkit/compute/cpu/dgemm.h"
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
 #include "presswork/error.h"
 
@@ -85,11 +86,13 @@ bool GptqSolver::factorize(double damp) {
 GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& module,
                                 const QuantizationGrid& grid) const {
   grid.check_divides(weight.in, module);
-  GroupedIntWeight ints = empty_integers(weight.out, weight.in, grid);
   const std::size_t all = static_cast<std::size_t>(weight.out), tiles = (all + kTileRows - 1) / kTileRows;
+  GptqResult result{{weight.out, weight.in, empty_integers(weight.out, weight.in, grid)}, {}, {}, {}};
+  auto& ints = std::get<GroupedIntWeight>(result.weight.form);
   struct Sums {
-    QuantizationError error;
+    QuantizationError error, rounding;
     double rounded = 0, solved = 0, whole = 0;
+    std::int64_t clipped = 0;
   };
   std::vector<Sums> sums(tiles);
   threads_.run(tiles, [&](std::size_t tile) {
@@ -105,19 +108,25 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
 
     Sums& sum = sums[tile];
     std::vector<double> difference(rows.original.begin(), rows.original.end());
-    for (const double w : difference) sum.error.squared_norm += w * w;
+    const auto squares = [&] {
+      return std::inner_product(difference.begin(), difference.end(), difference.begin(), 0.0);
+    };
+    sum.error.squared_norm = sum.rounding.squared_norm = squares();
     sum.whole = norm_squared(difference);
     subtract_integers(ints, rows.first, size_, difference);
-    for (const double d : difference) sum.error.squared_error += d * d;
+    sum.error.squared_error = squares();
     sum.solved = norm_squared(difference);
     subtract_rounded(rows.original, grid, size_, difference);
+    sum.rounding.squared_error = squares();
     sum.rounded = norm_squared(difference);
+    sum.clipped = count_clipped(rows.original, rows.first, result.weight);
   });
   expect_finite_scales(ints, weight.out, module);
   Sums total;
   for (const Sums& sum : sums) {
-    total.error.squared_error += sum.error.squared_error;
-    total.error.squared_norm += sum.error.squared_norm;
+    result.error += sum.error;
+    result.rounding += sum.rounding;
+    result.clipped += sum.clipped;
     total.rounded += sum.rounded;
     total.solved += sum.solved;
     total.whole += sum.whole;
@@ -125,9 +134,8 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
   const auto relative = [&](double part) {
     return total.whole > 0 ? std::sqrt(std::max(part, 0.0) / total.whole) : 0.0;
   };
-  return {{weight.out, weight.in, std::move(ints)},
-          total.error,
-          {.before = relative(total.rounded), .after = relative(total.solved)}};
+  result.output = {.before = relative(total.rounded), .after = relative(total.solved)};
+  return result;
 }
 
 // The sum of w H w^T over the rows w.

@@ -26,9 +26,10 @@ struct OutputError {
 };
 
 struct GptqResult {
-  LinearWeight weight;  // a GroupedIntWeight
-  QuantizationError error;
+  LinearWeight weight;                // a GroupedIntWeight
+  QuantizationError error, rounding;  // of the weight; the same if it were rounded to nearest
   OutputError output;
+  std::int64_t clipped = 0;  // weights, as they were, beyond the grid: see count_clipped()
 };
 
 // Linears that share their inputs share one of these.

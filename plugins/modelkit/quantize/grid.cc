@@ -41,6 +41,12 @@ double QuantizationError::relative() const {
   return squared_norm == 0 ? 0.0 : std::sqrt(squared_error / squared_norm);
 }
 
+QuantizationError& QuantizationError::operator+=(const QuantizationError& other) {
+  squared_error += other.squared_error;
+  squared_norm += other.squared_norm;
+  return *this;
+}
+
 // Times the rounded reciprocal, not divided, as PyTorch divides by a constant on a GPU. The last bit of the
 // scale matters: bf16 weights often lie exactly between two levels, and the reference perplexities move by
 // 0.4 %.

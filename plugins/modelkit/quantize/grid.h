@@ -38,6 +38,7 @@ struct QuantizationError {
   double squared_error = 0;
   double squared_norm = 0;
   double relative() const;
+  QuantizationError& operator+=(const QuantizationError& other);
 };
 
 struct ValueRange {

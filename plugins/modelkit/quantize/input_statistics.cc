@@ -48,6 +48,7 @@ std::map<std::string, Gram> observe_grams(CalibrationLayer& layer, const std::ve
     if (found == grams.end()) return;
     values.resize(input.rows * input.cols);
     layer.compute().read(input, values);
+    const PhaseTimes::Scope timed(layer.times(), "products");
     found->second.add(values.data(), input.rows, threads);
   });
   return grams;

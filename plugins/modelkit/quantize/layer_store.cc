@@ -122,6 +122,7 @@ void LayerStore::save(std::int64_t index, const LayerChange& change) {
   Json header = {{"linears", Json::object()},
                  {"tensors", Json::array()},
                  {"figures", change.figures},
+                 {"output_error", change.output_error},
                  {"layer", change.layer}};
   std::vector<Part> parts;
   for (const auto& [module, weight] : change.linears) {
@@ -161,6 +162,7 @@ LayerChange LayerStore::load(std::int64_t index) const {
   for (const std::string name : header.at("tensors")) change.tensors[name] = read<float>(file, name);
   change.figures = header.at("figures");
   change.layer = header.at("layer");
+  change.output_error = header.at("output_error");
   return change;
 }
 

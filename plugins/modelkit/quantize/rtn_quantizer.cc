@@ -1,9 +1,11 @@
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
 
+#include <atomic>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
 #include "plugins/modelkit/quantize/weight_rows.h"
 
@@ -43,19 +45,24 @@ GroupScale fit_tensor(const WeightRows& rows, const QuantizationGrid& grid) {
 RtnResult quantize_rtn(const LinearWeight& weight, const QuantizationGrid& grid, const std::string& module,
                        ThreadPool& threads, Sharing sharing) {
   grid.check_divides(weight.in, module);
-  GroupedIntWeight ints = empty_integers(weight.out, weight.in, grid);
+  RtnResult result{{weight.out, weight.in, empty_integers(weight.out, weight.in, grid)}, {}};
+  auto& ints = std::get<GroupedIntWeight>(result.weight.form);
   const WeightRows rows(weight, module, threads);
   std::optional<GroupScale> whole;
   if (sharing == Sharing::Tensor) whole = fit_tensor(rows, grid);
   const auto in = static_cast<std::size_t>(weight.in);
-  const auto error = rows.each(WeightRows::kTileRows, [&](std::span<const float> values, std::int64_t first) {
+  std::atomic<std::int64_t> clipped = 0;
+  result.error = rows.each(WeightRows::kTileRows, [&](std::span<const float> values, std::int64_t first) {
     double squared_error = 0;
-    for (std::size_t at = 0; at < values.size(); at += in, ++first)
-      squared_error += quantize_row(values.subspan(at, in), grid, first, whole, ints);
+    std::int64_t row = first;
+    for (std::size_t at = 0; at < values.size(); at += in, ++row)
+      squared_error += quantize_row(values.subspan(at, in), grid, row, whole, ints);
+    clipped += count_clipped(values, first, result.weight);
     return squared_error;
   });
+  result.clipped = clipped;
   expect_finite_scales(ints, weight.out, module);
-  return {{weight.out, weight.in, std::move(ints)}, error};
+  return result;
 }
 
 }  // namespace presswork::modelkit

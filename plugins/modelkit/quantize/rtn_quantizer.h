@@ -13,6 +13,7 @@ namespace presswork::modelkit {
 struct RtnResult {
   LinearWeight weight;  // a GroupedIntWeight
   QuantizationError error;
+  std::int64_t clipped = 0;  // weights beyond the grid, see count_clipped()
 };
 
 // What shares a scale: a group of a row's inputs (or the row, as the grid says), or the whole weight, whose

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/input_samples.h"
 #include "plugins/modelkit/quantize/input_statistics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
@@ -52,7 +53,7 @@ class W8a8Layer {
   Int8Inputs whole_range(const InputSample& sample, const std::vector<float>& scales) const;
   Doubles rounded_inputs(const InputSample& sample, const std::vector<float>& scales,
                          const Int8Inputs& inputs, double* clipped = nullptr) const;
-  LinearWeight rounded_weight(const std::string& module, const std::vector<float>& values);
+  RtnResult rounded_weight(const std::string& module, const std::vector<float>& values);
   OutputSums output_sums(const std::string& module, const InputSample& sample, const Doubles& inputs,
                          const std::vector<float>& effective);
 
@@ -121,11 +122,10 @@ Doubles W8a8Layer::rounded_inputs(const InputSample& sample, const std::vector<f
   return rounded;
 }
 
-LinearWeight W8a8Layer::rounded_weight(const std::string& module, const std::vector<float>& values) {
+RtnResult W8a8Layer::rounded_weight(const std::string& module, const std::vector<float>& values) {
   const auto out = static_cast<std::int64_t>(scaling_.outputs(module));
   const auto in = static_cast<std::int64_t>(values.size()) / out;
-  return quantize_rtn(float_weight(out, in, values), options_.grid, layer_.whole_name(module), threads_)
-      .weight;
+  return quantize_rtn(float_weight(out, in, values), options_.grid, layer_.whole_name(module), threads_);
 }
 
 // `inputs` through `effective` [out, in], against the sampled tokens through the weight as it was.
@@ -191,12 +191,13 @@ double W8a8Layer::error_of(const FoldingSite& site, const InputSample& sample,
   for (const std::string& module : site.consumers.modules) {
     std::vector<float> values = scaling_.weight(module);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] *= scales[i % scales.size()];
-    error += output_sums(module, sample, inputs, rounded_weight(module, values).dequantize()).error;
+    error += output_sums(module, sample, inputs, rounded_weight(module, values).weight.dequantize()).error;
   }
   return error;
 }
 
 void W8a8Layer::smooth(const FoldingSite& site, const InputSample& sample) {
+  const PhaseTimes::Scope timed(layer_.times(), "search");
   if (options_.smoothing == Smoothing::Fixed)
     return scaling_.fold(site, scales_of(site, sample, options_.alpha), options_.alpha);
   double least = error_of(site, sample, std::vector<float>(sample.inputs(), 1.0F));
@@ -257,10 +258,11 @@ std::map<std::string, Int8Grid> W8a8Layer::observe_grids(const std::vector<Input
 }
 
 void W8a8Layer::quantize(const std::string& module, const InputSample& sample, const Int8Inputs& inputs) {
+  const PhaseTimes::Scope timed(layer_.times(), "rounding");
   const Scaling& scales = scaling_.scaling(module);
   const std::vector<float>& original = scaling_.weight(module);
   const std::size_t in = sample.inputs();
-  LinearWeight weight = rounded_weight(module, scaling_.scaled(module));
+  auto [weight, scaled_error, weights_beyond] = rounded_weight(module, scaling_.scaled(module));
   std::vector<float> effective = weight.dequantize();
   for (std::size_t i = 0; i < effective.size(); ++i) effective[i] *= scales.rows[i / in];
 
@@ -275,13 +277,16 @@ void W8a8Layer::quantize(const std::string& module, const InputSample& sample, c
   }
   const std::vector<float> ones(in, 1.0F);
   const Doubles plain = rounded_inputs(sample, ones, whole_range(sample, ones));
-  const OutputSums rounding =
-      output_sums(module, sample, plain, rounded_weight(module, original).dequantize());
+  const RtnResult nearest = rounded_weight(module, original);
+  const OutputSums rounding = output_sums(module, sample, plain, nearest.weight.dequantize());
   auto& figures = change_.figures[module];
   figures = {{"weight_error", error.relative()},
+             {"rounding_error", nearest.error.relative()},
              {"output_error", outputs.relative()},
              {"rounding_output_error", rounding.relative()},
              {"tokens", static_cast<double>(sample.tokens)}};
+  add_integer_figures(figures, weight, weights_beyond);
+  add_input_figures(figures, mean_squares(sample));
   if (scales.power > 0) figures["alpha"] = scales.power;
   if (!inputs.dynamic) figures["clipped_inputs"] = clipped;
   weight.inputs = inputs;

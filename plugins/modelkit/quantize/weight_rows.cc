@@ -20,10 +20,7 @@ QuantizationError WeightRows::each(std::int64_t tile_rows, const Round& round) c
     parts[tile].squared_error = round(values, first);
   });
   QuantizationError whole;
-  for (const QuantizationError& part : parts) {
-    whole.squared_error += part.squared_error;
-    whole.squared_norm += part.squared_norm;
-  }
+  for (const QuantizationError& part : parts) whole += part;
   return whole;
 }
 

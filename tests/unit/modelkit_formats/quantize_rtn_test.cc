@@ -48,6 +48,34 @@ TEST(QuantizeRtnStage, WritesAModelThatIsSmallerAndReadsBack) {
                 QuantizationConfig::parse(written.config(), "config.json"));
 }
 
+TEST(QuantizeRtnStage, TellsDeadScalesAndClippedWeights) {
+  Runner plain, clipped;
+  const auto first = plain.input("model", kTinyLlama).parameter("group_size", 32).run();
+  const auto second =
+      clipped.input("model", kTinyLlama).parameter("group_size", 32).parameter("clip", "mse").run();
+  ASSERT_TRUE(first.ok() && second.ok());
+  for (const auto& [module, share] : first.metrics.at("clipped_weights").items()) {
+    EXPECT_EQ(share, 0.0) << module;
+    EXPECT_EQ(first.metrics.at("dead_scales").at(module), 0) << module;
+    EXPECT_GT(second.metrics.at("clipped_weights").at(module), 0.0) << module;
+  }
+  EXPECT_GT(first.metrics.at("phase_seconds").at("rounding"), 0.0);
+}
+
+TEST(QuantizeRtnStage, RotatesATiedModelIntoOneWithItsOwnHead) {
+  Runner runner;
+  const auto result = runner.input("model", kFixtures / "llama3")
+                          .parameter("group_size", 32)
+                          .parameter("rotate", "hadamard")
+                          .run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
+  const auto config = QuantizationConfig::parse(written.config(), "config.json");
+  const auto model = ModelConfig::parse(written.config(), "config.json");
+  EXPECT_FALSE(model.tied_embeddings);
+  EXPECT_THAT(check_structure(written, model, config).problems, ::testing::IsEmpty());
+}
+
 TEST(QuantizeRtnStage, CarriesOverEveryFileBesideTheWeights) {
   const testing::TemporaryFolder folder;
   fs::copy(kTinyLlama, folder.path(), fs::copy_options::recursive);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "../modelkit_formats/support.h"
@@ -93,6 +94,37 @@ TEST_F(Calibrate, ALayerSeesWhatTheChangedLayersBeforeItMake) {
   });
   ASSERT_EQ(seen.size(), expected.size());
   for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_NEAR(seen[i], expected[i], 1e-5);
+}
+
+TEST_F(Calibrate, ALayersOutputErrorIsThatOfItsOutputsOverTheFirstWindows) {
+  for (const std::size_t bytes : {std::size_t{1} << 20, std::size_t{1}}) {  // in memory; in a file
+    const fs::path place = folder_.path() / std::to_string(bytes);
+    run(place, round_layer, {.bytes = bytes, .folder = folder_.path()});
+    // The same by hand: 4 of the 6 windows.
+    const auto compute = make_cpu_compute(1);
+    Transformer model(*compute, source_);
+    const TokenWindows windows = some_windows();
+    const Matrix states = model.embed(windows.ids().first(4 * 16), 16),
+                 original = model.embed(windows.ids().first(4 * 16), 16);
+    model.layer(0).forward(original, 16, model.rope());
+    LayerStore store(place);
+    DecoderLayer changed = model.layer(0);
+    for (const auto& [module, weight] : store.load(0).linears) changed.replace(module, weight);
+    changed.forward(states, 16, model.rope());
+    std::vector<float> a(original.rows * original.cols), b(a.size());
+    compute->read(original, a);
+    compute->read(states, b);
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+      norm += std::pow(static_cast<double>(a[i]), 2);
+    }
+    EXPECT_GT(store.load(0).output_error, 0.01);
+    EXPECT_NEAR(store.load(0).output_error, std::sqrt(difference / norm), 1e-6);
+    EXPECT_GT(store.load(1).output_error, 0.01);
+  }
+  run(folder_.path() / "kept", [](CalibrationLayer&) { return LayerChange(); });
+  EXPECT_EQ(LayerStore(folder_.path() / "kept").load(1).output_error, 0.0);
 }
 
 TEST_F(Calibrate, ObservingLeavesTheStatesAsTheyWere) {

@@ -138,6 +138,7 @@ TEST_F(Gptq, IndependentInputsAreRoundedToNearest) {
   EXPECT_EQ(solved.weight.grouped_int()->q, rounded.weight.grouped_int()->q);
   EXPECT_EQ(solved.weight.grouped_int()->scales, rounded.weight.grouped_int()->scales);
   EXPECT_NEAR(solved.error.squared_error, rounded.error.squared_error, 1e-9);
+  EXPECT_NEAR(solved.rounding.relative(), rounded.error.relative(), 1e-12);
   EXPECT_EQ(solved.output.after, solved.output.before);
 }
 

@@ -23,6 +23,7 @@ class Store : public ::testing::Test {
     made.linears.emplace("down", quantize_rtn(weight, {.bits = 4}, "down", threads).weight);
     made.tensors["norm.weight"] = dense::random_floats(16, seed + 1);
     made.figures["up"]["weight_error"] = 1.0 / 3.0;
+    made.output_error = 1.0 / (7.0 + seed);
     return made;
   }
   HiddenStates states(float value, std::size_t bytes) {
@@ -72,6 +73,7 @@ TEST_F(Store, GivesBackWhatWasKeptWhereverTheStatesLie) {
     }
     EXPECT_EQ(kept.tensors, made.tensors);
     EXPECT_EQ(kept.figures, made.figures);
+    EXPECT_EQ(kept.output_error, made.output_error);
     HiddenStates back = states(0, bytes), expected = states(7, bytes);
     store.load_states(1, back, *compute_);
     EXPECT_EQ(values(back), values(expected));

@@ -43,6 +43,55 @@ TEST(QuantizeGptqStage, WritesAModelWhoseOutputsAreNearerThanRoundedOnes) {
   }
 }
 
+TEST(QuantizeGptqStage, TellsHowItWentByLinearLayerAndPhase) {
+  Runner runner;
+  const auto result = small(runner).parameter("bits", 3).parameter("clip", "mse").run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const auto& metrics = result.metrics;
+  for (const char* name : {"rounding_errors", "rounding_output_errors", "outlier_inputs", "largest_inputs",
+                           "dead_scales", "clipped_weights"}) {
+    EXPECT_EQ(metrics.at(name).size(), 28U) << name;
+  }
+  EXPECT_EQ(metrics.at("layer_output_errors").size(), 4U);
+  for (const auto& [module, error] : metrics.at("layer_errors").items()) {
+    EXPECT_GT(error, metrics.at("rounding_errors").at(module)) << module;  // rounding is best for the weights
+    EXPECT_GT(metrics.at("rounding_output_errors").at(module), 0.0);
+    EXPECT_GE(metrics.at("largest_inputs").at(module), 1.0);
+    EXPECT_GT(metrics.at("clipped_weights").at(module), 0.0);
+    EXPECT_LT(metrics.at("clipped_weights").at(module), 0.2);
+  }
+  double all = 0;
+  for (const auto& [phase, seconds] : metrics.at("phase_seconds").items()) all += seconds.get<double>();
+  for (const char* phase : {"passes", "products", "factorization", "rounding", "keeping", "writing"})
+    EXPECT_GT(metrics.at("phase_seconds").at(phase), 0.0) << phase;
+  EXPECT_GE(all, metrics.at("calibration_seconds"));
+}
+
+TEST(QuantizeGptqStage, WithRotationsItWritesTheSameFromWhateverADeadAttemptLeft) {
+  Runner runner, broken;
+  const auto whole = small(runner).parameter("rotate", "hadamard").run();
+  ASSERT_TRUE(whole.ok()) << whole.message;
+  const auto again = runner.run();  // with the rotated copy and all layers there
+  EXPECT_EQ(again.metrics.at("resumed_layers"), 4);
+  EXPECT_EQ(weights_of(whole.outputs.at("model")), weights_of(again.outputs.at("model")));
+  const auto other = small(broken).parameter("rotate", "hadamard").parameter("rotate_seed", 1).run();
+  EXPECT_NE(weights_of(whole.outputs.at("model")), weights_of(other.outputs.at("model")));
+  const Checkpoint written = Checkpoint::open(whole.outputs.at("model"));
+  EXPECT_EQ(written.tensor("model.embed_tokens.weight").dtype, DType::BF16);
+  EXPECT_EQ(whole.metrics.at("original_bytes"), Checkpoint::open(kTinyLlama).file_bytes());
+}
+
+TEST(QuantizeGptqStage, RotationsThatCannotBeFoldedAreRefusedWhenItIsPlanned) {
+  Runner runner;
+  const auto plan = runner.input("model", kFixtures / "olmo2")
+                        .parameter("group_size", 8)
+                        .parameter("rotate", "hadamard")
+                        .plan();
+  EXPECT_EQ(plan.code, "unsupported");
+  EXPECT_EQ(plan.where, "/rotate");
+  EXPECT_THAT(plan.message, HasSubstr("norms behind attention or MLP"));
+}
+
 TEST(QuantizeGptqStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
   Runner runner, fresh;
   const auto first = small(runner).run();

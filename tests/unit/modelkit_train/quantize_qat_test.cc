@@ -22,8 +22,8 @@ TEST(QuantizeQatStage, TrainingLowersTheErrorOfEachLayerAndThenTheLoss) {
   Runner runner;
   const auto result = small(runner).run();
   ASSERT_TRUE(result.ok()) << result.message;
-  const auto before = result.metrics.at("layer_output_errors_before").get<std::vector<double>>(),
-             after = result.metrics.at("layer_output_errors").get<std::vector<double>>();
+  const auto before = result.metrics.at("layer_training_errors_before").get<std::vector<double>>(),
+             after = result.metrics.at("layer_training_errors").get<std::vector<double>>();
   ASSERT_EQ(after.size(), 4U);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_LT(after[i], before[i]);
   const auto losses = result.metrics.at("losses").get<std::vector<double>>();
@@ -48,7 +48,7 @@ TEST(QuantizeQatStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBy
   const auto third = small(fresh).threads(1).run();
   for (const auto& other : {second, third}) {
     EXPECT_EQ(weights_of(first.outputs.at("model")), weights_of(other.outputs.at("model")));
-    for (const char* metric : {"losses", "layer_output_errors", "layer_errors"})
+    for (const char* metric : {"losses", "layer_training_errors", "layer_errors"})
       EXPECT_EQ(first.metrics.at(metric), other.metrics.at(metric)) << metric;
   }
 }

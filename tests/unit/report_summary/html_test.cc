@@ -63,6 +63,7 @@ TEST(ReportPage, NamesOfOthersStayText) {
   facts["instances"][0]["id"] = evil;
   facts["instances"][0]["with"] = {{"path", evil}, {evil, evil}};
   facts["instances"][7]["metrics"]["layer_errors"] = {{"model.layers.0." + evil, 0.5}};
+  facts["instances"][7]["metrics"]["phase_seconds"][evil] = 1;
   facts["workflow"] = evil;
   facts["parameters"][evil] = evil;
   facts["decisions"][0]["branch"] = evil;

@@ -35,6 +35,12 @@ TEST(Report, TellsSizesAccuracyStepsDecisionsAndDigests) {
   }
 }
 
+TEST(Report, TellsHowAQuantizationWentByLayer) {
+  const std::string text = written(sample_run(), Phrases("en"));
+  EXPECT_THAT(text, HasSubstr("| 0 | 0.0500 | 5 | 9.0x | – | – |\n| 1 | 0.0625 | – | – | – | 1.50 % |"));
+  EXPECT_THAT(text, HasSubstr("Time by phase: passes 2.50 s, rounding 0.25 s"));
+}
+
 TEST(Report, LeadsWithARequiredCheckThatDoesNotHold) {
   Json facts = sample_facts();
   facts["checklist"] =

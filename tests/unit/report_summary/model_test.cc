@@ -71,6 +71,18 @@ TEST(ReportModel, TellsErrorsByLayerOfTheStepThatMadeThem) {
   EXPECT_EQ(model_of(facts, Phrases("en"))["layer_errors"]["of"], "int4") << "the analysis has some";
 }
 
+TEST(ReportModel, GathersTheDiagnosticsOfEachLayersLinears) {
+  const Json found = model()["diagnostics"];
+  EXPECT_EQ(found["of"], "quantize");
+  EXPECT_EQ(found["rows"], Json::parse(R"([
+    {"layer": 0, "layer_output_errors": 0.05, "outlier_inputs": 5.0, "largest_inputs": 9.0, "dead_scales": null,
+     "clipped_weights": null},
+    {"layer": 1, "layer_output_errors": 0.0625, "outlier_inputs": null, "largest_inputs": null,
+     "dead_scales": null, "clipped_weights": 0.015}])"));
+  EXPECT_EQ(found["phases"]["passes"], 2.5);
+  EXPECT_TRUE(model_of(sample_facts(), Phrases("en"))["diagnostics"].is_null()) << "no step told any";
+}
+
 TEST(ReportModel, LaysTheHistogramsOfAKindOverEachOther) {
   const Json histogram = model()["histograms"][0];
   EXPECT_EQ(histogram["layers"], 2);

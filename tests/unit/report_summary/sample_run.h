@@ -88,6 +88,13 @@ inline Json sample_run() {
   Json& quantize = facts["instances"][7];
   quantize["metrics"]["layer_errors"] = {{"model.layers.0.mlp.up_proj", 0.2},
                                          {"model.layers.1.mlp.up_proj", 0.4}};
+  quantize["metrics"]["layer_output_errors"] = {{"model.layers.0", 0.05}, {"model.layers.1", 0.0625}};
+  quantize["metrics"]["outlier_inputs"] = {{"model.layers.0.mlp.up_proj", 2},
+                                           {"model.layers.0.mlp.gate_proj", 3}};
+  quantize["metrics"]["largest_inputs"] = {{"model.layers.0.mlp.up_proj", 7.5},
+                                           {"model.layers.0.mlp.gate_proj", 9}};
+  quantize["metrics"]["clipped_weights"] = {{"model.layers.1.mlp.up_proj", 0.015}};
+  quantize["metrics"]["phase_seconds"] = {{"passes", 2.5}, {"rounding", 0.25}};
   facts["evidence"]["run"] = "r7";
   facts["evidence"]["workflow_file"] = "my flows/tree.yaml";
   facts["evidence"]["times"] = {

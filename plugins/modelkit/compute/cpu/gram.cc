@@ -49,6 +49,13 @@ const double* Gram::symmetric() {
   return values_.data();
 }
 
+std::vector<double> Gram::mean_squares() const {
+  std::vector<double> squares(size_);
+  const auto rows = static_cast<double>(std::max<std::uint64_t>(1, rows_));
+  for (std::size_t i = 0; i < size_; ++i) squares[i] = at(i, i) / rows;
+  return squares;
+}
+
 double Gram::mean_diagonal() const {
   double sum = 0;
   for (std::size_t i = 0; i < size_; ++i) sum += at(i, i);

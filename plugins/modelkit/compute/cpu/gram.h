@@ -23,6 +23,7 @@ class Gram {
 
   double at(std::size_t i, std::size_t j) const { return values_[std::max(i, j) * size_ + std::min(i, j)]; }
   double mean_diagonal() const;
+  std::vector<double> mean_squares() const;    // of each input; 0 without rows
   const double* symmetric();                   // all of it, [size, size]
   double mean_magnitude(std::size_t i) const;  // of |x| of an input; 0 without rows
 
