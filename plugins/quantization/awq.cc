@@ -32,6 +32,7 @@ class QuantizeAwq : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_output_errors(description);
     Json& clip = description["parameters"]["properties"]["clip"];
     clip["enum"] = {"none", "mse", "search"};
     clip["description"] =

@@ -34,6 +34,18 @@ inline void describe_calibration(Json& description) {
        "Text of the kind that the model is used for: UTF-8, or JSON Lines with a text field. Without it a "
        "bundled text is taken, public-domain prose in English and Chinese."}};
   description["metrics"].update(Json::parse(R"json({
+    "calibration_tokens": {"type": "integer", "description": "Tokens that the weights were calibrated on."},
+    "calibration_digest": {"type": "string", "description": "SHA-256 of the calibration's token ids (little-endian 32-bit, window after window)."},
+    "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input."},
+    "resumed_layers": {"type": "integer", "description": "Layers that an earlier attempt had finished."},
+    "calibration_seconds": {"type": "number", "unit": "s", "description": "Time for calibrating and quantizing the layers that were not resumed."},
+    "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of the stage's process."}
+  })json"));
+}
+
+// Adds what a method reports that knows the output of each linear.
+inline void describe_output_errors(Json& description) {
+  description["metrics"].update(Json::parse(R"json({
     "output_errors": {"type": "object", "description": "Module to relative error of its output over the calibration tokens, ||X W' - X W|| / ||X W||."},
     "rounding_errors": {"type": "object", "description": "Module to the error that layer_errors would give if its weight were rounded to nearest on the same grid."},
     "rounding_output_errors": {"type": "object", "description": "The same for output_errors."},
@@ -41,13 +53,7 @@ inline void describe_calibration(Json& description) {
     "outlier_inputs": {"type": "object", "description": "Module to how many of its inputs have an RMS over the calibration tokens above 6 times that of the median input."},
     "largest_inputs": {"type": "object", "description": "Module to the largest RMS of an input, in those of the median input."},
     "mean_output_error": {"type": "number", "description": "Mean of output_errors."},
-    "mean_rounding_output_error": {"type": "number", "description": "Mean of rounding_output_errors."},
-    "calibration_tokens": {"type": "integer", "description": "Tokens that the weights were calibrated on."},
-    "calibration_digest": {"type": "string", "description": "SHA-256 of the calibration's token ids (little-endian 32-bit, window after window)."},
-    "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input."},
-    "resumed_layers": {"type": "integer", "description": "Layers that an earlier attempt had finished."},
-    "calibration_seconds": {"type": "number", "unit": "s", "description": "Time for calibrating and quantizing the layers that were not resumed."},
-    "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of the stage's process."}
+    "mean_rounding_output_error": {"type": "number", "description": "Mean of rounding_output_errors."}
   })json"));
 }
 
@@ -165,24 +171,26 @@ class CalibratedResult {
   void report(std::uint64_t bytes) {
     std::map<std::string, double> weight_errors, output_errors, layer_output_errors;
     std::map<std::string, std::map<std::string, double>> others;  // by metric
-    double before = 0, after = 0;
+    double before = 0, after = 0;                                 // sums of output errors
     for (std::int64_t layer = 0; layer < job_.model.layers; ++layer) {
       layer_output_errors[modelkit::layer_prefix(job_.model, layer)] = load(layer).output_error;
       for (const auto& [module, figures] : load(layer).figures) {
         weight_errors[name(layer, module)] = figures.at("weight_error");
-        output_errors[name(layer, module)] = figures.at("output_error");
         for (const auto& [figure, metric] : kFigures) {
           if (figures.contains(figure)) others[metric][name(layer, module)] = figures.at(figure);
         }
+        warn(name(layer, module), figures);
+        if (!figures.contains("output_error")) continue;
+        output_errors[name(layer, module)] = figures.at("output_error");
         after += figures.at("output_error");
         before += figures.at("rounding_output_error");
-        warn(name(layer, module), figures);
       }
     }
     report_model(context_, job_, weight_errors, bytes);
+    for (const auto& [metric, modules] : others) context_.metric(metric, modules);
+    if (output_errors.empty()) return;
     context_.metric("output_errors", output_errors);
     context_.metric("layer_output_errors", layer_output_errors);
-    for (const auto& [metric, modules] : others) context_.metric(metric, modules);
     context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
     context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
   }
@@ -207,43 +215,60 @@ class CalibratedResult {
   modelkit::LayerChange change_;
 };
 
+// What a calibrated stage works on.
+struct CalibratedWork {
+  CalibratedWork(const Context& context, const Job& job)
+      : source(modelkit::ModelSource::open(job.checkpoint.folder())),
+        set(modelkit::calibration_set(modelkit::Tokenizer::open(source.checkpoint().folder()),
+                                      context.optional_input("calibration"), calibration_sampling(context))),
+        limit(modelkit::state_limit(context.memory(), context.scratch_dir())) {
+    for (const std::string& warning : set.warnings) context.warning(warning);
+    if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
+  }
+
+  void report(const Context& context) const {
+    context.metric("calibration_tokens", set.windows.ids().size());
+    context.metric("calibration_digest", set.windows.digest());
+    context.metric("calibration_bundled", set.bundled);
+    context.metric("peak_memory_bytes", modelkit::peak_resident_bytes());
+  }
+
+  const modelkit::ModelSource source;
+  const modelkit::CalibrationSet set;
+  const modelkit::StateLimit limit;
+};
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 // Calibrates with `method` what is not in the scratch folder yet, and writes the model.
 inline void run_calibrated(const Context& context, const Job& job,
                            const modelkit::Calibration::Method& method) {
   using namespace modelkit;
-  const ModelSource source = ModelSource::open(job.checkpoint.folder());
-  const CalibrationSet set =
-      calibration_set(Tokenizer::open(source.checkpoint().folder()), context.optional_input("calibration"),
-                      calibration_sampling(context));
-  for (const std::string& warning : set.warnings) context.warning(warning);
-  if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
+  const CalibratedWork work(context, job);
   const auto start = std::chrono::steady_clock::now();
   LayerStore store(context.scratch_dir() / "layers");
   CalibratedResult result(context, job, store);
   std::map<std::string, double> phases;
   {
     const auto compute = make_cpu_compute(context.threads());
-    Transformer model(*compute, source);
-    Calibration calibration(model, set.windows, state_limit(context.memory(), context.scratch_dir()), store,
-                            [&](double share) {
-                              context.progress(share * static_cast<double>(job.model.layers),
-                                               static_cast<double>(job.model.layers), "layers");
-                              context.check_cancelled();
-                            });
+    Transformer model(*compute, work.source);
+    Calibration calibration(model, work.set.windows, work.limit, store, [&](double share) {
+      context.progress(share * static_cast<double>(job.model.layers), static_cast<double>(job.model.layers),
+                       "layers");
+      context.check_cancelled();
+    });
     context.metric("resumed_layers", calibration.resumed());
     calibration.run(method);
     phases = calibration.times().seconds();
   }
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = seconds_since(start);
   result.write();
-  phases["writing"] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() - seconds.count();
+  phases["writing"] = seconds_since(start) - seconds;
   context.metric("phase_seconds", phases);
-  context.metric("calibration_tokens", set.windows.ids().size());
-  context.metric("calibration_digest", set.windows.digest());
-  context.metric("calibration_bundled", set.bundled);
-  context.metric("calibration_seconds", seconds.count());
-  context.metric("peak_memory_bytes", peak_resident_bytes());
+  context.metric("calibration_seconds", seconds);
+  work.report(context);
 }
 
 }  // namespace presswork::quantization

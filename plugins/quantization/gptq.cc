@@ -34,6 +34,7 @@ class QuantizeGptq : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_output_errors(description);
     quantization::describe_rotation(description);
     return description;
   }

@@ -42,6 +42,7 @@ class QuantizeMixed : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_output_errors(description);
     quantization::describe_sensitivity(description);
     description["inputs"]["sensitivity"] = {
         {"type", "sensitivity"},

@@ -39,6 +39,7 @@ class QuantizeW8a8 : public Stage {
     })json");
     quantization::describe_model(description);
     quantization::describe_calibration(description);
+    quantization::describe_output_errors(description);
     description["metrics"]["output_errors"]["description"] =
         "Module to relative error of its output over sampled calibration tokens, weights and inputs rounded.";
     description["metrics"]["mean_rounding_output_error"]["description"] =

@@ -99,6 +99,13 @@ Matrix HiddenStates::block_at(std::size_t first) {
   return block;
 }
 
+void HiddenStates::take(std::size_t window, const Matrix& to) {
+  if (spilled()) return load(window, to);
+  std::vector<std::size_t> rows(tokens_);
+  std::iota(rows.begin(), rows.end(), window * tokens_);
+  compute_.take_rows(to, block_, rows);
+}
+
 void HiddenStates::visit(const Body& body, bool load_first, bool store_after) {
   for (std::size_t first = 0; first < windows_; first += together_) {
     const std::size_t count = std::min(together_, windows_ - first);

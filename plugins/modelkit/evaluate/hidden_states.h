@@ -48,6 +48,9 @@ class HiddenStates {
   // call. Two sets of one shape and limit have the same blocks.
   Matrix block_at(std::size_t first);
 
+  // to [tokens, width] = window `window`, in any order.
+  void take(std::size_t window, const Matrix& to);
+
  private:
   void visit(const Body& body, bool load_first, bool store_after);
   void load(std::size_t first, const Matrix& block);

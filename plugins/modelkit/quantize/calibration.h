@@ -25,6 +25,7 @@ class CalibrationLayer {
   Compute& compute() const { return model_.compute(); }
   std::uint64_t bytes() const { return layer_.bytes(); }  // of its linears, as they are held
   std::size_t tokens() const { return states_.windows() * states_.tokens(); }
+  HiddenStates& states() { return states_; }  // that enter the layer
   // Of a linear or tensor of the layer: "model.layers.3.mlp.up_proj".
   std::string whole_name(std::string_view relative) const;
 

@@ -14,6 +14,7 @@ struct LayerChange {
   std::map<std::string, LinearWeight> linears;        // on a grid: GroupedIntWeight without group_of_input
   std::map<std::string, std::vector<float>> tensors;  // new values of others ("input_layernorm.weight")
   std::map<std::string, std::map<std::string, double>> figures;  // of each linear: figure, value
+  std::map<std::string, double> layer;                           // figures of the whole layer
   double output_error = 0;  // of the layer's output against the original layer's, relative; see Calibration
 };
 

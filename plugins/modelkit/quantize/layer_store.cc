@@ -114,11 +114,16 @@ void LayerStore::save(std::int64_t index, const LayerChange& change, HiddenState
     }
   });
   writer.publish();
+  save(index, change);
+  if (index > 0) fs::remove(states_path(index - 1));
+}
 
+void LayerStore::save(std::int64_t index, const LayerChange& change) {
   Json header = {{"linears", Json::object()},
                  {"tensors", Json::array()},
                  {"figures", change.figures},
-                 {"output_error", change.output_error}};
+                 {"output_error", change.output_error},
+                 {"layer", change.layer}};
   std::vector<Part> parts;
   for (const auto& [module, weight] : change.linears) {
     const GroupedIntWeight& ints = *weight.grouped_int();
@@ -136,7 +141,6 @@ void LayerStore::save(std::int64_t index, const LayerChange& change, HiddenState
   parts.back().plan.shape = {static_cast<std::int64_t>(text.size())};
   parts.back().bytes = std::as_bytes(std::span(text));
   write(layer_path(index), parts);
-  if (index > 0) fs::remove(states_path(index - 1));
 }
 
 LayerChange LayerStore::load(std::int64_t index) const {
@@ -157,6 +161,7 @@ LayerChange LayerStore::load(std::int64_t index) const {
   }
   for (const std::string name : header.at("tensors")) change.tensors[name] = read<float>(file, name);
   change.figures = header.at("figures");
+  change.layer = header.at("layer");
   change.output_error = header.at("output_error");
   return change;
 }

@@ -22,6 +22,9 @@ class LayerStore {
   // Keeps layer `index` and the states that leave it; both or, when the process dies, neither.
   void save(std::int64_t index, const LayerChange& change, HiddenStates& states, Compute& compute);
 
+  // Keeps layer `index` alone: without states it does not count as finished.
+  void save(std::int64_t index, const LayerChange& change);
+
   LayerChange load(std::int64_t index) const;
   void load_states(std::int64_t index, HiddenStates& states, Compute& compute) const;
 

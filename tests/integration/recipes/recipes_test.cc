@@ -25,6 +25,7 @@ const std::vector<Shipped>& shipped() {
   static const std::vector<Shipped> all = {
       {"quantize-int4", {"window=128"}},
       {"gptq", {"window=64"}},
+      {"qat", {"window=64", "samples=64"}},
       {"awq", {"window=128", "samples=24", "max_loss=0.25"}},
       {"w8a8-smoothquant", {"window=128", "samples=24"}},
       {"mixed-precision-search", {"window=64", "samples=24", "sensitivity_windows=2"}},

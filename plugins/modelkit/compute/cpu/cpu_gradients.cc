@@ -8,6 +8,7 @@
 #include "plugins/modelkit/compute/cpu/attention_gradient.h"
 #include "plugins/modelkit/compute/cpu/row_kernels.h"
 #include "plugins/modelkit/compute/cpu/sgemm.h"
+#include "plugins/modelkit/compute/cpu/training_kernels.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -19,33 +20,6 @@ void expect(bool agrees, const char* operation) {
 
 bool alike(const Matrix& a, const Matrix& b) { return a.rows == b.rows && a.cols == b.cols; }
 bool is_row(const Matrix& a, std::size_t cols) { return a.rows == 1 && a.cols == cols; }
-
-// f'(x)
-double slope_of(double x, Activation f) {
-  const auto sigmoid = [](double value) { return 1.0 / (1.0 + std::exp(-value)); };
-  switch (f) {
-    case Activation::Silu: {
-      const double s = sigmoid(x);
-      return s * (1.0 + x * (1.0 - s));
-    }
-    case Activation::GeluQuick: {
-      const double s = sigmoid(1.702 * x);
-      return s * (1.0 + 1.702 * x * (1.0 - s));
-    }
-    case Activation::Gelu:
-      return 0.5 * (1.0 + std::erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * std::exp(-0.5 * x * x);
-    case Activation::GeluTanh: {
-      constexpr double kRoot = 0.7978845608028654, kCube = 0.044715;
-      const double t = std::tanh(kRoot * (x + kCube * x * x * x));
-      return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * kRoot * (1.0 + 3.0 * kCube * x * x);
-    }
-    case Activation::Relu:
-      return x > 0.0 ? 1.0 : 0.0;
-    case Activation::ReluSquared:
-      return x > 0.0 ? 2.0 * x : 0.0;
-  }
-  return 0.0;
-}
 
 // Mean and 1 / deviation of a row; without `centred` the mean counts as 0.
 struct Spread {
@@ -83,14 +57,6 @@ std::unique_ptr<Gradients> make_cpu_gradients(Compute& compute) {
   auto* cpu = dynamic_cast<CpuCompute*>(&compute);
   if (cpu == nullptr) throw Error("internal", "the device is not the CPU", "gradients");
   return std::make_unique<CpuGradients>(cpu->pool());
-}
-
-template <class Body>
-void CpuGradients::each_row(std::size_t rows, Body body) {
-  constexpr std::size_t kRows = 16;
-  threads_.run((rows + kRows - 1) / kRows, [&](std::size_t i) {
-    for (std::size_t r = i * kRows; r < std::min(rows, (i + 1) * kRows); ++r) body(r);
-  });
 }
 
 template <class Value>
@@ -167,12 +133,15 @@ void CpuGradients::layer_norm(const Matrix& dx, const Matrix& dweight, const Mat
 
 void CpuGradients::norm(const Matrix& dx, const Matrix& dweight, const Matrix& dout, const Matrix& x,
                         const Matrix& weight, float epsilon, bool centred) {
-  expect(alike(dx, x) && alike(dout, x) && is_row(weight, x.cols) && is_row(dweight, x.cols), "norm");
+  expect(alike(dx, x) && alike(dout, x) && is_row(weight, x.cols), "norm");
+  expect(dweight.storage == nullptr || is_row(dweight, x.cols), "norm");
   std::vector<Spread> spreads(x.rows);
   each_row(x.rows, [&](std::size_t r) { spreads[r] = spread_of(cpu_row(x, r), x.cols, epsilon, centred); });
-  add_columns(cpu_row(dweight, 0), x.rows, x.cols, [&](std::size_t r, std::size_t c) {
-    return cpu_row(dout, r)[c] * (cpu_row(x, r)[c] - spreads[r].mean) * spreads[r].inverse;
-  });
+  if (dweight.storage != nullptr) {
+    add_columns(cpu_row(dweight, 0), x.rows, x.cols, [&](std::size_t r, std::size_t c) {
+      return cpu_row(dout, r)[c] * (cpu_row(x, r)[c] - spreads[r].mean) * spreads[r].inverse;
+    });
+  }
   each_row(x.rows, [&](std::size_t r) {
     norm_gradient_row(cpu_row(dx, r), cpu_row(dout, r), cpu_row(x, r), cpu_row(weight, 0), x.cols, spreads[r],
                       centred);
@@ -215,10 +184,7 @@ void CpuGradients::attention(const Matrix& dq, const Matrix& dk, const Matrix& d
 
 void CpuGradients::activate(const Matrix& dx, const Matrix& x, Activation f) {
   expect(alike(dx, x), "activate");
-  each_row(x.rows, [&](std::size_t r) {
-    float* to = cpu_row(dx, r);
-    for (std::size_t c = 0; c < x.cols; ++c) to[c] *= static_cast<float>(slope_of(cpu_row(x, r)[c], f));
-  });
+  each_row(x.rows, [&](std::size_t r) { activation_gradient_row(cpu_row(dx, r), cpu_row(x, r), x.cols, f); });
 }
 
 void CpuGradients::activate_multiply(const Matrix& dgate, const Matrix& dup, const Matrix& dout,
@@ -229,9 +195,8 @@ void CpuGradients::activate_multiply(const Matrix& dgate, const Matrix& dup, con
     const float *from = cpu_row(dout, r), *gates = cpu_row(gate, r), *ups = cpu_row(up, r);
     std::copy(gates, gates + gate.cols, to_up);
     activate_multiply_row(to_up, from, gate.cols, f);
-    for (std::size_t c = 0; c < gate.cols; ++c) {
-      to_gate[c] = from[c] * ups[c] * static_cast<float>(slope_of(gates[c], f));
-    }
+    for (std::size_t c = 0; c < gate.cols; ++c) to_gate[c] = from[c] * ups[c];
+    activation_gradient_row(to_gate, gates, gate.cols, f);
   });
 }
 
@@ -252,9 +217,7 @@ void CpuGradients::log_sum_exp(const Matrix& logits, const LogSumExp& state, std
   each_row(logits.rows, [&](std::size_t r) {
     float* row = cpu_row(logits, r);
     const double log_sum = state.largest[r] + std::log(state.sum[r]);
-    for (std::size_t c = 0; c < logits.cols; ++c) {
-      row[c] = factors[r] * static_cast<float>(std::exp(row[c] - log_sum));
-    }
+    softmax_row(row, logits.cols, static_cast<float>(log_sum), factors[r]);
     const std::int64_t place = targets[r] - static_cast<std::int64_t>(first);
     if (place >= 0 && place < static_cast<std::int64_t>(logits.cols)) row[place] -= factors[r];
   });
@@ -264,15 +227,11 @@ void CpuGradients::divergence(const Matrix& model, const Matrix& baseline, const
                               std::span<const float> factors) {
   expect(alike(model, baseline) && state.rows() == model.rows && factors.size() == model.rows, "divergence");
   const auto log_sum = [](const LogSumExp& one, std::size_t r) {
-    return one.largest[r] + std::log(one.sum[r]);
+    return static_cast<float>(one.largest[r] + std::log(one.sum[r]));
   };
   each_row(model.rows, [&](std::size_t r) {
-    float* row = cpu_row(model, r);
-    const double of_model = log_sum(state.model, r), of_baseline = log_sum(state.baseline, r);
-    for (std::size_t c = 0; c < model.cols; ++c) {
-      const double apart = std::exp(row[c] - of_model) - std::exp(cpu_row(baseline, r)[c] - of_baseline);
-      row[c] = factors[r] * static_cast<float>(apart);
-    }
+    softmax_difference_row(cpu_row(model, r), cpu_row(baseline, r), model.cols, log_sum(state.model, r),
+                           log_sum(state.baseline, r), factors[r]);
   });
 }
 
