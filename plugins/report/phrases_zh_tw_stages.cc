@@ -215,6 +215,7 @@ const std::map<std::string, std::string>& traditional_chinese_of_stages() {
       {"The model is smaller or better than with four bits everywhere", "模型比各處皆為 4 位元更小或更準確"},
       {"Every second weight of the decoder's linears is zero", "解碼器線性層的權重有一半為零"},
       {"The perplexity at most doubles", "困惑度至多為兩倍"},
+      {"Training is better than GPTQ", "訓練的結果優於 GPTQ"},
       {"Smoothing brings the outputs of the layers nearer to the original's",
        "平滑化使各層輸出更接近原始模型"}};
   return table;
