@@ -7,11 +7,12 @@
 #include "golden.h"
 #include "plugins/modelkit/train/training_file.h"
 #include "presswork/error.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
 
-class OptimizerTest : public testing::Test {
+class OptimizerTest : public ::testing::Test {
  protected:
   // The two parameters of the golden file, at their start.
   Optimizer make() {
@@ -52,10 +53,10 @@ TEST_F(OptimizerTest, StepsAreThoseOfPyTorchsAdamW) {
 }
 
 TEST_F(OptimizerTest, GoesOnFromAFileAsIfItHadNotStopped) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "optimizer_test.safetensors";
+  const auto path = ::presswork::testing::process_folder() / "optimizer_test.safetensors";
   std::filesystem::remove(path);
   Optimizer first = make(), second = make();
-  EXPECT_THAT(load_training(path, first, *compute_), testing::IsEmpty());
+  EXPECT_THAT(load_training(path, first, *compute_), ::testing::IsEmpty());
   for (int i = 0; i < 3; ++i) step(first, i);
   save_training(path, first, {{1.5, 0.1, 2}, {1.25, 0.2, 3}, {1, 0.3, 4}}, *compute_);
   const auto steps = load_training(path, second, *compute_);
@@ -67,11 +68,11 @@ TEST_F(OptimizerTest, GoesOnFromAFileAsIfItHadNotStopped) {
 }
 
 TEST_F(OptimizerTest, ADamagedFileCountsAsNone) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "optimizer_damaged.safetensors";
+  const auto path = ::presswork::testing::process_folder() / "optimizer_damaged.safetensors";
   Optimizer optimizer = make();
   save_training(path, optimizer, {{1, 1, 1}}, *compute_);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 8);
-  EXPECT_THAT(load_training(path, optimizer, *compute_), testing::IsEmpty());
+  EXPECT_THAT(load_training(path, optimizer, *compute_), ::testing::IsEmpty());
 }
 
 TEST_F(OptimizerTest, AGradientThatIsNotFiniteIsAnErrorThatNamesTheStep) {
@@ -83,7 +84,7 @@ TEST_F(OptimizerTest, AGradientThatIsNotFiniteIsAnErrorThatNamesTheStep) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code, "not_finite");
-    EXPECT_THAT(error.message, testing::HasSubstr("step 2"));
+    EXPECT_THAT(error.message, ::testing::HasSubstr("step 2"));
   }
 }
 

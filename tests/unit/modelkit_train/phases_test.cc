@@ -11,6 +11,7 @@
 #include "plugins/modelkit/train/block_training.h"
 #include "plugins/modelkit/train/model_training.h"
 #include "presswork/error.h"
+#include "support/child.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -31,7 +32,7 @@ StepObserver stop_at(std::optional<int> call) {
   };
 }
 
-class Phases : public testing::Test {
+class Phases : public ::testing::Test {
  protected:
   Phases() { fs::remove_all(folder_); }
   ~Phases() override { fs::remove_all(folder_); }
@@ -88,7 +89,7 @@ class Phases : public testing::Test {
     }
   }
 
-  fs::path folder_ = fs::path(testing::TempDir()) / "phases_test";
+  fs::path folder_ = ::presswork::testing::process_folder() / "phases";
   ModelSource source_ = ModelSource::open(fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama");
   TokenWindows windows_ = random_windows();
   QuantizationGrid grid_{.bits = 3, .group_size = 32};
