@@ -97,12 +97,10 @@ double round_group(const float* w, std::int64_t count, const QuantizationGrid& g
                    std::int8_t* q) {
   const float low = grid.lowest(), high = grid.highest();
   for (std::int64_t i = 0; i < count; ++i) q[i] = nearest_level(w[i], group, low, high);
-  double squared_error = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
+  return sum_of(count, [&](std::int64_t i) {
     const double difference = static_cast<double>(w[i]) - group.value(q[i]);
-    squared_error += difference * difference;
-  }
-  return squared_error;
+    return difference * difference;
+  });
 }
 
 }  // namespace presswork::modelkit

@@ -16,7 +16,10 @@ QuantizationError WeightRows::each(std::int64_t tile_rows, const Round& round) c
     std::vector<float> values(static_cast<std::size_t>((last - first) * weight_.in));
     weight_.dequantize(first, last, values.data());
     expect_finite_rows(values, static_cast<std::size_t>(weight_.in), first, module_);
-    for (const float value : values) parts[tile].squared_norm += static_cast<double>(value) * value;
+    parts[tile].squared_norm = sum_of(static_cast<std::int64_t>(values.size()), [&](std::int64_t i) {
+      const double value = values[static_cast<std::size_t>(i)];
+      return value * value;
+    });
     parts[tile].squared_error = round(values, first);
   });
   QuantizationError whole;
