@@ -11,6 +11,7 @@
 
 #include "plugins/modelkit/analyze/sensitivity.h"
 #include "plugins/modelkit/formats/json_text.h"
+#include "plugins/modelkit/formats/safetensors_writer.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
 #include "plugins/quantization/calibrated_job.h"
 
@@ -88,9 +89,7 @@ class MeasuredSoFar {
     Json all = Json::array();
     for (const modelkit::LinearSensitivity& linear : linears)
       all.push_back({{"layer", linear.layer}, {"module", linear.module}, {"divergence", linear.divergence}});
-    const std::filesystem::path fresh = file_.string() + ".new";
-    std::ofstream(fresh) << all.dump();
-    std::filesystem::rename(fresh, file_);
+    modelkit::write_file_atomically(file_, all.dump());
   }
 
  private:
@@ -118,8 +117,7 @@ inline Divergences measure_divergences(const Context& context, const Job& job, m
            })) {
     found[layer_prefix(job.model, linear.layer) + "." + linear.module] = linear.divergence;
   }
-  context.metric("sensitivity_seconds",
-                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  context.metric("sensitivity_seconds", seconds_since(start));
   return found;
 }
 

@@ -101,6 +101,16 @@ std::vector<float> ModelSource::values(const std::string& name, std::size_t size
   return floats;
 }
 
+std::vector<float> ModelSource::norm_factors(const std::string& module, std::size_t size) const {
+  const NormStyle& style = config().norm;
+  std::vector<float> factors =
+      style.weight ? values(module + ".weight", size) : std::vector<float>(size, 1.0F);
+  if (style.plus_one) {
+    for (float& factor : factors) factor += 1.0F;
+  }
+  return factors;
+}
+
 std::string ModelSource::find_not_finite(const std::string& module) const {
   for (const auto& name : checkpoint_.names()) {
     if (name.compare(0, module.size() + 1, module + ".") != 0) continue;

@@ -43,6 +43,8 @@ class ModelSource {
                                              const std::vector<float>* other_bias = nullptr) const;
   // All of a tensor as float32. Throws "corrupt_file" when it does not have `size` elements.
   std::vector<float> values(const std::string& tensor, std::size_t size) const;
+  // What the norm `module` of the model's own style multiplies its inputs by.
+  std::vector<float> norm_factors(const std::string& module, std::size_t size) const;
 
   // The first stored tensor of `module` that holds NaN or infinity, or an empty text.
   std::string find_not_finite(const std::string& module) const;

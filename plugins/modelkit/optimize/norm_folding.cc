@@ -86,9 +86,7 @@ Folding fold(const ModelSource& model, const NormReaders& readers, bool widen) {
   const TensorView* stored = model.checkpoint().find(norm);
   if (stored == nullptr || readers.linears.empty()) return {{}, "the norm has no weight"};
   const auto size = static_cast<std::size_t>(readers.linears.front().in);
-  std::vector<float> factors = model.values(norm, size);
-  const bool plus_one = model.config().norm.plus_one;
-  for (float& factor : factors) factor += plus_one ? 1.0F : 0.0F;
+  const std::vector<float> factors = model.norm_factors(readers.norm, size);
   if (neutral(factors)) return {{}, "the norm is neutral already"};
   Folding folding;
   for (const LinearSite& site : readers.linears) {
@@ -102,7 +100,7 @@ Folding fold(const ModelSource& model, const NormReaders& readers, bool widen) {
     if (!bytes) return {{}, "a product with " + site.module + " does not fit its type"};
     folding.tensors.push_back({site.module + ".weight", dtype, std::move(*bytes)});
   }
-  const std::vector<float> ones(size, plus_one ? 0.0F : 1.0F);
+  const std::vector<float> ones(size, model.config().norm.plus_one ? 0.0F : 1.0F);
   folding.tensors.push_back({norm, stored->dtype, *stored_as(stored->dtype, ones)});
   return folding;
 }

@@ -21,17 +21,22 @@ std::int64_t count_dead_scales(const GroupedIntWeight& weight) {
 
 std::int64_t count_clipped(std::span<const float> values, std::int64_t first, const LinearWeight& rounded) {
   const GroupedIntWeight& ints = *rounded.grouped_int();
-  const auto in = static_cast<std::size_t>(rounded.in), groups = static_cast<std::size_t>(rounded.groups());
-  const std::size_t size = in / groups, start = static_cast<std::size_t>(first);
-  const int lowest = -(1 << (ints.bits - 1)), highest = -lowest - 1;
+  const std::size_t size = static_cast<std::size_t>(rounded.in / rounded.groups());
+  const std::size_t start = static_cast<std::size_t>(first * rounded.groups());
+  const auto lowest = static_cast<std::int8_t>(-(1 << (ints.bits - 1)));
+  const auto highest = static_cast<std::int8_t>(-(lowest + 1));
   std::int64_t clipped = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::int8_t q = ints.q[start * in + i];
-    if (q != lowest && q != highest) continue;
-    const std::size_t place = (start + i / in) * groups + i % in / size;
+  for (std::size_t g = 0; g < values.size() / size; ++g) {
+    const std::size_t place = start + g;
     const GroupScale scale{ints.scales[place], ints.zeros.empty() ? std::int8_t{0} : ints.zeros[place]};
-    const float beyond = q == highest ? values[i] - scale.value(q) : scale.value(q) - values[i];
-    clipped += beyond > 0.5F * scale.scale ? 1 : 0;
+    const float top = scale.value(highest), bottom = scale.value(lowest), half = 0.5F * scale.scale;
+    const std::int8_t* q = ints.q.data() + place * size;
+    const float* value = values.data() + g * size;
+    for (std::size_t i = 0; i < size; ++i) {
+      const bool above = q[i] == highest && value[i] - top > half;
+      const bool below = q[i] == lowest && bottom - value[i] > half;
+      clipped += above || below ? 1 : 0;
+    }
   }
   return clipped;
 }

@@ -127,8 +127,7 @@ class Rotations {
     const LinearWeight stored = model_.linear(own);
     const std::size_t out = width(stored.out), in = width(stored.in);
     std::vector<float> factors, values(out * in);
-    if (!change.norm.empty()) factors = model_.values(weight_of(change.norm), in);
-    for (float& factor : factors) factor += model_.config().norm.plus_one ? 1.0F : 0.0F;
+    if (!change.norm.empty()) factors = model_.norm_factors(change.norm, in);
     threads_.run((out + kTile - 1) / kTile, [&](std::size_t tile) {
       const std::size_t first = tile * kTile, count = std::min(kTile, out - first);
       std::vector<float> rows(count * in);

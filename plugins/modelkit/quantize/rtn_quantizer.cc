@@ -57,8 +57,7 @@ RtnResult quantize_rtn(const LinearWeight& weight, const QuantizationGrid& grid,
     std::int64_t row = first;
     for (std::size_t at = 0; at < values.size(); at += in, ++row)
       squared_error += quantize_row(values.subspan(at, in), grid, row, whole, ints);
-    // Within the range of its own weights nothing is clipped.
-    if (grid.clipping != Clipping::MinMax) clipped += count_clipped(values, first, result.weight);
+    clipped += count_clipped(values, first, result.weight);
     return squared_error;
   });
   result.clipped = clipped;

@@ -52,14 +52,7 @@ LayerWeights allocate_weights(Compute& compute, const ModelConfig& model) {
 }
 
 Matrix norm_factors(Compute& compute, const ModelSource& source, const std::string& module) {
-  const NormStyle& style = source.config().norm;
-  const std::size_t width = size(source.config().hidden);
-  std::vector<float> factors =
-      style.weight ? source.values(module + ".weight", width) : std::vector<float>(width, 1.0F);
-  if (style.plus_one) {
-    for (float& factor : factors) factor += 1.0F;
-  }
-  return row_of(compute, factors);
+  return row_of(compute, source.norm_factors(module, size(source.config().hidden)));
 }
 
 std::size_t LayerTape::floats_per_row(const ModelConfig& m) {

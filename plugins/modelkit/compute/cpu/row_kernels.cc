@@ -9,29 +9,11 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "plugins/modelkit/compute/cpu/each_vector-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace presswork::modelkit::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::ScalableTag<float>;
-using Vector = hn::Vec<Floats>;
-
-// Calls body(i, load, store) for whole vectors, then for the rest of a row with masks, so that both run the
-// same arithmetic.
-template <class Body>
-HWY_INLINE void each_vector(std::size_t n, Body body) {
-  const Floats d;
-  const std::size_t lanes = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    body([=](const float* p) HWY_ATTR { return hn::LoadU(Floats(), p + i); },
-         [=](Vector v, float* p) HWY_ATTR { hn::StoreU(v, Floats(), p + i); });
-  }
-  if (i == n) return;
-  const auto rest = hn::FirstN(d, n - i);
-  body([=](const float* p) HWY_ATTR { return hn::MaskedLoad(rest, Floats(), p + i); },
-       [=](Vector v, float* p) HWY_ATTR { hn::BlendedStore(v, rest, Floats(), p + i); });
-}
 
 void RmsNormRow(float* out, const float* x, const float* weight, std::size_t n, float epsilon) {
   const Floats d;
