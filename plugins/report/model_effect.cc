@@ -63,7 +63,7 @@ Json summary(const Report& report, const Phrases& say) {
   Json failed = Json::array();
   for (const Json& entry : report.facts.checklist()) {
     if (member(entry, "required", false) != true || text_of(entry, "state") != "fail") continue;
-    failed.push_back({{"title", say.said(entry, "title")}, {"why", text_of(entry, "why")}});
+    failed.push_back({{"title", say.said(entry, "title")}, {"why", say.of_engine(text_of(entry, "why"))}});
   }
   return {{"original", model_of(report.facts.original(), f.original_bytes)},
           {"result", model_of(report.facts.result(), f.compressed_bytes)},
