@@ -279,7 +279,7 @@ void AwqLayer::quantize(const std::string& module, Gram& inputs) {
 
 // Scales of all groups before any integers: a linear's rows are scaled by the group behind it.
 LayerChange AwqLayer::run() {
-  const auto passes = within_budget(target_groups(layer_, options_.targets), layer_.bytes());
+  const auto passes = within_budget(target_groups(layer_, options_.targets), gram_budget(layer_.bytes()));
   const bool once = passes.size() == 1;
   layer_.expect_passes(once ? 1 : 2 * passes.size());
   std::map<std::string, Gram> inputs;

@@ -28,9 +28,11 @@ void Gram::add(const float* x, std::size_t rows, ThreadPool& threads) {
         for (std::size_t i = 0; i < columns(tile); ++i) magnitudes[i] += std::fabs(from[i]);
       }
     });
-    threads.run(tiles * tiles, [&](std::size_t tile) {
-      const std::size_t i = tile / tiles, j = tile % tiles;
-      if (i < j) return;
+    // Tiles on the diagonal, which are half the work, come last: they fill the gap before the slower thread.
+    threads.run(tiles * (tiles + 1), [&](std::size_t tile) {
+      const bool diagonal = tile >= tiles * tiles;
+      const std::size_t i = diagonal ? tile - tiles * tiles : tile / tiles, j = diagonal ? i : tile % tiles;
+      if (i < j || (i == j && !diagonal)) return;
       add_gram_tile(left_.data() + i * packed, right_.data() + j * packed, depth,
                     values_.data() + (i * size_ + j) * kGramTile, size_, columns(i), columns(j), i == j);
     });
