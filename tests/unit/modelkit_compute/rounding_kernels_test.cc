@@ -89,6 +89,9 @@ TEST(RoundRow, IsTheDefinitionOnEveryInstructionSet) {
         }
         ASSERT_EQ(error, eight_sums(terms)) << n;
         for (std::size_t i = n; i < q.size(); ++i) ASSERT_EQ(q[i], 99) << "written behind the end of " << n;
+        std::vector<std::int8_t> levels(n + 8, 99);
+        levels_row(levels.data(), w.data(), n, grid);
+        ASSERT_EQ(levels, q) << n;
       }
     }
   });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
 
@@ -62,6 +63,20 @@ double Gram::mean_diagonal() const {
   double sum = 0;
   for (std::size_t i = 0; i < size_; ++i) sum += at(i, i);
   return size_ == 0 ? 0.0 : sum / static_cast<double>(size_);
+}
+
+double norm_squared(const std::vector<double>& rows, const double* gram, std::size_t size) {
+  std::vector<double> products(rows.size(), 0.0);
+  dgemm({.m = rows.size() / size,
+         .n = size,
+         .k = size,
+         .a = rows.data(),
+         .a_row = size,
+         .b = gram,
+         .b_row = size,
+         .c = products.data(),
+         .c_row = size});
+  return std::inner_product(rows.begin(), rows.end(), products.begin(), 0.0);
 }
 
 }  // namespace presswork::modelkit

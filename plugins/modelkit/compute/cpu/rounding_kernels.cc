@@ -51,22 +51,56 @@ double SquaresRow(const float* x, std::size_t n) {
   });
 }
 
+// Levels of a row, as many at a time as D has lanes.
+template <class D>
+class Levels {
+ public:
+  using Values = hn::Vec<D>;
+
+  HWY_INLINE explicit Levels(const GroupGrid& grid)
+      : scale_(hn::Set(D(), grid.scale)),
+        zero_(hn::Set(D(), grid.zero)),
+        low_(hn::Set(D(), grid.low)),
+        high_(hn::Set(D(), grid.high)) {}
+
+  HWY_INLINE Values nearest(Values x) const {
+    const Values level = hn::Add(hn::Round(hn::Div(x, scale_)), zero_);
+    return hn::Min(hn::Max(level, low_), high_);
+  }
+  HWY_INLINE Values value(Values level) const { return hn::Mul(hn::Sub(level, zero_), scale_); }
+  HWY_INLINE static void store(Values level, std::int8_t* q) {
+    const hn::Rebind<std::int32_t, D> words;
+    const hn::Rebind<std::int8_t, D> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(words, level)), bytes, q);
+  }
+
+ private:
+  const Values scale_, zero_, low_, high_;
+};
+
+void LevelsRow(std::int8_t* q, const float* x, std::size_t n, const GroupGrid& grid) {
+  const Floats d;
+  constexpr std::size_t kLanes = hn::MaxLanes(Floats());
+  const Levels<Floats> levels(grid);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) levels.store(levels.nearest(hn::LoadU(d, x + i)), q + i);
+  if (i == n) return;
+  float rest[kLanes] = {};
+  std::int8_t rounded[kLanes];
+  std::copy(x + i, x + n, rest);
+  levels.store(levels.nearest(hn::LoadU(d, rest)), rounded);
+  std::copy(rounded, rounded + (n - i), q + i);
+}
+
 double RoundRow(std::int8_t* q, const float* w, std::size_t n, const GroupGrid& grid) {
-  const Singles s;
-  const hn::Rebind<std::int32_t, Singles> words;
-  const hn::Rebind<std::int8_t, Singles> bytes;
-  const Single scale = hn::Set(s, grid.scale), zero = hn::Set(s, grid.zero), low = hn::Set(s, grid.low),
-               high = hn::Set(s, grid.high);
+  const Levels<Singles> levels(grid);
   const std::size_t whole = n / kSums * kSums;
   std::int8_t rest[kSums];
   const double error = sum_row(w, n, [&](Single values, std::size_t place) HWY_ATTR {
-    const Single nearest = hn::Add(hn::Round(hn::Div(values, scale)), zero);
-    const Single level = hn::Min(hn::Max(nearest, low), high);
-    std::int8_t* to = place < whole ? q + place : rest + (place - whole);
-    hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(words, level)), bytes, to);
-    const Single value = hn::Mul(hn::Sub(level, zero), scale);
+    const Single level = levels.nearest(values);
+    levels.store(level, place < whole ? q + place : rest + (place - whole));
     const Doubles d;
-    const auto difference = hn::Sub(hn::PromoteTo(d, values), hn::PromoteTo(d, value));
+    const auto difference = hn::Sub(hn::PromoteTo(d, values), hn::PromoteTo(d, levels.value(level)));
     return hn::Mul(difference, difference);
   });
   std::copy(rest, rest + (n - whole), q + whole);
@@ -125,6 +159,7 @@ namespace presswork::modelkit {
 
 HWY_EXPORT(RangeRow);
 HWY_EXPORT(SquaresRow);
+HWY_EXPORT(LevelsRow);
 HWY_EXPORT(RoundRow);
 HWY_EXPORT(CountClippedRow);
 
@@ -133,6 +168,10 @@ void range_row(const float* x, std::size_t n, float& low, float& high) {
 }
 
 double squares_row(const float* x, std::size_t n) { return HWY_DYNAMIC_DISPATCH(SquaresRow)(x, n); }
+
+void levels_row(std::int8_t* q, const float* x, std::size_t n, const GroupGrid& grid) {
+  HWY_DYNAMIC_DISPATCH(LevelsRow)(q, x, n, grid);
+}
 
 double round_row(std::int8_t* q, const float* w, std::size_t n, const GroupGrid& grid) {
   return HWY_DYNAMIC_DISPATCH(RoundRow)(q, w, n, grid);

@@ -16,7 +16,10 @@ void range_row(const float* x, std::size_t n, float& low, float& high);
 // The sum of squares; neither finite nor a number when one of x [n] is not.
 double squares_row(const float* x, std::size_t n);
 
-// q [n] = the nearest levels of w, as nearest_level() finds them; returns the squared error of their values.
+// q [n] = the nearest levels of x, half to even, within the ends of the grid.
+void levels_row(std::int8_t* q, const float* x, std::size_t n, const GroupGrid& grid);
+
+// The same; returns the squared error of their values.
 double round_row(std::int8_t* q, const float* w, std::size_t n, const GroupGrid& grid);
 
 // How many of q [n] are at an end of the grid while w lies more than half a step beyond it.
