@@ -13,6 +13,7 @@
 #include "plugins/modelkit/evaluate/perplexity.h"
 #include "plugins/modelkit/evaluate/text_evaluation.h"
 #include "plugins/modelkit/quantize/calibration.h"
+#include "plugins/modelkit/quantize/input_statistics.h"
 #include "plugins/modelkit/tokenizer/tokenizer.h"
 #include "plugins/quantization/quantization_job.h"
 
@@ -90,6 +91,10 @@ inline Json calibrated_plan(const Context& context, const Job& job) {
     layer += static_cast<std::uint64_t>(site.out * site.in) * sizeof(float);
   }
   layer /= static_cast<std::uint64_t>(job.model.layers);
+  std::uint64_t grams = 0;
+  for (std::int64_t i = 0; i < job.model.layers; ++i)
+    grams = std::max(grams, modelkit::gram_bytes(modelkit::input_groups(job.model, i)));
+  grams = std::max(layer, std::min(grams, modelkit::gram_budget(layer)));
   const std::uint64_t states =
       static_cast<std::uint64_t>(sampling.samples * sampling.length * sizeof(float)) *
       static_cast<std::uint64_t>(job.model.hidden);
@@ -97,7 +102,7 @@ inline Json calibrated_plan(const Context& context, const Job& job) {
                                  std::max<std::uint64_t>(modelkit::Calibration::kCompared, sampling.samples);
   constexpr std::uint64_t kBase = 96u << 20;
   return {
-      {"memory_bytes", kBase + job.largest_bytes() + layer + compared + 2 * widest * widest * sizeof(double) +
+      {"memory_bytes", kBase + job.largest_bytes() + grams + compared + 2 * widest * widest * sizeof(double) +
                            modelkit::predicted_pass_bytes(source, sampling.samples, sampling.length, limit)},
       {"disk_bytes", job.checkpoint.file_bytes() + 3 * job.written_bytes() + 2 * states},
       {"cores", context.threads()},

@@ -164,12 +164,13 @@ struct Job {
     return bytes;
   }
 
-  // Memory for quantizing and packing the largest of them: its pages, the integers, and their packed form.
-  std::uint64_t largest_bytes() const {
+  // Memory for quantizing and packing the largest of them: its pages, and of `results` at once the integers
+  // and their packed form.
+  std::uint64_t largest_bytes(std::uint64_t results = 1) const {
     std::uint64_t largest = 0;
     for (const modelkit::LinearSite& site : targets.modules) {
       const auto elements = static_cast<std::uint64_t>(site.out * site.in);
-      largest = std::max(largest, elements * 4 + elements + bytes_of(site));
+      largest = std::max(largest, elements * 4 + results * (elements + bytes_of(site)));
     }
     return largest;
   }

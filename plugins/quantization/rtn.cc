@@ -1,4 +1,7 @@
 // quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
+#include <future>
+
+#include "plugins/modelkit/model/prefetcher.h"
 #include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/float_rounding.h"
 #include "plugins/modelkit/quantize/phase_times.h"
@@ -44,7 +47,7 @@ class QuantizeRtn : public Stage {
     const Job job(context, *folder, stored_form(context));
     constexpr std::uint64_t kBase = 64u << 20;
     return quantization::with_rotation(context, job,
-                                       {{"memory_bytes", kBase + job.largest_bytes()},
+                                       {{"memory_bytes", kBase + job.largest_bytes(2)},
                                         {"disk_bytes", job.checkpoint.file_bytes() + job.written_bytes()},
                                         {"notes", job.targets.report()}});
   }
@@ -101,32 +104,41 @@ class QuantizeRtn : public Stage {
     return quantize_rtn(weight, job.grid(), module, threads, sharing);
   }
 
+  // Reads ahead, and writes a tensor while the next one is rounded.
   static std::map<std::string, double> quantize_all(const Context& context, const Job& job,
                                                     QuantizedCheckpoint& result, PhaseTimes& times) {
     ThreadPool threads(context.threads());
     std::map<std::string, double> errors;
     std::map<std::string, Figures> figures;  // by module
-    for (const QuantizedCheckpoint::Step& step : result.steps()) {
+    Prefetcher prefetcher;
+    std::future<void> writing;
+    for (std::size_t i = 0; i < result.steps().size(); ++i) {
       context.check_cancelled();
+      const QuantizedCheckpoint::Step& step = result.steps()[i];
+      if (i + 1 < result.steps().size()) prefetcher.start(job.checkpoint, result.steps()[i + 1].name);
+      RtnResult quantized;
       if (step.module) {
         const LinearWeight weight = load_linear(job.checkpoint, job.quantization, step.name);
-        const RtnResult quantized = [&] {
-          const PhaseTimes::Scope timed(times, "rounding");
-          return rounded(context, job, weight, step.name, threads);
-        }();
+        const PhaseTimes::Scope timed(times, "rounding");
+        quantized = rounded(context, job, weight, step.name, threads);
         errors[step.name] = quantized.error.relative();
-        if (quantized.weight.grouped_int() != nullptr)
-          add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
-        const PhaseTimes::Scope timed(times, "writing");
-        result.write(step.name, quantized.weight);
-        context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),
-                         "linears");
-      } else {
-        const PhaseTimes::Scope timed(times, "writing");
-        result.copy(step.name);
       }
-      job.checkpoint.release(step.name);
+      const PhaseTimes::Scope timed(times, "writing");
+      if (writing.valid()) writing.get();
+      writing = std::async(std::launch::async, [&, quantized = std::move(quantized)] {
+        if (step.module) {
+          if (quantized.weight.grouped_int() != nullptr)
+            add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
+          result.write(step.name, quantized.weight);
+        } else {
+          result.copy(step.name);
+        }
+        job.checkpoint.release(step.name);
+      });
+      context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),
+                       "linears");
     }
+    if (writing.valid()) writing.get();
     for (const char* metric : {"dead_scales", "clipped_weights"}) {
       Json modules = Json::object();
       for (const auto& [module, own] : figures) modules[module] = own.at(metric);

@@ -134,11 +134,12 @@ std::vector<std::byte> scale_bytes(const std::vector<float>& scales, const Quant
 
 std::vector<std::byte> pack_weights(const LinearWeight& weight, const GroupedIntWeight& ints) {
   const std::int64_t words = packed_words(weight.in, ints.bits);
-  std::vector<std::uint32_t> packed(static_cast<std::size_t>(weight.out * words));
-  for (std::int64_t row = 0; row < weight.out; ++row) {
-    pack_row(ints.q.data() + row * weight.in, weight.in, ints.bits, packed.data() + row * words);
+  std::vector<std::byte> packed(static_cast<std::size_t>(weight.out * words) * sizeof(std::uint32_t));
+  auto* row_words = reinterpret_cast<std::uint32_t*>(packed.data());
+  for (std::int64_t row = 0; row < weight.out; ++row, row_words += words) {
+    pack_row(ints.q.data() + row * weight.in, weight.in, ints.bits, row_words);
   }
-  return to_bytes(packed);
+  return packed;
 }
 
 std::vector<std::byte> pack_zeros(const LinearWeight& weight, const GroupedIntWeight& ints) {

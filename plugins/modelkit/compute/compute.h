@@ -168,6 +168,13 @@ class Compute {
   virtual bool all_finite(const Matrix& x) = 0;
 };
 
+// The values of a matrix, row after row.
+inline std::vector<float> read(Compute& compute, const Matrix& matrix) {
+  std::vector<float> values(matrix.rows * matrix.cols);
+  compute.read(matrix, values);
+  return values;
+}
+
 // How a device holds the weights of linears. Float32 is the reference: all others are faster and less exact.
 enum class WeightForm {
   Float32,

@@ -4,6 +4,8 @@
 #include <cfloat>
 #include <limits>
 
+#include "plugins/modelkit/compute/cpu/rounding_kernels.h"
+#include "plugins/modelkit/compute/cpu/row_kernels.h"
 #include "plugins/modelkit/compute/rounding.h"
 
 namespace presswork::modelkit {
@@ -25,26 +27,18 @@ Int8Grid int8_grid(float low, float high, bool symmetric) {
 }
 
 Int8Grid grid_of(const Int8Inputs& inputs, const float* x, std::size_t count) {
+  if (!all_finite_row(x, count)) return {std::numeric_limits<float>::quiet_NaN(), 0};
+  if (!inputs.dynamic || count == 0) return inputs.grid;
   float low = 0.0F, high = 0.0F;
-  bool finite = true;
-  for (std::size_t i = 0; i < count; ++i) {
-    low = x[i] < low ? x[i] : low;
-    high = x[i] > high ? x[i] : high;
-    finite &= x[i] - x[i] == 0.0F;
-  }
-  if (!finite) return {std::numeric_limits<float>::quiet_NaN(), 0};
-  return inputs.dynamic ? int8_grid(low, high, inputs.symmetric) : inputs.grid;
+  range_row(x, count, low, high);
+  return int8_grid(low, high, inputs.symmetric);
 }
 
 void to_int8(const Int8Grid& grid, const float* x, std::size_t count, std::int8_t* q) {
-  if (!(grid.scale > 0.0F)) {
+  if (grid.scale > 0.0F) {
+    levels_row(q, x, count, grid.levels());
+  } else {
     std::fill_n(q, count, std::int8_t{0});
-    return;
-  }
-  const auto zero = static_cast<float>(grid.zero);
-  for (std::size_t i = 0; i < count; ++i) {
-    const float level = round_half_even(within(x[i] / grid.scale, -1024.0F, 1024.0F)) + zero;
-    q[i] = static_cast<std::int8_t>(within(level, -128.0F, 127.0F));
   }
 }
 

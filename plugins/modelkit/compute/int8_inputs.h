@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "plugins/modelkit/compute/rounding.h"
+
 namespace presswork::modelkit {
 
 struct Int8Grid {
@@ -13,6 +15,7 @@ struct Int8Grid {
   std::int8_t zero = 0;
 
   float value(std::int8_t q) const { return static_cast<float>(q - zero) * scale; }
+  GroupGrid levels() const { return {scale, static_cast<float>(zero), -128.0F, 127.0F}; }
   bool operator==(const Int8Grid&) const = default;
 };
 

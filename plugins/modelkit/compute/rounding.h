@@ -1,4 +1,4 @@
-// Rounding to the nearest integer.
+// Rounding to the nearest integer, and to a grid of them.
 #pragma once
 
 namespace presswork::modelkit {
@@ -9,5 +9,10 @@ inline float round_half_even(float x) {
   constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
   return (x + kMagic) - kMagic;
 }
+
+// The grid of one group of weights: value = (level - zero) * scale, for levels from low to high.
+struct GroupGrid {
+  float scale = 1, zero = 0, low = 0, high = 0;
+};
 
 }  // namespace presswork::modelkit

@@ -19,12 +19,6 @@ Matrix part(const Matrix& scratch, std::size_t rows, std::size_t cols) {
   return scratch.row_range(0, rows).column_range(0, cols);
 }
 
-std::vector<float> read(Compute& compute, const Matrix& matrix) {
-  std::vector<float> values(matrix.rows * matrix.cols);
-  compute.read(matrix, values);
-  return values;
-}
-
 }  // namespace
 
 Mlp::Mlp(const LayerLoader& layer, std::string_view gate, std::string_view up, std::string_view down,

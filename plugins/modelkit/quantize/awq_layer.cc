@@ -6,7 +6,7 @@
 #include <map>
 #include <numeric>
 
-#include "plugins/modelkit/compute/cpu/dgemm.h"
+#include "plugins/modelkit/compute/cpu/gram.h"
 #include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/input_statistics.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
@@ -73,21 +73,6 @@ class AwqLayer {
   std::map<std::string, LinearWeight> effective_;  // what the integers come to before the scales
   LayerChange change_;
 };
-
-// The sum of d H d^T over the rows d [n, size].
-double norm_squared(const std::vector<double>& rows, const double* hessian, std::size_t size) {
-  std::vector<double> products(rows.size(), 0.0);
-  dgemm({.m = rows.size() / size,
-         .n = size,
-         .k = size,
-         .a = rows.data(),
-         .a_row = size,
-         .b = hessian,
-         .b_row = size,
-         .c = products.data(),
-         .c_row = size});
-  return std::inner_product(rows.begin(), rows.end(), products.begin(), 0.0);
-}
 
 // Inputs that one row makes share its scale, from the mean of their magnitudes.
 std::vector<float> AwqLayer::scales_of(const FoldingSite& site, const Gram& inputs, double power) const {
@@ -279,7 +264,7 @@ void AwqLayer::quantize(const std::string& module, Gram& inputs) {
 
 // Scales of all groups before any integers: a linear's rows are scaled by the group behind it.
 LayerChange AwqLayer::run() {
-  const auto passes = within_budget(target_groups(layer_, options_.targets), layer_.bytes());
+  const auto passes = within_budget(target_groups(layer_, options_.targets), gram_budget(layer_.bytes()));
   const bool once = passes.size() == 1;
   layer_.expect_passes(once ? 1 : 2 * passes.size());
   std::map<std::string, Gram> inputs;

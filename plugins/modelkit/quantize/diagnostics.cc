@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "plugins/modelkit/compute/cpu/rounding_kernels.h"
 #include "plugins/modelkit/quantize/grid.h"
 
 namespace presswork::modelkit {
@@ -21,24 +22,17 @@ std::int64_t count_dead_scales(const GroupedIntWeight& weight) {
 
 std::int64_t count_clipped(std::span<const float> values, std::int64_t first, const LinearWeight& rounded) {
   const GroupedIntWeight& ints = *rounded.grouped_int();
+  const QuantizationGrid grid{.bits = ints.bits};
   const std::size_t size = static_cast<std::size_t>(rounded.in / rounded.groups());
   const std::size_t start = static_cast<std::size_t>(first * rounded.groups());
-  const auto lowest = static_cast<std::int8_t>(-(1 << (ints.bits - 1)));
-  const auto highest = static_cast<std::int8_t>(-(lowest + 1));
-  std::int64_t clipped = 0;
+  std::size_t clipped = 0;
   for (std::size_t g = 0; g < values.size() / size; ++g) {
     const std::size_t place = start + g;
     const GroupScale scale{ints.scales[place], ints.zeros.empty() ? std::int8_t{0} : ints.zeros[place]};
-    const float top = scale.value(highest), bottom = scale.value(lowest), half = 0.5F * scale.scale;
-    const std::int8_t* q = ints.q.data() + place * size;
-    const float* value = values.data() + g * size;
-    for (std::size_t i = 0; i < size; ++i) {
-      const bool above = q[i] == highest && value[i] - top > half;
-      const bool below = q[i] == lowest && bottom - value[i] > half;
-      clipped += above || below ? 1 : 0;
-    }
+    clipped +=
+        count_clipped_row(ints.q.data() + place * size, values.data() + g * size, size, grid.of(scale));
   }
-  return clipped;
+  return static_cast<std::int64_t>(clipped);
 }
 
 void add_integer_figures(Figures& figures, const LinearWeight& rounded, std::int64_t clipped) {

@@ -40,7 +40,8 @@ void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inpu
 LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options,
                                 ThreadPool& threads) {
   const std::vector<InputGroup> groups = target_groups(layer, options.targets);
-  const auto passes = options.true_sequential ? one_by_one(groups) : within_budget(groups, layer.bytes());
+  const auto passes =
+      options.true_sequential ? one_by_one(groups) : within_budget(groups, gram_budget(layer.bytes()));
   layer.expect_passes(passes.size());
   LayerChange change;
   for (const auto& pass : passes) {

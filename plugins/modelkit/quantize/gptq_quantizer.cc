@@ -112,13 +112,13 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
       return std::inner_product(difference.begin(), difference.end(), difference.begin(), 0.0);
     };
     sum.error.squared_norm = sum.rounding.squared_norm = squares();
-    sum.whole = norm_squared(difference);
+    sum.whole = norm_squared(difference, hessian_, size_);
     subtract_integers(ints, rows.first, size_, difference);
     sum.error.squared_error = squares();
-    sum.solved = norm_squared(difference);
+    sum.solved = norm_squared(difference, hessian_, size_);
     subtract_rounded(rows.original, grid, size_, difference);
     sum.rounding.squared_error = squares();
-    sum.rounded = norm_squared(difference);
+    sum.rounded = norm_squared(difference, hessian_, size_);
     sum.clipped = count_clipped(rows.original, rows.first, result.weight);
   });
   expect_finite_scales(ints, weight.out, module);
@@ -136,21 +136,6 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
   };
   result.output = {.before = relative(total.rounded), .after = relative(total.solved)};
   return result;
-}
-
-// The sum of w H w^T over the rows w.
-double GptqSolver::norm_squared(const std::vector<double>& rows) const {
-  std::vector<double> products(rows.size(), 0.0);
-  dgemm({.m = rows.size() / size_,
-         .n = size_,
-         .k = size_,
-         .a = rows.data(),
-         .a_row = size_,
-         .b = hessian_,
-         .b_row = size_,
-         .c = products.data(),
-         .c_row = size_});
-  return std::inner_product(rows.begin(), rows.end(), products.begin(), 0.0);
 }
 
 void GptqSolver::round_rows(Rows& rows) const {

@@ -54,7 +54,6 @@ class GptqSolver {
   bool factorize(double damp);
   void round_rows(Rows& rows) const;
   void round_block(Rows& rows, std::size_t first, std::size_t last) const;
-  double norm_squared(const std::vector<double>& rows) const;
 
   const GptqOptions options_;
   ThreadPool& threads_;

@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <vector>
 
+#include "plugins/modelkit/compute/cpu/rounding_kernels.h"
 #include "presswork/error.h"
 
 namespace presswork::modelkit {
@@ -14,11 +15,8 @@ float stored(float scale, DType dtype) { return dtype == DType::F32 ? scale : ro
 }  // namespace
 
 ValueRange range_of(std::span<const float> values) {
-  ValueRange range{values[0], values[0]};
-  for (const float value : values) {
-    range.low = value < range.low ? value : range.low;
-    range.high = value > range.high ? value : range.high;
-  }
+  ValueRange range;
+  range_row(values.data(), values.size(), range.low, range.high);
   return range;
 }
 
@@ -95,12 +93,7 @@ GroupScale fit_group(const float* w, std::int64_t count, const QuantizationGrid&
 
 double round_group(const float* w, std::int64_t count, const QuantizationGrid& grid, const GroupScale& group,
                    std::int8_t* q) {
-  const float low = grid.lowest(), high = grid.highest();
-  for (std::int64_t i = 0; i < count; ++i) q[i] = nearest_level(w[i], group, low, high);
-  return sum_of(count, [&](std::int64_t i) {
-    const double difference = static_cast<double>(w[i]) - group.value(q[i]);
-    return difference * difference;
-  });
+  return round_row(q, w, static_cast<std::size_t>(count), grid.of(group));
 }
 
 }  // namespace presswork::modelkit

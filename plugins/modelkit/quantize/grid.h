@@ -16,6 +16,14 @@ namespace presswork::modelkit {
 // rounded weights is least.
 enum class Clipping { MinMax, Mse };
 
+// value = (q - zero) * scale
+struct GroupScale {
+  float scale = 1;
+  std::int8_t zero = 0;
+
+  float value(std::int8_t q) const { return static_cast<float>(q - zero) * scale; }
+};
+
 // Where integers may lie and what they share.
 struct QuantizationGrid {
   int bits = 4;                 // 2..8
@@ -26,6 +34,9 @@ struct QuantizationGrid {
 
   float lowest() const { return static_cast<float>(-(1 << (bits - 1))); }
   float highest() const { return static_cast<float>((1 << (bits - 1)) - 1); }
+  GroupGrid of(const GroupScale& group) const {
+    return {group.scale, static_cast<float>(group.zero), lowest(), highest()};
+  }
   std::int64_t groups(std::int64_t in) const { return group_size == 0 ? 1 : in / group_size; }
 
   // Throws "invalid_parameter" at /group_size when the group size does not divide `in`, naming `module` and
@@ -45,28 +56,7 @@ struct ValueRange {
   float low = 0, high = 0;
 };
 
-ValueRange range_of(std::span<const float> values);  // at least one
-
-// value = (q - zero) * scale
-struct GroupScale {
-  float scale = 1;
-  std::int8_t zero = 0;
-
-  float value(std::int8_t q) const { return static_cast<float>(q - zero) * scale; }
-};
-
-// The sum of term(i) for i in [0, count), in eight partial sums: an addition that waits for the one before
-// would take most of the time. The order is fixed by `count`.
-template <class Term>
-double sum_of(std::int64_t count, const Term& term) {
-  double sums[8] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (std::int64_t k = 0; k < 8; ++k) sums[k] += term(i + k);
-  }
-  for (; i < count; ++i) sums[0] += term(i);
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
+ValueRange range_of(std::span<const float> values);  // at least one; none NaN
 
 // The nearest integer of the grid [lowest, highest].
 inline std::int8_t nearest_level(float w, const GroupScale& group, float lowest, float highest) {

@@ -14,6 +14,15 @@ std::vector<InputGroup> target_groups(const CalibrationLayer& layer, const std::
   return groups;
 }
 
+std::uint64_t gram_budget(std::uint64_t layer_bytes) { return std::max(layer_bytes, kSmallGrams); }
+
+std::uint64_t gram_bytes(const std::vector<InputGroup>& groups) {
+  std::uint64_t bytes = 0;
+  for (const InputGroup& group : groups)
+    bytes += static_cast<std::uint64_t>(group.inputs * group.inputs) * sizeof(double);
+  return bytes;
+}
+
 std::vector<std::vector<InputGroup>> one_by_one(const std::vector<InputGroup>& groups) {
   std::vector<std::vector<InputGroup>> passes;
   for (const InputGroup& group : groups) passes.push_back({group});
@@ -25,8 +34,7 @@ std::vector<std::vector<InputGroup>> within_budget(const std::vector<InputGroup>
   std::vector<std::vector<InputGroup>> passes;
   std::uint64_t used = 0;
   for (const InputGroup& group : groups) {
-    const auto inputs = static_cast<std::uint64_t>(group.inputs);
-    const std::uint64_t needed = inputs * inputs * sizeof(double);
+    const std::uint64_t needed = gram_bytes({group});
     if (passes.empty() || used + needed > bytes) {
       passes.emplace_back();
       used = 0;

@@ -16,6 +16,12 @@ namespace presswork::modelkit {
 // The groups of the layer with a module among `targets` (whole names).
 std::vector<InputGroup> target_groups(const CalibrationLayer& layer, const std::set<std::string>& targets);
 
+// Bytes that the matrices of one pass may take together: as many as the layer's linears, or this many where
+// those are small, since another pass of the text costs more than the memory.
+constexpr std::uint64_t kSmallGrams = std::uint64_t{256} << 20;
+std::uint64_t gram_budget(std::uint64_t layer_bytes);
+std::uint64_t gram_bytes(const std::vector<InputGroup>& groups);  // of all their matrices
+
 // Groups whose matrices are collected in one pass: each alone, or as many as fit in `bytes` (one at least).
 std::vector<std::vector<InputGroup>> one_by_one(const std::vector<InputGroup>& groups);
 std::vector<std::vector<InputGroup>> within_budget(const std::vector<InputGroup>& groups,

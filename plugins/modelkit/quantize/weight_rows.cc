@@ -1,8 +1,10 @@
 #include "plugins/modelkit/quantize/weight_rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
+#include "plugins/modelkit/compute/cpu/rounding_kernels.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
 
 namespace presswork::modelkit {
@@ -13,13 +15,12 @@ QuantizationError WeightRows::each(std::int64_t tile_rows, const Round& round) c
   threads_.run(parts.size(), [&](std::size_t tile) {
     const std::int64_t first = static_cast<std::int64_t>(tile) * tile_rows;
     const std::int64_t last = std::min(first + tile_rows, weight_.out);
-    std::vector<float> values(static_cast<std::size_t>((last - first) * weight_.in));
+    thread_local std::vector<float> values;  // kept: fresh pages for each tile would take their time
+    values.resize(static_cast<std::size_t>((last - first) * weight_.in));
     weight_.dequantize(first, last, values.data());
-    expect_finite_rows(values, static_cast<std::size_t>(weight_.in), first, module_);
-    parts[tile].squared_norm = sum_of(static_cast<std::int64_t>(values.size()), [&](std::int64_t i) {
-      const double value = values[static_cast<std::size_t>(i)];
-      return value * value;
-    });
+    parts[tile].squared_norm = squares_row(values.data(), values.size());
+    if (!std::isfinite(parts[tile].squared_norm))
+      expect_finite_rows(values, static_cast<std::size_t>(weight_.in), first, module_);
     parts[tile].squared_error = round(values, first);
   });
   QuantizationError whole;

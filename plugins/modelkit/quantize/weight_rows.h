@@ -29,7 +29,7 @@ class WeightRows {
 
   ValueRange range() const;
 
-  static constexpr std::int64_t kTileRows = 32;
+  static constexpr std::int64_t kTileRows = 8;  // of a few thousand values: they stay in a core's cache
 
  private:
   const LinearWeight& weight_;

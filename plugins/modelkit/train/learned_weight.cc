@@ -18,12 +18,6 @@ Matrix on_device(Compute& compute, std::size_t rows, const std::vector<float>& v
   return matrix;
 }
 
-std::vector<float> read(Compute& compute, const Matrix& matrix) {
-  std::vector<float> values(matrix.rows * matrix.cols);
-  compute.read(matrix, values);
-  return values;
-}
-
 // q - zero
 std::vector<float> levels_of(const GroupedIntWeight& ints, std::size_t group) {
   std::vector<float> levels(ints.q.size());

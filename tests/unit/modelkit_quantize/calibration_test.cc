@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -139,6 +140,40 @@ TEST_F(Calibrate, ObservingLeavesTheStatesAsTheyWere) {
     return LayerChange();
   });
   for (std::size_t i = 0; i < sums.size(); i += 2) EXPECT_EQ(sums[i], sums[i + 1]);
+}
+
+TEST_F(Calibrate, ProductsOfInputsDoNotDependOnHowManyAreCollectedInOnePass) {
+  run(folder_.path(), [&](CalibrationLayer& layer) {
+    ThreadPool threads(2);
+    const std::vector<InputGroup> groups = input_groups(layer.model().config(), layer.index());
+    EXPECT_EQ(within_budget(groups, gram_budget(layer.bytes())).size(), 1U) << "small ones need one pass";
+    auto together = observe_grams(layer, groups, threads);
+    for (const auto& pass : one_by_one(groups)) {
+      for (auto& [module, gram] : observe_grams(layer, pass, threads)) {
+        const std::size_t values = gram.size() * gram.size();
+        const double *alone = gram.symmetric(), *one_of_all = together.at(module).symmetric();
+        EXPECT_TRUE(std::equal(alone, alone + values, one_of_all)) << module;
+      }
+    }
+    return LayerChange();
+  });
+}
+
+TEST(WithinBudget, FillsPassesInOrder) {
+  const std::vector<InputGroup> groups = {
+      {{"q", "k", "v"}, 300}, {{"o"}, 300}, {{"gate", "up"}, 300}, {{"down"}, 1000}};
+  EXPECT_EQ(gram_bytes(groups), (3 * 300 * 300 + 1000 * 1000) * sizeof(double));
+  const auto sizes = [&](std::uint64_t bytes) {
+    std::vector<std::size_t> found;
+    for (const auto& pass : within_budget(groups, bytes)) found.push_back(pass.size());
+    return found;
+  };
+  EXPECT_EQ(sizes(gram_bytes(groups)), (std::vector<std::size_t>{4}));
+  EXPECT_EQ(sizes(gram_bytes(groups) - 1), (std::vector<std::size_t>{3, 1}));
+  EXPECT_EQ(sizes(2 * 300 * 300 * sizeof(double)), (std::vector<std::size_t>{2, 1, 1}));
+  EXPECT_EQ(sizes(1), (std::vector<std::size_t>{1, 1, 1, 1}));
+  EXPECT_EQ(gram_budget(1), kSmallGrams);
+  EXPECT_EQ(gram_budget(2 * kSmallGrams), 2 * kSmallGrams);
 }
 
 TEST_F(Calibrate, AWorkThatWasKilledGoesOnWithTheLayerInWhichItDied) {

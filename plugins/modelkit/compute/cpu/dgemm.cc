@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "plugins/modelkit/compute/cpu/dgemm.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target, which includes this file once a target.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -48,6 +49,10 @@ HWY_INLINE void multiply_block(const double* a, const double* b, std::size_t dep
                                std::size_t c_row, std::size_t rows, std::size_t columns) {
   const Doubles d;
   const std::size_t lanes = hn::Lanes(d);
+  // A large c lies far from here; its lines arrive while the sums are made.
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t v = 0; v < kVectors; ++v) hwy::Prefetch(c + r * c_row + v * lanes);
+  }
   Vector sum[kRows][kVectors];
   HWY_UNROLL(8)
   for (std::size_t r = 0; r < kRows; ++r) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "plugins/modelkit/compute/cpu/dgemm.h"
 
@@ -28,9 +29,11 @@ void Gram::add(const float* x, std::size_t rows, ThreadPool& threads) {
         for (std::size_t i = 0; i < columns(tile); ++i) magnitudes[i] += std::fabs(from[i]);
       }
     });
-    threads.run(tiles * tiles, [&](std::size_t tile) {
-      const std::size_t i = tile / tiles, j = tile % tiles;
-      if (i < j) return;
+    // Tiles on the diagonal, which are half the work, come last: they fill the gap before the slower thread.
+    threads.run(tiles * (tiles + 1), [&](std::size_t tile) {
+      const bool diagonal = tile >= tiles * tiles;
+      const std::size_t i = diagonal ? tile - tiles * tiles : tile / tiles, j = diagonal ? i : tile % tiles;
+      if (i < j || (i == j && !diagonal)) return;
       add_gram_tile(left_.data() + i * packed, right_.data() + j * packed, depth,
                     values_.data() + (i * size_ + j) * kGramTile, size_, columns(i), columns(j), i == j);
     });
@@ -60,6 +63,20 @@ double Gram::mean_diagonal() const {
   double sum = 0;
   for (std::size_t i = 0; i < size_; ++i) sum += at(i, i);
   return size_ == 0 ? 0.0 : sum / static_cast<double>(size_);
+}
+
+double norm_squared(const std::vector<double>& rows, const double* gram, std::size_t size) {
+  std::vector<double> products(rows.size(), 0.0);
+  dgemm({.m = rows.size() / size,
+         .n = size,
+         .k = size,
+         .a = rows.data(),
+         .a_row = size,
+         .b = gram,
+         .b_row = size,
+         .c = products.data(),
+         .c_row = size});
+  return std::inner_product(rows.begin(), rows.end(), products.begin(), 0.0);
 }
 
 }  // namespace presswork::modelkit

@@ -35,4 +35,8 @@ class Gram {
   std::vector<double> left_, right_;  // rows on their way, packed by tiles
 };
 
+// The sum of w G w^T over the rows w [n, size], of all of a Gram matrix: what symmetric() gives. For G = X^T
+// X it is ||X W^T||^2.
+double norm_squared(const std::vector<double>& rows, const double* gram, std::size_t size);
+
 }  // namespace presswork::modelkit

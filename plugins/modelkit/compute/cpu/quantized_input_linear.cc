@@ -1,8 +1,9 @@
 #include "plugins/modelkit/compute/cpu/quantized_input_linear.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
+
+#include "plugins/modelkit/compute/cpu/training_kernels.h"
 
 namespace presswork::modelkit {
 
@@ -18,11 +19,8 @@ void CpuQuantizedInputLinear::multiply(float* out, std::size_t out_stride, const
   rounded.resize(rows * count);
   float* to = rounded.data();  // the caller's, also in tiles that other threads take
   threads.run(rows, [&](std::size_t r) {
-    thread_local std::vector<std::int8_t> q;
-    q.resize(count);
-    const Int8Grid grid = grid_of(inputs_, x + r * x_stride, count);
-    to_int8(grid, x + r * x_stride, count, q.data());
-    std::transform(q.begin(), q.end(), to + r * count, [&](std::int8_t level) { return grid.value(level); });
+    const float* row = x + r * x_stride;
+    fake_quantize_group(to + r * count, row, count, grid_of(inputs_, row, count).levels());
   });
   weight_->multiply(out, out_stride, to, count, rows, accumulate, threads);
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "plugins/modelkit/compute/activation.h"
+#include "plugins/modelkit/compute/rounding.h"
 
 namespace presswork::modelkit {
 
@@ -17,11 +18,6 @@ void softmax_row(float* x, std::size_t n, float log_sum, float factor);
 // model = factor * (exp(model - model_log_sum) - exp(baseline - baseline_log_sum))
 void softmax_difference_row(float* model, const float* baseline, std::size_t n, float model_log_sum,
                             float baseline_log_sum, float factor);
-
-// The grid of one group of weights.
-struct GroupGrid {
-  float scale = 1, zero = 0, low = 0, high = 0;
-};
 
 // out = the values of the nearest levels of w.
 void fake_quantize_group(float* out, const float* w, std::size_t n, const GroupGrid& grid);
