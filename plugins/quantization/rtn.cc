@@ -1,4 +1,4 @@
-// quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond one tensor.
+// quantize/rtn: round to nearest, tensor by tensor; needs no calibration and no memory beyond two tensors.
 #include <future>
 
 #include "plugins/modelkit/model/prefetcher.h"
@@ -104,6 +104,18 @@ class QuantizeRtn : public Stage {
     return quantize_rtn(weight, job.grid(), module, threads, sharing);
   }
 
+  static void write(const Job& job, QuantizedCheckpoint& result, const QuantizedCheckpoint::Step& step,
+                    const RtnResult& quantized, std::map<std::string, Figures>& figures) {
+    if (step.module) {
+      if (quantized.weight.grouped_int() != nullptr)
+        add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
+      result.write(step.name, quantized.weight);
+    } else {
+      result.copy(step.name);
+    }
+    job.checkpoint.release(step.name);
+  }
+
   // Reads ahead, and writes a tensor while the next one is rounded.
   static std::map<std::string, double> quantize_all(const Context& context, const Job& job,
                                                     QuantizedCheckpoint& result, PhaseTimes& times) {
@@ -126,14 +138,7 @@ class QuantizeRtn : public Stage {
       const PhaseTimes::Scope timed(times, "writing");
       if (writing.valid()) writing.get();
       writing = std::async(std::launch::async, [&, quantized = std::move(quantized)] {
-        if (step.module) {
-          if (quantized.weight.grouped_int() != nullptr)
-            add_integer_figures(figures[step.name], quantized.weight, quantized.clipped);
-          result.write(step.name, quantized.weight);
-        } else {
-          result.copy(step.name);
-        }
-        job.checkpoint.release(step.name);
+        write(job, result, step, quantized, figures);
       });
       context.progress(static_cast<double>(errors.size()), static_cast<double>(job.targets.modules.size()),
                        "linears");

@@ -29,7 +29,7 @@ void Gram::add(const float* x, std::size_t rows, ThreadPool& threads) {
         for (std::size_t i = 0; i < columns(tile); ++i) magnitudes[i] += std::fabs(from[i]);
       }
     });
-    // Tiles on the diagonal, which are half the work, come last: they fill the gap before the slower thread.
+    // Tiles on the diagonal, which are half the work, come last, so that the threads end together.
     threads.run(tiles * (tiles + 1), [&](std::size_t tile) {
       const bool diagonal = tile >= tiles * tiles;
       const std::size_t i = diagonal ? tile - tiles * tiles : tile / tiles, j = diagonal ? i : tile % tiles;

@@ -13,7 +13,7 @@ namespace presswork::modelkit {
 // The least and the largest of x [n], n >= 1.
 void range_row(const float* x, std::size_t n, float& low, float& high);
 
-// The sum of squares; neither finite nor a number when one of x [n] is not.
+// The sum of squares; infinite or NaN just when one of x [n] is.
 double squares_row(const float* x, std::size_t n);
 
 // q [n] = the nearest levels of x, half to even, within the ends of the grid.
