@@ -41,18 +41,10 @@ std::string tradeoff(const Json& model, const Phrases& say) {
           tradeoff_table(model.at("tradeoff"), say));
 }
 
-double largest(const Json& grid) {
-  double found = 0;
-  for (const Json& row : grid.at("rows")) {
-    for (const Json& value : row.at("values"))
-      found = std::max(found, value.is_number() ? value.get<double>() : 0.0);
-  }
-  return found;
-}
-
 // A map of heat that is a table, so that each value can be read.
 std::string heat_map(const char* title, const Json& grid, int digits, const Phrases& say) {
   const double most = largest(grid);
+  const int shown = digits_of(grid, digits);
   std::string out =
       wide_html(say(title)) + "<table>\n<thead><tr><th scope=\"col\">" + escape(say("Layer")) + "</th>";
   for (const Json& name : grid.at("columns"))
@@ -68,7 +60,7 @@ std::string heat_map(const char* title, const Json& grid, int digits, const Phra
       // The square root lets small differences be seen beside one large value.
       const double share = most > 0 ? std::sqrt(std::max(0.0, value.get<double>()) / most) : 0;
       out += "<td class=\"heat\"><i style=\"opacity:" + coordinate(share * 0.55) + "\"></i><span>" +
-             fixed(value.get<double>(), digits) + "</span></td>";
+             fixed(value.get<double>(), shown) + "</span></td>";
     }
     out += "</tr>\n";
   }

@@ -36,7 +36,7 @@ th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-bottom:1p
 th{color:var(--dim);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td code{white-space:nowrap}
-td.long{min-width:16em;overflow-wrap:anywhere}td.long code{white-space:normal}
+td.long{min-width:11em;overflow-wrap:break-word}td.long code{white-space:normal}
 code{overflow-wrap:anywhere}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:10px 14px;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -59,8 +59,8 @@ svg .node{fill:var(--panel);stroke:var(--line);stroke-width:1.4}svg .node.taken{
 svg .way{fill:none;stroke:var(--line);stroke-width:1.6;stroke-dasharray:4 4}svg .way.taken{stroke:var(--accent);stroke-width:3;stroke-dasharray:none}
 details>summary{cursor:pointer;color:var(--accent);margin-bottom:8px}
 footer{padding-top:20px;padding-bottom:40px;color:var(--dim);font-size:.88rem;border-top:1px solid var(--line)}
-@media (max-width:600px){body{font-size:15px}header,main,footer{padding-left:14px;padding-right:14px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{font-size:1.05rem}td:first-child{min-width:6em}}
-@media print{:root{color-scheme:light;--page:#fff;--text:#000;--dim:#444;--line:#bbb;--panel:#fff;--accent:#0550ae;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--heat:#bc4c00;--wash:#ddf4ff}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav,a.skip{display:none}header,main,footer{max-width:none;padding:0}section{padding:12px 0}figure,.card,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}figure>svg{min-width:0}.wide,figure{overflow:visible}td.long{min-width:8em}td code{white-space:normal;overflow-wrap:anywhere}}
+@media (max-width:600px){body{font-size:15px}header,main,footer{padding-left:14px;padding-right:14px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{font-size:1.05rem}td:first-child{min-width:7em}}
+@media print{:root{color-scheme:light;--page:#fff;--text:#000;--dim:#444;--line:#bbb;--panel:#fff;--accent:#0550ae;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--heat:#bc4c00;--wash:#ddf4ff}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav,a.skip{display:none}header,main,footer{max-width:none;padding:0}section{padding:12px 0}figure,.card,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}figure>svg{min-width:0}.wide,figure{overflow:visible}td.long{min-width:8em;overflow-wrap:anywhere}td code{white-space:normal;overflow-wrap:anywhere}}
 )css";
 
 }  // namespace

@@ -68,7 +68,7 @@ std::string effects(const Json& model, const Phrases& say) {
     const std::string unit = effect.at("unit");
     table.row({escape(say(effect.at("metric"))), escape(value_text(effect.at("before"), unit)),
                escape(value_text(effect.at("predicted"), unit)), escape(value_text(effect.at("after"), unit)),
-               escape(percent_text(effect.at("prediction_error_percent"), 1))});
+               escape(prediction_error_text(effect, say))});
   }
   return section_html("effects", say("Before and after"),
                       table.end() + paragraph(say("– is what was not predicted, or not measured."), "about"));

@@ -151,7 +151,7 @@ class Writer {
       const std::string unit = effect.at("unit");
       row({say_(effect.at("metric")), value_text(effect.at("before"), unit),
            value_text(effect.at("predicted"), unit), value_text(effect.at("after"), unit),
-           percent_text(effect.at("prediction_error_percent"), 1)});
+           prediction_error_text(effect, say_)});
     }
     out_ += "\n" + say_("– is what was not predicted, or not measured.") + "\n";
   }
@@ -238,13 +238,14 @@ class Writer {
   void grid(const char* title, const char* section, int digits) {
     if (!begin(title, section)) return;
     const Json& found = model_.at(section);
+    const int shown = digits_of(found, digits);
     std::vector<std::string> names{say_("Layer")};
     for (const Json& name : found.at("columns")) names.push_back(code(name));
     header(names);
     for (const Json& one : found.at("rows")) {
       std::vector<std::string> cells{one.at("layer").dump()};
       for (const Json& value : one.at("values"))
-        cells.push_back(value.is_number() ? fixed(value.get<double>(), digits) : "–");
+        cells.push_back(value.is_number() ? fixed(value.get<double>(), shown) : "–");
       row(cells);
     }
   }

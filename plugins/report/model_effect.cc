@@ -28,13 +28,13 @@ std::string text_name(const RunFacts& facts, const Instance& evaluation) {
 
 Json effect(const char* metric, const char* unit, const std::optional<double>& before,
             const std::optional<double>& predicted, const std::optional<double>& after) {
-  const bool judged = predicted && after && *after != 0;
-  return {{"metric", metric},
-          {"unit", unit},
-          {"before", to_json(before)},
-          {"predicted", to_json(predicted)},
-          {"after", to_json(after)},
-          {"prediction_error_percent", judged ? Json((*predicted / *after - 1) * 100) : Json()}};
+  // A loss may well be nothing, so its error is a difference.
+  const bool in_percent = std::string(unit) == "%";
+  const bool judged = predicted && after && (in_percent || *after != 0);
+  const auto error = [&] { return in_percent ? *predicted - *after : (*predicted / *after - 1) * 100; };
+  return {{"metric", metric},          {"unit", unit},
+          {"before", to_json(before)}, {"predicted", to_json(predicted)},
+          {"after", to_json(after)},   {"prediction_error_percent", judged ? Json(error()) : Json()}};
 }
 
 std::optional<double> times(const std::optional<double>& a, const std::optional<double>& b) {
@@ -63,7 +63,7 @@ Json summary(const Report& report, const Phrases& say) {
   Json failed = Json::array();
   for (const Json& entry : report.facts.checklist()) {
     if (member(entry, "required", false) != true || text_of(entry, "state") != "fail") continue;
-    failed.push_back({{"title", say.said(entry, "title")}, {"why", text_of(entry, "why")}});
+    failed.push_back({{"title", say.said(entry, "title")}, {"why", say.of_engine(text_of(entry, "why"))}});
   }
   return {{"original", model_of(report.facts.original(), f.original_bytes)},
           {"result", model_of(report.facts.result(), f.compressed_bytes)},

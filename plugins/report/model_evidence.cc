@@ -31,7 +31,7 @@ Json item_json(const Json& item, bool required, const Phrases& say) {
           {"group", text_of(item, "group")},
           {"state", state_of(item)},
           {"required", required},
-          {"why", say.said(item, "why")}};
+          {"why", say.of_engine(say.said(item, "why"))}};
 }
 
 Json checklist_of(const Report& report, const Document& document, const Phrases& say) {

@@ -45,10 +45,7 @@ std::string effect_of(const Report& report, const Instance& instance, const Phra
     text += (told > 0 ? "; " : "") +
             say("perplexity of its model {0}", {fixed(*judged->number("perplexity"), 4)});
   }
-  // Why the engine skipped a stage stands in its own words; the decisions tell it in any language.
-  const bool in_english = std::string(say.language()) == "en";
-  if (!instance.cause.empty() && (in_english || instance.state != "skipped"))
-    text += (text.empty() ? "" : "; ") + instance.cause;
+  if (!instance.cause.empty()) text += (text.empty() ? "" : "; ") + say.of_engine(instance.cause);
   return text;
 }
 

@@ -25,6 +25,10 @@ class Phrases {
   // What another stage said under `key` of a document (modelkit/wording/message.h), in the report's language.
   std::string said(const nlohmann::json& document, const std::string& key) const;
 
+  // What the engine said in English of why a step was skipped or an item of a checklist has its state, in the
+  // report's language; text that is none of its sentences stays as it is.
+  std::string of_engine(const std::string& text) const;
+
   const char* language() const { return chinese_ ? "zh-TW" : "en"; }
 
   // What was asked for or said with values, and has no translation: a defect, which a test looks for.
@@ -40,5 +44,6 @@ class Phrases {
 // Traditional Chinese by English, with the guide's words where it has them.
 const std::map<std::string, std::string>& traditional_chinese();
 const std::map<std::string, std::string>& traditional_chinese_of_stages();  // what they say in fixed words
+const std::map<std::string, std::string>& traditional_chinese_of_engine();  // why it skipped a step
 
 }  // namespace presswork::summary

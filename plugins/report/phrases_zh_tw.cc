@@ -205,6 +205,7 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"Predicted", "預測"},
       {"Measured", "實測"},
       {"Error of the prediction", "預測誤差"},
+      {"{0} points", "{0} 個百分點"},
       {"Checklist", "檢查清單"},
       {"Item", "項目"},
       {"Required", "必要"},

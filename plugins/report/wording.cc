@@ -1,5 +1,7 @@
 #include "plugins/report/wording.h"
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "plugins/report/number_text.h"
@@ -17,6 +19,12 @@ std::string value_text(const Json& value, const std::string& unit) {
 
 std::string percent_text(const Json& value, int digits) {
   return value.is_number() ? signed_fixed(value.get<double>(), digits) + " %" : "–";
+}
+
+std::string prediction_error_text(const Json& effect, const Phrases& say) {
+  const Json& error = effect.at("prediction_error_percent");
+  if (!error.is_number() || effect.at("unit") != "%") return percent_text(error, 1);
+  return say("{0} points", {signed_fixed(error.get<double>(), 2)});
 }
 
 std::string grade_text(const Json& grade, const Phrases& say) {
@@ -55,6 +63,21 @@ std::vector<std::string> walks(const Json& visits, const Phrases& say) {
                     (last && !after.empty() ? " → " + after : ""));
   }
   return lines;
+}
+
+double largest(const Json& grid) {
+  double found = 0;
+  for (const Json& row : grid.at("rows")) {
+    for (const Json& value : row.at("values"))
+      found = std::max(found, value.is_number() ? value.get<double>() : 0.0);
+  }
+  return found;
+}
+
+int digits_of(const Json& grid, int least) {
+  const double most = largest(grid);
+  if (most <= 0) return least;
+  return std::clamp(static_cast<int>(std::ceil(-std::log10(most))) + 1, least, 12);
 }
 
 std::vector<const char*> diagnostics_columns() {

@@ -106,5 +106,20 @@ TEST(Messages, WithoutPartsAreSaidAsTheyAre) {
   EXPECT_EQ(Phrases("zh-TW").said(document, "other"), "");
 }
 
+TEST(Messages, OfTheEngineAreSaidInTheReportsLanguage) {
+  const Phrases say("zh-TW");
+  EXPECT_EQ(say.of_engine("decision J chose no, not yes"), "決策 J 選擇了 no，而非 yes");
+  EXPECT_EQ(say.of_engine("needs tune[2]/quantize, which failed"), "需要 tune[2]/quantize，但它失敗了");
+  EXPECT_EQ(say.of_engine("input model needs prune.model, which does not exist in this run"),
+            "輸入 model 需要 prune.model，但本次執行中不存在");
+  EXPECT_EQ(say.of_engine("a.metrics.loss = 0.5, b.metrics.loss does not exist in this run"),
+            "a.metrics.loss = 0.5, b.metrics.loss（本次執行中不存在）");
+  EXPECT_EQ(say.of_engine("there is nothing to select from"), "沒有可供選擇的結果");
+  for (const char* other :
+       {"", "needs a, which", "so there is nothing to select from", "quantize: out of memory"})
+    EXPECT_EQ(say.of_engine(other), other);
+  EXPECT_EQ(Phrases("en").of_engine("needs a, which failed"), "needs a, which failed");
+}
+
 }  // namespace
 }  // namespace presswork::summary

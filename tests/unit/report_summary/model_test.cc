@@ -46,6 +46,20 @@ TEST(ReportModel, SetsPredictionsBesideMeasurements) {
   EXPECT_TRUE(effects[1]["after"].is_null()) << "no deployment test ran";
   EXPECT_NEAR(effects[2]["predicted"], 31.5, 1e-9);  // 30 and five percent
   EXPECT_NEAR(effects[3]["after"], 4.0, 1e-9);
+  EXPECT_NEAR(effects[3]["prediction_error_percent"], 1.0, 1e-9) << "points: a loss of nothing is no divisor";
+  EXPECT_EQ(prediction_error_text(effects[0], Phrases("en")), "-20.0 %");
+  EXPECT_EQ(prediction_error_text(effects[3], Phrases("en")), "+1.00 points");
+  EXPECT_EQ(prediction_error_text(effects[3], Phrases("zh-TW")), "+1.00 個百分點");
+}
+
+TEST(ReportModel, AMapOfLayersShowsTwoDigitsOfItsLargestValue) {
+  const auto digits = [](const Json& values) {
+    return digits_of({{"rows", {{{"layer", 0}, {"values", values}}}}}, 4);
+  };
+  EXPECT_EQ(digits({0.0113, 0.5}), 4);
+  EXPECT_EQ(digits({0.00003, nullptr}), 6);
+  EXPECT_EQ(digits({0, 0}), 4);
+  EXPECT_EQ(digits({1e-300}), 12);
 }
 
 TEST(ReportModel, FollowsTheSizeFromStepToStep) {
