@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <vector>
+#include <memory>
 
 #include "orchestrator/base/error.h"
 
@@ -55,13 +55,15 @@ std::string sha256_file(const std::filesystem::path& path, const std::function<v
     ~Closer() { ::close(fd); }
   } closer{fd};
   Sha256 hash;
-  std::vector<char> buffer(1 << 20);
+  // Not a vector, which would fill the whole piece with zeros for a file of a few bytes.
+  constexpr std::size_t piece = 1 << 20;
+  const std::unique_ptr<char[]> buffer(new char[piece]);
   for (;;) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t got = ::read(fd, buffer.get(), piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw system_error("read", path.native(), errno);
     if (got == 0) break;
-    hash.update(buffer.data(), static_cast<std::size_t>(got));
+    hash.update(buffer.get(), static_cast<std::size_t>(got));
     if (progress) progress(static_cast<std::size_t>(got));
   }
   return hash.hex();

@@ -79,7 +79,9 @@ void print(Output& output, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) output.line(output.to_terminal() ? report::printable(line) : line);
 }
 
-void copy(const fs::path& path, const LogsOptions& options, Output& output) {
+void copy(const store::AttemptRow& attempt, const LogsOptions& options, Output& output) {
+  if (attempt.log.empty() && attempt.outcome == "succeeded") return;  // it wrote nothing
+  const fs::path path = attempt.log;
   report::LogTail tail(path, options.lines);
   if (!tail.exists()) {
     throw Error(ErrorCode::not_found, "the log " + path.string() + " cannot be read",
@@ -117,7 +119,7 @@ int follow(Session& session, const LogsOptions& options) {
       if (tail) print(session.output(), tail->rest());
       // Whoever begins late is shown the latest attempt; after that none is left out.
       const store::AttemptRow& attempt = tail ? *next : attempts.back();
-      if (attempt.number > 1)
+      if (attempt.number > 1 && !attempt.log.empty())
         session.screen().print("attempt " + std::to_string(attempt.number) + ": " + attempt.log);
       tail.emplace(attempt.log, tail ? -1 : options.lines);
       shown = attempt.number;
@@ -149,9 +151,13 @@ int logs(Session& session, const LogsOptions& options) {
                            {"outcome", attempt.outcome},
                            {"path", attempt.log}});
   } else if (options.path) {
+    if (attempt.log.empty()) {
+      throw Error(ErrorCode::not_found, attempt.instance + " of " + attempt.run + " has no log",
+                  "it wrote nothing");
+    }
     session.output().line(attempt.log);
   } else {
-    copy(attempt.log, options, session.output());
+    copy(attempt, options, session.output());
   }
   return kOk;
 }

@@ -95,9 +95,12 @@ std::map<std::string, BoundInput> bound_inputs_from(const Json& json) {
   return inputs;
 }
 
-bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts) {
+bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts,
+              SoundArtifacts& known) {
   for (const auto& [name, output] : checkpoint.outputs) {
-    if (!artifacts.contains(output.digest) || !artifacts.verify(output.digest, false).empty()) return false;
+    if (known.contains(output.digest)) continue;
+    if (!artifacts.verify(output.digest, false).empty()) return false;
+    known.insert(output.digest);
   }
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <unordered_set>
 
 #include "orchestrator/engine/cache_key.h"
 #include "orchestrator/engine/instance.h"
@@ -34,8 +35,13 @@ KeyParts key_parts(const Binding& binding, const Step& step, const std::string& 
 base::Json to_json(const std::map<std::string, BoundInput>& inputs);
 std::map<std::string, BoundInput> bound_inputs_from(const base::Json& json);
 
-// Every output of the checkpoint is in its place with its sizes.
-bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts);
+// Artifacts that were found sound a moment ago.
+using SoundArtifacts = std::unordered_set<std::string>;
+
+// Every output of the checkpoint is in its place with its sizes. Those of `known` are not looked at again,
+// and what is found sound is added: many checkpoints may have one artifact.
+bool is_sound(const store::CheckpointRow& checkpoint, const store::ArtifactStore& artifacts,
+              SoundArtifacts& known);
 
 // Forgets those outputs that are not, so that their stage can publish them anew.
 void discard_unsound(const store::CheckpointRow& checkpoint, store::ArtifactStore& artifacts);

@@ -23,17 +23,21 @@ std::string device_class() {
 }
 
 base::Json KeyParts::document() const {
-  base::Json parts = {{"version", key_version}, {"stage", stage},           {"plugin", plugin_digest},
-                      {"with", with},           {"paths", path_digests},    {"inputs", inputs},
-                      {"seed", seed},           {"device", device_class()}, {"salt", salt}};
-  if (!facts.is_null()) parts["facts"] = base::sha256(base::canonical(facts));
+  base::Json parts = rest();
+  parts["with"] = with;
+  parts["inputs"] = inputs;
   return parts;
 }
 
 base::Json KeyParts::rest() const {
-  base::Json parts = document();
-  parts.erase("with");
-  parts.erase("inputs");
+  base::Json parts = {{"version", key_version},
+                      {"stage", stage},
+                      {"plugin", plugin_digest},
+                      {"paths", path_digests},
+                      {"seed", seed},
+                      {"device", device_class()},
+                      {"salt", salt}};
+  if (!facts.is_null()) parts["facts"] = base::sha256(base::canonical(facts));
   return parts;
 }
 

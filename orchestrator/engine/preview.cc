@@ -103,7 +103,7 @@ class Previewer {
       preview.why = "runs each time";
     } else if (!checkpoint) {
       preview.why = "no checkpoint has this key";
-    } else if (!is_sound(*checkpoint, artifacts_)) {
+    } else if (!is_sound(*checkpoint, artifacts_, sound_)) {
       preview.why = "the checkpoint is damaged";
     } else {
       preview.action = "cached";
@@ -233,6 +233,7 @@ class Previewer {
   std::map<const workflow::Node*, Estimate> asked_;
   Graph graph_;
   Instances instances_;
+  SoundArtifacts sound_;
   std::vector<Preview> previews_;
 };
 

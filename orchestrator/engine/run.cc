@@ -129,7 +129,7 @@ RunResult start_run(const Plan& plan, const Surroundings& surroundings, const Ru
   row.plan = plan.to_json();
   row.plan["options"] = {{"use_cache", options.use_cache}, {"salt", options.salt}, {"force", options.force}};
   row.started = base::to_utc_string(surroundings.clock.now());
-  surroundings.ledger.begin();
+  surroundings.ledger.begin();  // durable at once, and with it what a session that died had yet to sync
   const std::string run = surroundings.ledger.create_run(row);
   surroundings.ledger.commit();
   return Runner(plan, run, surroundings, options).execute();
@@ -147,7 +147,7 @@ RunResult resume_run(const std::string& run, const Plan& plan, const Surrounding
     resumed.salt = recorded->value("salt", "");
     resumed.force = recorded->value("force", std::vector<std::string>{});
   }
-  surroundings.ledger.begin();
+  surroundings.ledger.begin();  // likewise
   surroundings.ledger.set_run_state(run, "running", "", "");
   surroundings.ledger.commit();
   return Runner(plan, run, surroundings, resumed).execute();

@@ -43,6 +43,7 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       graph_(plan.graph),
       instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
       folders_(static_cast<std::size_t>(options.limits.cores)),
+      logs_(static_cast<std::size_t>(options.limits.cores)),
       worker_([this] { around_.executor.wake(); }) {
   if (options.until.empty()) return;
   const std::set<std::size_t> wanted = wanted_steps(graph_, options.until);
@@ -56,6 +57,7 @@ RunResult Runner::execute() {
     load_history();
     firm_.push_back(true);
     include(0);
+    first_new_ = graph_.size();
     const auto stages = std::count_if(graph_.steps().begin(), graph_.steps().end(),
                                       [](const Step& step) { return step.stage != nullptr; });
     tell("run_started", {{"run", run_},
@@ -80,6 +82,7 @@ RunResult Runner::execute() {
 
 // One turn: everything that can be decided now is decided, recorded, and then acted on.
 void Runner::turn() {
+  sound_.clear();  // whatever befell the store meanwhile
   auto finished = worker_.take_finished();
   heed_stop();  // after it: what a request has stopped meets that request here
   for (Worker::Continuation& continuation : finished) continuation();
@@ -174,12 +177,11 @@ bool Runner::find_damage(std::size_t first, std::unordered_set<std::size_t>& che
 bool Runner::is_intact(std::size_t step) {
   if (graph_[step].stage != nullptr) {
     const store::CheckpointRow* checkpoint = instances_.checkpoint(step);
-    return checkpoint != nullptr && is_sound(*checkpoint, around_.artifacts);
+    return checkpoint != nullptr && is_sound(*checkpoint, around_.artifacts, sound_);
   }
   for (const auto& [name, output] : instances_[step].outputs) {
     if (output.digest.empty()) continue;
-    if (!around_.artifacts.contains(output.digest) || !around_.artifacts.verify(output.digest, false).empty())
-      return false;
+    if (!around_.artifacts.verify(output.digest, false).empty()) return false;
   }
   return true;
 }
@@ -275,6 +277,7 @@ void Runner::end(std::size_t step) {
     row.with = instance.values;
   }
   record(row);
+  ended_.insert(step);
   if (graph_[step].node->loop() != nullptr) {
     retract_iterations(step);
     loops_.erase(step);
@@ -303,17 +306,35 @@ void Runner::skip(std::size_t step, const std::string& cause) {
 // The one place where state becomes durable; what depends on it follows, in order: news, then children.
 void Runner::commit() {
   for (;;) {
-    if (open_) {
-      around_.ledger.commit();
-      open_ = false;
+    const bool written = open_;
+    if (written) around_.ledger.commit();
+    open_ = false;
+    const auto events = std::exchange(events_, {});
+    const auto actions = std::exchange(after_commit_, {});
+    auto launches = std::exchange(launches_, {});
+    if (written) {
+      const auto later = std::stable_partition(launches.begin(), launches.end(),
+                                               [this](std::size_t step) { return !needs_news(step); });
+      std::for_each(launches.begin(), later, [this](std::size_t step) { launch(step); });
+      launches.erase(launches.begin(), later);
+      around_.ledger.sync();
     }
-    for (const Event& event : std::exchange(events_, {})) around_.observer.on_event(event);
-    for (const auto& action : std::exchange(after_commit_, {})) action();
-    for (std::size_t step : std::exchange(launches_, {})) launch(step);
+    ended_.clear();
+    first_new_ = graph_.size();
+    for (const Event& event : events) around_.observer.on_event(event);
+    for (const auto& action : actions) action();
+    for (std::size_t step : launches) launch(step);
     done_works_.clear();
     // A launch that failed at once has left something to record.
     if (!open_ && events_.empty() && after_commit_.empty()) return;
   }
+}
+
+// Whether a step is what it is by something that happened in this turn.
+bool Runner::needs_news(std::size_t step) const {
+  const auto& needs = graph_[step].needs;
+  return step >= first_new_ || std::any_of(needs.begin(), needs.end(),
+                                           [this](std::uint32_t need) { return ended_.contains(need); });
 }
 
 // A first request stops children cleanly; a second one kills them.
@@ -401,7 +422,7 @@ void Runner::abandon() noexcept {
 }
 
 void Runner::in_transaction() {
-  if (!open_) around_.ledger.begin();
+  if (!open_) around_.ledger.begin(store::Ledger::Durable::at_sync);
   open_ = true;
 }
 

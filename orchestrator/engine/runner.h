@@ -1,6 +1,8 @@
 // The loop behind start_run() and resume_run(): one thread that owns all state; children and the worker
 // report to it. What happens in one turn of the loop reaches the ledger in one transaction, and only then is
-// anybody told and is anything started.
+// anything started. A power cut ends what was started, too, so that an intent need not survive one: what
+// needs nothing of the turn starts while the disk writes. Everything else waits until the transaction would
+// survive: whatever depends on it, and whoever is told of it.
 #pragma once
 
 #include <chrono>
@@ -20,6 +22,7 @@
 #include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/instance.h"
 #include "orchestrator/engine/run.h"
+#include "orchestrator/engine/spare_logs.h"
 #include "orchestrator/engine/worker.h"
 
 namespace presswork::engine {
@@ -86,6 +89,7 @@ class Runner {
   void end(std::size_t step);  // releases what waits for it
   void skip(std::size_t step, const std::string& cause);
   void commit();
+  bool needs_news(std::size_t step) const;
   void heed_stop();
   bool finished() const;
   std::chrono::milliseconds patience() const;
@@ -164,6 +168,7 @@ class Runner {
   std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
   std::set<std::size_t> paused_;                          // of those, before a retry
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
+  SoundArtifacts sound_;                                  // as this turn found them
   std::unordered_set<std::string> made_;                  // keys that this session made a checkpoint of
   std::map<std::uint64_t, std::size_t> running_;          // token -> step
   std::set<std::size_t> unwanted_;                        // beyond `--until`
@@ -177,6 +182,9 @@ class Runner {
   std::size_t kept_ = 0;      // stages that an earlier session finished
 
   bool open_ = false;  // a ledger transaction
+  // Of this turn: what has ended, and where the steps begin that it added.
+  std::unordered_set<std::size_t> ended_;
+  std::size_t first_new_ = 0;
   std::vector<Event> events_;
   std::vector<std::size_t> launches_;
   std::vector<std::function<void()>> after_commit_;
@@ -185,6 +193,7 @@ class Runner {
   Share used_{0, 0, 0, {}};
   int stop_heeded_ = 0;
   AttemptFolders folders_;
+  SpareLogs logs_;
   Worker worker_;  // last: its thread ends before the rest goes
 };
 

@@ -80,6 +80,7 @@ executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb
   base::FileSystem& files = base::real_file_system();
   folders_.make(request.work_dir);
   files.create_directories(fs::path(work.attempt.log).parent_path());
+  logs_.give(work.attempt.log);
   for (const auto& [name, input] : work.binding.inputs) {
     request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
                             input.instance, input.output};
@@ -206,6 +207,9 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   made_.insert(checkpoint.key);
   work.attempt.outcome = "succeeded";
   work.attempt.ended = now();
+  if (is_empty_log(work.attempt.log)) {
+    after_commit_.push_back([this, log = std::exchange(work.attempt.log, {})] { logs_.keep(log); });
+  }
   record(work.attempt);
 
   release(step);

@@ -68,7 +68,7 @@ void Runner::look_up(std::size_t step) {
                          !store::made_after(*checkpoint, retracted->second);
   const bool is_own = checkpoint && checkpoint->run == run_ && checkpoint->instance == id(step);
   bool allowed = false;
-  if (checkpoint && !is_sound(*checkpoint, around_.artifacts)) {
+  if (checkpoint && !is_sound(*checkpoint, around_.artifacts, sound_)) {
     in_transaction();
     around_.ledger.forget_checkpoint(one.row.key);
     discard_later(std::move(*checkpoint));

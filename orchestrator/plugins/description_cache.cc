@@ -23,11 +23,11 @@ DescriptionCache::DescriptionCache(std::filesystem::path file) : file_(std::move
   if (file_.empty()) return;
   try {
     if (!base::real_file_system().status(file_)) return;
-    const Json stored = Json::parse(base::real_file_system().read(file_));
+    Json stored = Json::parse(base::real_file_system().read(file_));
     if (stored.at("format") != format()) return;
-    for (const auto& [path, entry] : stored.at("plugins").items()) {
+    for (auto& [path, entry] : stored.at("plugins").items()) {
       entry.at("digest").get_ref<const std::string&>();
-      if (entry.contains("identity") && entry.at("document").is_object()) entries_[path] = entry;
+      if (entry.contains("identity") && entry.at("document").is_object()) entries_[path] = std::move(entry);
     }
   } catch (const Json::exception&) {
     entries_.clear();

@@ -15,8 +15,6 @@ using base::Json;
 
 using Nodes = std::vector<const NodeSummary*>;
 
-constexpr std::size_t kManyNodes = 1000;
-
 double elapsed(const store::RunRow& run, base::Clock& clock) {
   return seconds_between(run.started, run.ended.empty() ? base::to_utc_string(clock.now()) : run.ended)
       .value_or(0);
@@ -35,7 +33,7 @@ void look_up(OutputSummary& output, store::ArtifactStore& artifacts) {
 void look_up_outputs(std::vector<NodeSummary>& nodes, store::ArtifactStore& artifacts, bool all) {
   for (NodeSummary& node : nodes) {
     for (auto& [name, output] : node.outputs) {
-      if (all || nodes.size() <= kManyNodes || output.type == "model") look_up(output, artifacts);
+      if (all || output.type == "model") look_up(output, artifacts);
     }
   }
 }

@@ -76,8 +76,7 @@ std::string headlines_text(const std::vector<Metric>& headlines);  // "perplexit
 // Throws Error{not_found} when there is no such run. Stages that the catalogue lacks have no headlines. With
 // a plan the nodes stand in its order, and those that the run has not come to are pending; without one they
 // stand in the order in which the run came to them. That order decides which measurement is the first and
-// which the last. Of a run with more than a thousand instances, only models are looked up in the store,
-// unless `all_outputs`.
+// which the last. Only models are looked up in the store, unless `all_outputs`, which to_json() needs.
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
                   const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan = nullptr,
                   bool all_outputs = false);

@@ -238,9 +238,14 @@ bool ArtifactStore::contains(const std::string& digest) const {
 }
 
 Manifest ArtifactStore::manifest(const std::string& digest) const {
-  if (!contains(digest)) throw Error(ErrorCode::not_found, "the store has no artifact " + digest);
   const fs::path path = manifest_path(digest);
-  const std::string text = file_system_.read(path);
+  std::string text;
+  try {
+    text = file_system_.read(path);
+  } catch (const Error&) {
+    if (contains(digest)) throw;
+    throw Error(ErrorCode::not_found, "the store has no artifact " + digest);
+  }
   if (base::sha256(text) != digest) {
     throw Error(ErrorCode::corrupt,
                 "the manifest " + path.native() + " is damaged: its text has another digest",

@@ -1,8 +1,11 @@
 // Opening, versions, transactions, checks. The rows are in ledger_rows.cc.
 #include "orchestrator/store/ledger.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/base/file_system.h"
@@ -98,6 +101,7 @@ void refuse_torn_end(const std::string& file, std::int64_t page_size) {
 }  // namespace
 
 void SqliteLedger::set_up(const std::string& file, Mode mode) {
+  log_file_ = file + "-wal";
   if (mode == Mode::alone) db_.execute("PRAGMA locking_mode = EXCLUSIVE");
   if (mode != Mode::read_only && db_.is_read_only()) {
     throw Error(ErrorCode::permission, "the ledger " + file + " cannot be written to",
@@ -150,8 +154,16 @@ void SqliteLedger::refuse_holes(const std::string& file, std::int64_t page_size)
                   ", and -wal and -shm beside it): the next run starts a new one and does the stages again");
 }
 
-void SqliteLedger::begin() {
+// FULL: each commit syncs the log. NORMAL: only its beginning and the moves into the database sync it.
+void SqliteLedger::set_durable(Durable durable) {
+  if (durable_ == durable) return;
+  db_.execute(durable == Durable::at_commit ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  durable_ = durable;
+}
+
+void SqliteLedger::begin(Durable durable) {
   const std::lock_guard lock(mutex_);
+  set_durable(durable);
   db_.prepare("BEGIN IMMEDIATE").step();
 }
 
@@ -164,12 +176,28 @@ void SqliteLedger::commit() {
   const std::lock_guard lock(mutex_);
   db_.prepare("COMMIT").step();
   write_down_memo();
+  set_durable(Durable::at_commit);
+}
+
+// SQLite takes no locks on the log, so that closing a descriptor of ours releases none.
+void SqliteLedger::sync() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (log_ < 0) log_ = ::open(log_file_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (log_ < 0) throw base::system_error("open", log_file_, errno);
+  }
+  int failed = 0;
+  do {
+    failed = ::fdatasync(log_);
+  } while (failed != 0 && errno == EINTR);
+  if (failed != 0) throw base::system_error("write to disk", log_file_, errno);
 }
 
 void SqliteLedger::roll_back() {
   const std::lock_guard lock(mutex_);
   // After some failures (a full disk) SQLite has rolled back itself.
   if (db_.in_transaction()) db_.prepare("ROLLBACK").step();
+  set_durable(Durable::at_commit);
 }
 
 std::string SqliteLedger::check() {

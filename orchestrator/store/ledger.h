@@ -55,7 +55,7 @@ struct AttemptRow {
   std::string started, ended;
   std::string outcome;  // empty while it runs; succeeded, failed, crashed, timed_out, …, interrupted
   std::string code, message, where, hint;
-  std::string log;  // path of the log file
+  std::string log;  // path of the log file; empty when nothing was written
 };
 
 struct OutputRow {
@@ -133,11 +133,15 @@ class Ledger : public DigestMemo {
   static std::unique_ptr<Ledger> open(const std::filesystem::path& file, Mode mode = Mode::read_write);
   ~Ledger() override = default;
 
+  // When what a transaction recorded begins to survive a power cut. The death of this process it survives from
+  // commit() on. Nothing that was committed later survives without it.
+  enum class Durable { at_commit, at_sync };
   // Everything recorded between begin() and commit() reaches the disk together, or not at all. Not nested.
-  virtual void begin() = 0;
+  virtual void begin(Durable durable = Durable::at_commit) = 0;
   // All reads until commit() see one state of the ledger, and cost less.
   virtual void begin_reading() = 0;
   virtual void commit() = 0;
+  virtual void sync() = 0;  // after it, all that was committed survives a power cut
   virtual void roll_back() = 0;
 
   virtual std::string create_run(const RunRow& run) = 0;  // gives the id
@@ -160,8 +164,8 @@ class Ledger : public DigestMemo {
   virtual void forget_run(const std::string& run) = 0;  // all of its rows; checkpoints live on
 
   virtual std::optional<RunRow> run(const std::string& id) = 0;
-  virtual std::vector<RunRow> runs() = 0;                                          // newest first
-  virtual std::vector<InstanceRow> instances(const std::string& run) = 0;          // in the order first put
+  virtual std::vector<RunRow> runs() = 0;                                  // newest first
+  virtual std::vector<InstanceRow> instances(const std::string& run) = 0;  // in the order first put
   virtual std::optional<InstanceRow> instance(const std::string& run, const std::string& id) = 0;
   virtual std::vector<InstanceBrief> instance_briefs(const std::string& run) = 0;  // likewise
   // Likewise, each with its checkpoint if it is succeeded or cached and the ledger still has it.

@@ -1,5 +1,6 @@
 // The digest memo: it lies in the ledger's file, but its failures are never those of a run.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "orchestrator/store/digest.h"
 #include "orchestrator/store/ledger_sqlite.h"
@@ -9,6 +10,7 @@ namespace presswork::store {
 SqliteLedger::~SqliteLedger() {
   const std::lock_guard lock(mutex_);
   if (!db_.in_transaction()) write_down_memo();
+  if (log_ >= 0) ::close(log_);
 }
 
 std::optional<std::string> SqliteLedger::find(const fs::path& path, const base::FileStatus& status) {

@@ -14,11 +14,13 @@ class SqliteLedger : public Ledger {
   SqliteLedger(const std::string& file, int flags) : db_(file, flags) {}
   ~SqliteLedger() override;
   void set_up(const std::string& file, Mode mode);
-  void refuse_holes(const std::string& file, std::int64_t page_size);  // checks the version, brings it up to date
+  void refuse_holes(const std::string& file,
+                    std::int64_t page_size);  // checks the version, brings it up to date
 
-  void begin() override;
+  void begin(Durable durable = Durable::at_commit) override;
   void begin_reading() override;
   void commit() override;
+  void sync() override;
   void roll_back() override;
   std::string create_run(const RunRow& run) override;
   void set_run_state(const std::string& run, const std::string& state, const std::string& ended,
@@ -64,6 +66,7 @@ class SqliteLedger : public Ledger {
     std::string sha256;
   };
   std::optional<std::string> recall(const fs::path& path, const base::FileStatus& status);
+  void set_durable(Durable durable);
   void write_down_memo() noexcept;
   void memo_failed(const char* reason) noexcept;
   base::Json take_away(std::int64_t run, const std::string& id);
@@ -71,6 +74,9 @@ class SqliteLedger : public Ledger {
 
   std::mutex mutex_;
   sqlite::Connection db_;
+  std::string log_file_;  // SQLite's write-ahead log
+  int log_ = -1;          // to sync it by
+  Durable durable_ = Durable::at_commit;
   std::vector<Remembered> unwritten_;  // of the memo, until no transaction is open
   bool memo_failed_ = false;           // said so already
 };

@@ -13,6 +13,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -142,11 +143,16 @@ struct Measured {
   std::vector<Cost> full, nothing;  // everything to do; nothing to do
 };
 
-void measure(const Engine& engine, Measured& into) {
-  const TemporaryFolder folder;
-  engine.prepare(folder.path());
-  into.full.push_back(cost_of(engine.command, folder.path()));
-  into.nothing.push_back(cost_of(engine.command, folder.path()));
+// The folders that were worked in, until everything is measured: for minutes after files were removed ext4
+// (without a journal) passes over their inodes one by one whenever a file is made nearby, and whoever comes
+// next would pay for what the one before left.
+using Folders = std::deque<TemporaryFolder>;
+
+void measure(const Engine& engine, Measured& into, Folders& folders) {
+  const fs::path& folder = folders.emplace_back().path();
+  engine.prepare(folder);
+  into.full.push_back(cost_of(engine.command, folder));
+  into.nothing.push_back(cost_of(engine.command, folder));
 }
 
 void row(const std::string& what, int stages, const Cost& cost) {
@@ -184,11 +190,11 @@ std::vector<Engine> engines_of(const Options& options) {
   return engines;
 }
 
-void compare(const Options& options) {
+void compare(const Options& options, Folders& folders) {
   const auto engines = engines_of(options);
   std::map<std::string, Measured> measured;
   for (int i = 0; i < options.repeats; ++i) {
-    for (const Engine& engine : engines) measure(engine, measured[engine.name]);
+    for (const Engine& engine : engines) measure(engine, measured[engine.name], folders);
   }
   heading();
   for (const Engine& engine : engines) {
@@ -212,11 +218,11 @@ void compare(const Options& options) {
 }
 
 // Shapes of our own, without a peer.
-void show_shapes(const Options& options) {
+void show_shapes(const Options& options, Folders& folders) {
   for (const auto& [name, shape] :
        std::map<std::string, Shape>{{"chain", Shape::chain}, {"fan", Shape::fan}}) {
     Measured measured;
-    for (int i = 0; i < options.repeats; ++i) measure(presswork_engine(options, shape), measured);
+    for (int i = 0; i < options.repeats; ++i) measure(presswork_engine(options, shape), measured, folders);
     row("presswork, " + name + ", all to do", options.stages, median(measured.full));
     row("presswork, " + name + ", nothing to do", options.stages, median(measured.nothing));
   }
@@ -357,8 +363,9 @@ int main(int count, char** arguments) try {
   }
   std::printf("%d stages, %u jobs at once, medians of %d interleaved runs\n", options->stages, options->jobs,
               options->repeats);
-  compare(*options);
-  if (options->wants("shapes")) show_shapes(*options);
+  Folders folders;
+  compare(*options, folders);
+  if (options->wants("shapes")) show_shapes(*options, folders);
   if (options->wants("plan")) show_plans(*options);
   if (options->wants("resume")) show_resume(*options);
   if (options->wants("start")) show_start(*options);

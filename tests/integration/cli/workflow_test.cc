@@ -115,25 +115,29 @@ TEST_F(Workflow, PlanSaysWhatWouldRunAndLeavesNothingBehind) {
 
 TEST_F(Workflow, PlanShowsWhichModulesPatternsMatchAndRefusesOnesThatMatchNothing) {
   const auto workflow = [&](const std::string& pattern) {
-    return file("quantize.yaml",
-                "presswork: 1\n"
-                "name: quantize\n"
-                "stages:\n"
-                "  load: {uses: model/load, with: {path: " PRESSWORK_SOURCE_DIR "/examples/models/tiny-llama}}\n"
-                "  small: {uses: quantize/rtn, inputs: {model: load.model}, with: {group_size: 32, ignore: [\"" +
-                    pattern + "\"]}}\n");
+    return file(
+        "quantize.yaml",
+        "presswork: 1\n"
+        "name: quantize\n"
+        "stages:\n"
+        "  load: {uses: model/load, with: {path: " PRESSWORK_SOURCE_DIR
+        "/examples/models/tiny-llama}}\n"
+        "  small: {uses: quantize/rtn, inputs: {model: load.model}, with: {group_size: 32, ignore: [\"" +
+            pattern + "\"]}}\n");
   };
   ASSERT_EQ(presswork({"run", workflow("lm_head"), "--until", "load"}).code, 0);  // the model is known by now
   const Finished plan = presswork({"plan", workflow("lm_head")});
   EXPECT_EQ(plan.code, 0) << plan.err;
-  EXPECT_NE(plan.out.find("quantizes 28 modules: model.layers.*.self_attn.q_proj (4)"), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("quantizes 28 modules: model.layers.*.self_attn.q_proj (4)"), std::string::npos)
+      << plan.out;
   EXPECT_NE(plan.out.find("ignore \"lm_head\" matches 1 module"), std::string::npos) << plan.out;
   const base::Json json = presswork({"plan", workflow("lm_head"), "--json"}).json();
   EXPECT_EQ(json["stages"][1]["estimate"]["notes"].size(), 3u) << json;
 
   const Finished refused = presswork({"plan", workflow("lm_haed")});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.out.find("would fail: /ignore/0: the pattern \"lm_haed\" matches no module"), std::string::npos)
+  EXPECT_NE(refused.out.find("would fail: /ignore/0: the pattern \"lm_haed\" matches no module"),
+            std::string::npos)
       << refused.out;
 }
 
@@ -168,6 +172,22 @@ TEST_F(Workflow, LogsOfACachedStageAreThoseOfTheRunThatDidTheWork) {
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   EXPECT_EQ(presswork({"logs", "r2", "first"}).out, presswork({"logs", "r1", "first"}).out);
+}
+
+TEST_F(Workflow, AStageThatWritesNothingHasNoLog) {
+  ASSERT_EQ(presswork({"run", file("quiet.yaml",
+                                   "presswork: 1\n"
+                                   "name: quiet\n"
+                                   "stages: {only: {uses: test/noop}}\n")})
+                .code,
+            0);
+  const Finished logs = presswork({"logs", "r1", "only"});
+  EXPECT_EQ(logs.code, 0) << logs.err;
+  EXPECT_EQ(logs.out, "");
+  EXPECT_EQ(presswork({"logs", "r1", "only", "--json"}).json()["path"], "");
+  const Finished path = presswork({"logs", "r1", "only", "--path"});
+  EXPECT_EQ(path.code, 2);
+  EXPECT_NE(path.err.find("it wrote nothing"), std::string::npos) << path.err;
 }
 
 TEST_F(Workflow, TheJournalHoldsEveryEvent) {

@@ -212,6 +212,83 @@ TEST_F(EngineTest, AnAttemptThatNoHostWroteALogForNamesNone) {
   EXPECT_EQ(ledger->attempts(result.run)[0].log, "");
 }
 
+void lose_objects(const store::Workspace& workspace) {
+  std::vector<fs::path> objects;
+  for (const auto& entry : fs::recursive_directory_iterator(workspace.store() / "objects")) {
+    if (entry.is_regular_file()) objects.push_back(entry.path());
+  }
+  for (const fs::path& object : objects) fs::remove(object);
+}
+
+// "first" and "second" come to one artifact, and what was seen of it for the one is soon old news.
+TEST_F(EngineTest, AnArtifactIsLookedAtAgainForAStageThatIsJudgedLater) {
+  const char* const yaml = R"(
+stages:
+  first: {uses: test/work, with: {text: "X"}}
+  between: {uses: test/restless, with: {text: "Y"}}
+  second: {uses: test/work, with: {text: "X", value: 2}, after: [between]}
+)";
+  run(yaml);
+  executor->on_start = [&](const executor::StageRequest& request) {
+    if (request.stage != "test/restless") return;
+    lose_objects(workspace);
+  };
+  const auto result = run(yaml);
+  EXPECT_EQ(result.state, "succeeded");
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_cached first", "stage_started between",
+                                          "stage_succeeded between", "stage_started second",
+                                          "stage_succeeded second", "run_ended succeeded"));
+  EXPECT_EQ(text(result.run, "second"), "X");
+}
+
+TEST_F(EngineTest, StagesThatShareALostArtifactAreAllDoneAgain) {
+  const char* const yaml = R"(
+stages:
+  first: {uses: test/work, with: {text: "X"}}
+  second: {uses: test/work, with: {text: "X", value: 2}}
+)";
+  run(yaml);
+  open();
+  lose_objects(workspace);
+  const auto result = run(yaml);
+  EXPECT_EQ(executor->started.size(), 2u);
+  EXPECT_EQ(text(result.run, "first"), "X");
+  EXPECT_EQ(text(result.run, "second"), "X");
+}
+
+TEST_F(EngineTest, TheEmptyLogOfAnAttemptThatEndedWellBecomesTheLogOfAnother) {
+  options.limits.cores = 1;
+  std::vector<fs::path> found;  // logs that were there before their attempt
+  executor->on_start = [&](const executor::StageRequest& request) {
+    if (fs::exists(request.log_path)) found.push_back(request.log_path.filename());
+    std::ofstream log(request.log_path, std::ios::app);
+    if (request.parameters.value("text", "") == "B") log << "b speaks\n";
+  };
+  const auto result = run(chain);
+  const auto attempts = ledger->attempts(result.run);
+  ASSERT_EQ(attempts.size(), 3u);
+  EXPECT_THAT(found, ElementsAre("b.1.log"));
+  EXPECT_EQ(attempts[0].log, "") << "a wrote nothing, and what it did not write is b's now";
+  EXPECT_EQ(base::real_file_system().read(attempts[1].log), "b speaks\n");
+  EXPECT_EQ(attempts[2].log, "");
+}
+
+TEST_F(EngineTest, TheLogOfAnAttemptThatFailedIsItsOwnThoughItIsEmpty) {
+  options.limits.cores = 1;
+  executor->on_start = [&](const executor::StageRequest& request) {
+    EXPECT_FALSE(fs::exists(request.log_path));
+    std::ofstream(request.log_path, std::ios::app).flush();
+  };
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work, with: {fails: crashed}, on_failure: continue}
+  b: {uses: test/work, after: [a], join: all_done}
+)");
+  const auto attempts = ledger->attempts(result.run);
+  ASSERT_EQ(attempts.size(), 2u);
+  EXPECT_TRUE(fs::exists(attempts[0].log));
+}
+
 TEST_F(EngineTest, WhatToDoIsKeptOfAStepThatFailsBeforeItsFirstAttempt) {
   const auto result = run(R"(
 stages:

@@ -189,7 +189,7 @@ TEST_F(SummaryOfARun, ComparesEveryNumberThatChangedWhenNoStageNamesAHeadline) {
 
 TEST_F(SummaryOfARun, SaysTheSameInJson) {
   put_compression();
-  const Json json = to_json(summarize("r1", *ledger, *artifacts, Stages(true), clock));
+  const Json json = to_json(summarize("r1", *ledger, *artifacts, Stages(true), clock, nullptr, true));
   EXPECT_EQ(json["run"], "r1");
   EXPECT_EQ(json["state"], "succeeded");
   EXPECT_NEAR(json["seconds"].get<double>(), 4.3, 1e-6);

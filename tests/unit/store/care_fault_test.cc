@@ -30,7 +30,7 @@ class FaultyLedger : public SqliteLedger {
     set_up(file.native(), Mode::read_write);
   }
   using SqliteLedger::put;
-  void begin() override { pass(), SqliteLedger::begin(); }
+  void begin(Durable durable = Durable::at_commit) override { pass(), SqliteLedger::begin(durable); }
   void commit() override { pass(), SqliteLedger::commit(); }
   void put(const InstanceRow& row) override { pass(), SqliteLedger::put(row); }
   void put(const CheckpointRow& row) override { pass(), SqliteLedger::put(row); }
