@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <charconv>
+#include <utility>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/base/file_system.h"
@@ -56,6 +57,7 @@ const plugins::Discovery& Session::discovery() {
   const store::Workspace there{workspace_root()};
   std::error_code unseen;  // stages can be listed beside a workspace of somebody else
   const fs::path cache = fs::exists(there.ledger(), unseen) ? there.cache() / "plugins.json" : fs::path();
+  plugins_unsaved_ = cache.empty();
   discovery_ =
       std::make_unique<plugins::Discovery>(plugins::discover(plugin_directories(), cache, executor()));
   for (const plugins::PluginProblem& problem : discovery_->problems) {
@@ -127,6 +129,9 @@ store::Ledger& Session::ledger() {
     }
     ledger_ = Ledger::open(file, ledger_access_);
   }
+  // The first command of a workspace has asked the plugins before there was a place to keep what they said.
+  if (to_write_ && std::exchange(plugins_unsaved_, false))
+    discovery_->descriptions.save_as(workspace().cache() / "plugins.json");
   return *ledger_;
 }
 

@@ -73,6 +73,7 @@ class Session {
   report::Screen& screen_;
   std::unique_ptr<executor::Executor> executor_;
   std::unique_ptr<plugins::Discovery> discovery_;
+  bool plugins_unsaved_ = false;  // what they said of themselves
   std::unique_ptr<store::Workspace> workspace_;
   std::unique_ptr<store::Ledger> ledger_;
   store::Ledger::Mode ledger_access_ = store::Ledger::Mode::read_write;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "orchestrator/executor/executor.h"
+#include "orchestrator/plugins/description_cache.h"
 #include "orchestrator/plugins/stage_description.h"
 
 namespace presswork::plugins {
@@ -43,7 +44,8 @@ struct Discovery {
   std::unique_ptr<Catalogue> catalogue;
   std::vector<PluginInfo> plugins;  // those that can be used, by path
   std::vector<PluginProblem> problems;
-  std::size_t described = 0;  // how many plugins had to be asked; the others came from the cache
+  std::size_t described = 0;          // how many plugins had to be asked; the others came from the cache
+  DescriptionCache descriptions{""};  // of all of them, for a file that is there only later
 };
 
 // Finds every *.so in `directories` (not below them; one that does not exist is skipped; the first directory

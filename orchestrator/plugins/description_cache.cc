@@ -50,16 +50,16 @@ void DescriptionCache::put(const std::filesystem::path& path, const base::FileSt
   changed_ = true;
 }
 
-void DescriptionCache::save() const {
-  if (file_.empty() || !changed_) return;
+void DescriptionCache::save_as(const std::filesystem::path& file) const {
+  if (file.empty() || !changed_) return;
   Json plugins = Json::object();
   for (const auto& [path, entry] : entries_) {
     std::error_code ignored;
     if (std::filesystem::exists(path, ignored)) plugins[path] = entry;
   }
   try {
-    base::real_file_system().create_directories(file_.parent_path());
-    base::real_file_system().write_durably(file_, Json{{"format", format()}, {"plugins", plugins}}.dump());
+    base::real_file_system().create_directories(file.parent_path());
+    base::real_file_system().write_durably(file, Json{{"format", format()}, {"plugins", plugins}}.dump());
   } catch (const base::Error&) {
     // The next command asks the plugins again.
   }

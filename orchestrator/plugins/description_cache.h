@@ -27,7 +27,8 @@ class DescriptionCache {
   void put(const std::filesystem::path& path, const base::FileStatus& status, const CachedPlugin& plugin);
 
   // Writes the file atomically if something was put. A cache that cannot be written is no error.
-  void save() const;
+  void save() const { save_as(file_); }
+  void save_as(const std::filesystem::path& file) const;
 
  private:
   std::filesystem::path file_;

@@ -201,6 +201,7 @@ Discovery discover(const std::vector<fs::path>& directories, const fs::path& cac
     if (candidate.problem) discovery.problems.push_back(std::move(*candidate.problem));
   }
   cache.save();
+  discovery.descriptions = std::move(cache);
   discovery.catalogue = make_catalogue(gathering.take());
   return discovery;
 }

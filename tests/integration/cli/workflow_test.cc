@@ -32,6 +32,7 @@ TEST_F(Workflow, RunsAndTakesTheResultFromTheCacheTheNextTime) {
   const Finished first = presswork({"run", two_stages()});
   EXPECT_EQ(first.code, 0) << first.err;
   EXPECT_NE(first.out.find("run r1 of two succeeded"), std::string::npos) << first.out;
+  EXPECT_TRUE(std::filesystem::exists(workspace() / "cache" / "plugins.json")) << "plugins are asked again";
   const Finished again = presswork({"run", two_stages(), "--json"});
   EXPECT_EQ(again.code, 0) << again.err;
   const base::Json json = again.json();

@@ -67,6 +67,14 @@ TEST_F(DiscoverTest, the_second_time_everything_comes_from_the_cache) {
             before.catalogue->find("test/echo")->plugin_digest);
 }
 
+TEST_F(DiscoverTest, what_plugins_said_is_kept_where_there_is_a_place_only_later) {
+  install("plugins/test-echo.so", first_);
+  const Discovery before = discover({first_, second_}, "", *executor_);
+  EXPECT_EQ(before.described, 1u);
+  before.descriptions.save_as(cache_);
+  EXPECT_EQ(discover_all().described, 0u);
+}
+
 TEST_F(DiscoverTest, a_plugin_that_was_replaced_is_asked_again) {
   install("plugins/test-echo.so", first_);
   discover_all();
