@@ -9,11 +9,6 @@
 #include "plugins/modelkit/compute/rounding.h"
 
 namespace presswork::modelkit {
-namespace {
-
-float within(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
-
-}  // namespace
 
 // The compressed-tensors library divides by 127.5, which puts the value that the scale was made from on a
 // tie: the last bit of a float32 would decide whether it becomes -127 or -128.
@@ -23,7 +18,8 @@ Int8Grid int8_grid(float low, float high, bool symmetric) {
   const float scale = symmetric ? std::max(-low, high) / 127.0F : (high - low) / 255.0F;
   if (!(scale >= FLT_MIN)) return {};
   if (symmetric) return {scale, 0};
-  return {scale, static_cast<std::int8_t>(within(round_half_even(-128.0F - low / scale), -128.0F, 127.0F))};
+  return {scale,
+          static_cast<std::int8_t>(std::clamp(round_half_even(-128.0F - low / scale), -128.0F, 127.0F))};
 }
 
 Int8Grid grid_of(const Int8Inputs& inputs, const float* x, std::size_t count) {
