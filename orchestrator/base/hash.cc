@@ -1,6 +1,7 @@
 #include "orchestrator/base/hash.h"
 
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -11,13 +12,23 @@
 
 namespace presswork::base {
 
+namespace {
+
+// Whatever openssl.cnf or OPENSSL_CONF would have: a digest is the same on every machine.
+EVP_MD* fetch() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  return EVP_MD_fetch(nullptr, "SHA256", nullptr);
+}
+
+}  // namespace
+
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   ~State() { EVP_MD_CTX_free(context); }
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static EVP_MD* const algorithm = fetch();
   if (state_->context == nullptr || EVP_DigestInit_ex(state_->context, algorithm, nullptr) != 1) {
     throw Error(ErrorCode::internal, "OpenSSL offers no SHA-256");
   }

@@ -80,7 +80,8 @@ struct Chosen {
   std::function<int(Session&)> work;
 };
 
-void define(CLI::App& app, const std::vector<Verb>& verbs, Chosen& chosen) {
+// `wanted`: of the verbs, this one alone; all when it is empty.
+void define(CLI::App& app, const std::vector<Verb>& verbs, std::string_view wanted, Chosen& chosen) {
   std::map<std::string, std::string> summaries;
   for (const Verb& verb : verbs) summaries[verb.name] = verb.summary;
   app.formatter(std::make_shared<HelpFormatter>(std::move(summaries)));
@@ -89,6 +90,7 @@ void define(CLI::App& app, const std::vector<Verb>& verbs, Chosen& chosen) {
   app.footer("`presswork VERB --help` explains a verb, with an example.");
   add_common(app, chosen.common);
   for (const Verb& verb : verbs) {
+    if (!wanted.empty() && verb.name != wanted) continue;
     CLI::App* command = app.add_subcommand(verb.name, verb.summary);
     command->group("Verbs");
     command->description(verb.description);
@@ -120,16 +122,18 @@ int parse_and_work(int argc, const char* const* argv, Output& output) {
   const std::vector<Verb> verbs = all_verbs();
   CLI::App app("Presswork compresses language models by declarative workflows.", "presswork");
   Chosen chosen;
-  define(app, verbs, chosen);
   std::vector<const char*> words(argv, argv + argc);
+  const std::string_view verb = verb_of(argc, argv);
   // `presswork help run` is `presswork run --help`.
-  if (verb_of(argc, argv) == "help") {
+  if (verb == "help") {
     words.erase(
         std::find_if(words.begin() + 1, words.end(), [](std::string_view word) { return word == "help"; }));
     words.push_back("--help");
-  } else if (const std::string_view name = verb_of(argc, argv); !name.empty()) {
-    check_verb(name, verbs);
+  } else if (!verb.empty()) {
+    check_verb(verb, verbs);
   }
+  // The others are not needed where it comes first: no option before it asks for help.
+  define(app, verbs, argc > 1 && verb == argv[1] && verb != "help" ? verb : "", chosen);
   try {
     app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::CallForHelp&) {
@@ -142,7 +146,6 @@ int parse_and_work(int argc, const char* const* argv, Output& output) {
     output.flush();
     return kOk;
   } catch (const CLI::ParseError& error) {
-    const std::string_view verb = verb_of(argc, argv);
     throw Error(ErrorCode::usage, error.what(),
                 "see `presswork " + (verb.empty() ? "" : std::string(verb) + " ") + "--help`");
   }

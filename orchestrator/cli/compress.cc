@@ -149,10 +149,10 @@ int compress(Session& session, const CompressOptions& options) {
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
   std::string run;
-  const int code = conduct(session, plan, [&](const engine::Surroundings& surroundings) {
+  const int code = conduct(session, [&](const engine::Surroundings& surroundings) {
     engine::RunResult result = engine::start_run(plan, surroundings, how);
     run = result.run;
-    return result;
+    return Went{std::move(result), &plan};
   });
   if (!run.empty()) deliver(session, run, out);
   return code;

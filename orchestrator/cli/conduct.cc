@@ -82,10 +82,11 @@ std::unique_ptr<engine::Observer> make_metrics(Session& session, const std::stri
   return report::make_metrics_file(path, session.clock(), std::move(source));
 }
 
-void print_summary(Session& session, const engine::Plan& plan, const engine::RunResult& result) {
+void print_summary(Session& session, const Went& went) {
+  const engine::RunResult& result = went.result;
   report::Summary summary =
       report::summarize(result.run, session.ledger(), session.artifacts(), session.catalogue(),
-                        session.clock(), &plan, session.options().json);
+                        session.clock(), went.plan, session.options().json, result.instances);
   summary.checklist = result.checklist;
   summary.seconds = report::without_pauses(summary.seconds, session.workspace().root / "runs" / result.run);
   if (const auto file = report_file(session, summary)) summary.report = *file;
@@ -120,11 +121,11 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
 
 }  // namespace
 
-int conduct(Session& session, const engine::Plan& plan, const Go& go, const std::string& metrics_file) {
+int conduct(Session& session, const Go& go, const std::string& metrics_file) {
   const auto metrics = make_metrics(session, metrics_file);
   const store::Workspace& workspace = session.writable_workspace();
   const Held held = hold(session);
-  engine::RunResult result;
+  Went went;
   int signal_code = 0;
   {
     const auto progress = make_progress(session);
@@ -136,13 +137,13 @@ int conduct(Session& session, const engine::Plan& plan, const Go& go, const std:
     if (metrics) observers.push_back(metrics.get());
     report::Fanout observer(std::move(observers));
     const Signals signals(stop, session.executor());
-    result = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),
-                 observer, stop});
+    went = go({workspace, session.ledger(), session.artifacts(), session.executor(), session.clock(),
+               observer, stop});
     signal_code = signals.exit_code();
   }
-  print_summary(session, plan, result);
+  print_summary(session, went);
   session.output().flush();  // before the hints on stderr, so that a terminal shows them last
-  return conclude(session, result, signal_code);
+  return conclude(session, went.result, signal_code);
 }
 
 void with_workspace(Session& session, const std::function<void(const engine::Surroundings&)>& work) {

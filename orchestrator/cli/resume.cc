@@ -52,7 +52,7 @@ int resume(Session& session, const ResumeOptions& options) {
   how.limits = session.limits(options.limits);
   how.rehash = options.rehash;
   return conduct(
-      session, plan,
+      session,
       [&](const engine::Surroundings& surroundings) {
         engine::clean_up(surroundings);
         // What a rollback that was interrupted still has to undo comes first.
@@ -61,7 +61,7 @@ int resume(Session& session, const ResumeOptions& options) {
         } else {
           engine::undo_pending(run->id, session.catalogue(), surroundings);
         }
-        return engine::resume_run(run->id, plan, surroundings, how);
+        return Went{engine::resume_run(run->id, plan, surroundings, how), &plan};
       },
       options.metrics_file);
 }

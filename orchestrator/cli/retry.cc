@@ -27,10 +27,10 @@ int retry(Session& session, const RetryOptions& options) {
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
   how.rehash = options.rehash;
-  return conduct(session, plan, [&](const engine::Surroundings& surroundings) {
+  return conduct(session, [&](const engine::Surroundings& surroundings) {
     engine::clean_up(surroundings);
     take_back(session, request, surroundings);
-    return engine::resume_run(run.id, plan, surroundings, how);
+    return Went{engine::resume_run(run.id, plan, surroundings, how), &plan};
   });
 }
 

@@ -1,9 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/cli/conduct.h"
 #include "orchestrator/cli/params.h"
+#include "orchestrator/cli/question.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/cli/workflow_file.h"
 
@@ -20,17 +22,37 @@ struct RunOptions {
   std::string metrics_file;
 };
 
+// Whether the last run that asked this can be repeated, as far as can be told without the workspace's lock.
+bool has_been_asked(Session& session, const std::string& question) {
+  return !question.empty() && session.has_workspace() && session.ledger().run_memo(question).has_value();
+}
+
 int run(Session& session, const RunOptions& options) {
-  const engine::Plan plan = plan_of(session, options.workflow);
   engine::RunOptions how;
   how.limits = session.limits(options.limits);
   how.use_cache = !options.no_cache;
   how.rehash = options.rehash;
   how.force = options.force;
   how.until = options.until;
+  const Asked asked = asked_of(options.workflow);
+  const bool is_plain = how.use_cache && !how.rehash && how.force.empty() && how.until.empty();
+  const std::string question = is_plain ? question_of(session, asked, how.limits) : "";
+  std::optional<engine::Plan> plan;
+  const auto make_plan = [&] {
+    plan = plan_of(session, asked);
+    // What is wrong with a plugin is to be said each time.
+    if (session.discovery().problems.empty()) how.question = question;
+  };
+  if (!has_been_asked(session, question)) make_plan();
   return conduct(
-      session, plan,
-      [&](const engine::Surroundings& surroundings) { return engine::start_run(plan, surroundings, how); },
+      session,
+      [&](const engine::Surroundings& surroundings) {
+        if (!plan) {
+          if (auto repeated = engine::repeat_run(question, surroundings)) return Went{*std::move(repeated)};
+          make_plan();
+        }
+        return Went{engine::start_run(*plan, surroundings, how), &*plan};
+      },
       options.metrics_file);
 }
 

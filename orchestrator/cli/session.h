@@ -39,7 +39,8 @@ class Session {
   // Warns once about plugins that cannot be used. Descriptions are remembered in the workspace,
   // where there is one.
   const plugins::Discovery& discovery();
-  const plugins::Catalogue& catalogue() { return *discovery().catalogue; }
+  // Looks for plugins when a stage is first asked for.
+  const plugins::Catalogue& catalogue() const { return catalogue_; }
   // Throws Error{usage} with a suggestion when there is no such stage.
   const plugins::StageDescription& stage(const std::string& id);
 
@@ -73,6 +74,18 @@ class Session {
   report::Screen& screen_;
   std::unique_ptr<executor::Executor> executor_;
   std::unique_ptr<plugins::Discovery> discovery_;
+  class OnDemand : public plugins::Catalogue {
+   public:
+    explicit OnDemand(Session& session) : session_(session) {}
+    const plugins::StageDescription* find(const std::string& id) const override {
+      return session_.discovery().catalogue->find(id);
+    }
+    std::vector<std::string> ids() const override { return session_.discovery().catalogue->ids(); }
+
+   private:
+    Session& session_;
+  };
+  OnDemand catalogue_{*this};
   bool plugins_unsaved_ = false;  // what they said of themselves
   std::unique_ptr<store::Workspace> workspace_;
   std::unique_ptr<store::Ledger> ledger_;

@@ -42,16 +42,19 @@ std::string read_workflow(const std::string& file) {
   return base::real_file_system().read(file);
 }
 
-engine::Plan plan_of(Session& session, const WorkflowOptions& options) {
-  std::string text = read_workflow(options.file);
-  const base::Json given = given_params(options.params_file, options.params);
-  workflow::Overrides overrides;
+Asked asked_of(const WorkflowOptions& options) {
+  Asked asked{
+      options.file, read_workflow(options.file), given_params(options.params_file, options.params), {}};
   for (const std::string& text_of_one : options.overrides) {
     auto [path, value] = split_assignment(text_of_one, "--set");
-    overrides[path] = value;
+    asked.overrides[path] = value;
   }
-  return engine::make_plan(std::move(text), options.file, given, fs::current_path(), session.catalogue(),
-                           std::move(overrides));
+  return asked;
+}
+
+engine::Plan plan_of(Session& session, Asked asked) {
+  return engine::make_plan(std::move(asked.text), asked.file, asked.given, fs::current_path(),
+                           session.catalogue(), std::move(asked.overrides));
 }
 
 }  // namespace presswork::cli

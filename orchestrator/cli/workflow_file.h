@@ -26,7 +26,18 @@ void add_params(CLI::App& app, WorkflowOptions& options);
 // The text of the file; throws Error{not_found, usage} with a hint about what lies near.
 std::string read_workflow(const std::string& file);
 
-// Reads, checks and plans. Relative paths given by -p are relative to the current directory.
-engine::Plan plan_of(Session& session, const WorkflowOptions& options);
+// What the options ask for, read but not looked into.
+struct Asked {
+  std::string file, text;
+  base::Json given;
+  workflow::Overrides overrides;
+};
+Asked asked_of(const WorkflowOptions& options);
+
+// Checks and plans. Relative paths given by -p are relative to the current directory.
+engine::Plan plan_of(Session& session, Asked asked);
+inline engine::Plan plan_of(Session& session, const WorkflowOptions& options) {
+  return plan_of(session, asked_of(options));
+}
 
 }  // namespace presswork::cli

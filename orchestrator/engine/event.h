@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <span>
 #include <string>
 
 #include "orchestrator/base/json.h"
@@ -41,7 +42,11 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void on_event(const Event& event) = 0;  // called from the engine's one thread; must not throw
-  virtual void on_tick() {}                       // about ten times a second while stages run
+  // What happened together, in its order.
+  virtual void on_events(std::span<const Event> events) {
+    for (const Event& event : events) on_event(event);
+  }
+  virtual void on_tick() {}  // about ten times a second while stages run
 };
 
 }  // namespace presswork::engine

@@ -121,6 +121,28 @@ std::vector<ChecklistResult> evaluate_checklist(const Standing& standing) {
   return results;
 }
 
+Json to_json(const std::vector<ChecklistResult>& checklist) {
+  Json json = Json::array();
+  for (const ChecklistResult& item : checklist) {
+    json.push_back({{"title", item.title},
+                    {"check", item.expression},
+                    {"required", item.required},
+                    {"state", item.state},
+                    {"why", item.why}});
+  }
+  return json;
+}
+
+std::vector<ChecklistResult> checklist_from(const Json& json) {
+  std::vector<ChecklistResult> checklist;
+  for (const Json& item : json) {
+    checklist.push_back({item.at("title").get<std::string>(), item.at("check").get<std::string>(),
+                         item.at("required").get<bool>(), item.at("state").get<std::string>(),
+                         item.at("why").get<std::string>()});
+  }
+  return checklist;
+}
+
 std::vector<ChecklistResult> evaluate_checklist(const Plan& plan, store::Ledger& ledger,
                                                 const std::string& run) {
   const RecordedRun recorded = read_run(plan, ledger, run);
@@ -172,14 +194,7 @@ Json run_facts(const Standing& standing, store::Ledger& ledger, const std::strin
       facts["decisions"].push_back({{"id", row.id}, {"branch", row.branch}, {"inputs", row.inputs}});
     }
   }
-  facts["checklist"] = Json::array();
-  for (const ChecklistResult& item : evaluate_checklist({standing.plan, standing.graph, known})) {
-    facts["checklist"].push_back({{"title", item.title},
-                                  {"check", item.expression},
-                                  {"required", item.required},
-                                  {"state", item.state},
-                                  {"why", item.why}});
-  }
+  facts["checklist"] = to_json(evaluate_checklist({standing.plan, standing.graph, known}));
   return facts;
 }
 

@@ -22,6 +22,10 @@ std::vector<std::string> ancestors(const Graph& graph, std::size_t step);
 
 std::vector<ChecklistResult> evaluate_checklist(const Standing& standing);
 
+// [{"title", "check", "required", "state", "why"}]
+base::Json to_json(const std::vector<ChecklistResult>& checklist);
+std::vector<ChecklistResult> checklist_from(const base::Json& json);  // throws Json::exception
+
 // run_facts() of run.h, with what is known already.
 base::Json run_facts(const Standing& standing, store::Ledger& ledger, const std::string& run,
                      const std::vector<std::string>& only);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ struct RunOptions {
   std::string salt;                     // part of every cache key
   std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
   std::vector<std::string> until = {};  // only these and what they need; all when empty
+  // Digest of all that was asked, for repeat_run(): everything that what becomes of the run depends on, but
+  // the ledger, the store, and the contents of files that stages name as inputs. Empty: not to be remembered.
+  std::string question = {};
 };
 
 // Whether one of the names is the step's, or its node's.
@@ -63,6 +67,7 @@ struct RunResult {
   std::vector<std::string> failed;  // instances
   bool cannot_fit = false;          // one of them needs more than there is
   std::vector<ChecklistResult> checklist;
+  store::InstancesWithCheckpoints instances = {};  // of a run that was repeated: what the ledger has of it
 };
 
 // Removes what runs that died left behind: processes, open attempts, work folders. The caller holds the
@@ -72,6 +77,13 @@ void clean_up(const Surroundings& surroundings);
 // Holds the workspace lock while it runs: the caller acquires it before. First cleans up after runs that
 // died.
 RunResult start_run(const Plan& plan, const Surroundings& surroundings, const RunOptions& options);
+
+// The run that start_run() would make, where that would take everything from the cache and has been seen to
+// before: the last run that asked `question` succeeded, and all that it rests on is as it was then. Recorded
+// and told as start_run() does it, but without making a plan, looking at each stage, or a time in which it is
+// half recorded. Nothing, and nothing done, otherwise: then the run has to be made. Only runs of nothing but
+// stages are remembered, and of stages that neither read the run nor run each time.
+std::optional<RunResult> repeat_run(const std::string& question, const Surroundings& surroundings);
 
 // Goes on with a recorded run: what is committed is kept, decisions are replayed, the rest is run.
 RunResult resume_run(const std::string& run, const Plan& plan, const Surroundings& surroundings,

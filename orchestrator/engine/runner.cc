@@ -12,6 +12,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr milliseconds sync_every(20);
+constexpr std::size_t ended_between_syncs = 32;  // attempts, about, whose folders and logs come back together
+
 // Every step that `until` names, by node or instance, and all that those need; empty when it names none.
 std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::string>& until) {
   std::set<std::size_t> wanted;
@@ -42,8 +45,8 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       options_(options),
       graph_(plan.graph),
       instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
-      folders_(static_cast<std::size_t>(options.limits.cores)),
-      logs_(static_cast<std::size_t>(options.limits.cores)),
+      folders_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
+      logs_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
       worker_([this] { around_.executor.wake(); }) {
   if (options.until.empty()) return;
   const std::set<std::size_t> wanted = wanted_steps(graph_, options.until);
@@ -304,37 +307,56 @@ void Runner::skip(std::size_t step, const std::string& cause) {
 }
 
 // The one place where state becomes durable; what depends on it follows, in order: news, then children.
+// Several turns share one sync where nobody waits for it.
 void Runner::commit() {
   for (;;) {
-    const bool written = open_;
-    if (written) around_.ledger.commit();
+    if (open_) {
+      around_.ledger.commit();
+      if (!unsynced_) unsynced_since_ = around_.clock.monotonic();
+      unsynced_ = true;
+    }
     open_ = false;
-    const auto events = std::exchange(events_, {});
-    const auto actions = std::exchange(after_commit_, {});
-    auto launches = std::exchange(launches_, {});
-    if (written) {
+    if (unsynced_) {
+      auto launches = std::exchange(launches_, {});
       const auto later = std::stable_partition(launches.begin(), launches.end(),
                                                [this](std::size_t step) { return !needs_news(step); });
+      launches_.assign(later, launches.end());
       std::for_each(launches.begin(), later, [this](std::size_t step) { launch(step); });
-      launches.erase(launches.begin(), later);
+      if (open_) continue;  // a launch that failed at once has left something to record
+      if (may_wait()) return;
       around_.ledger.sync();
+      unsynced_ = false;
+      is_awaited_ = false;
     }
     ended_.clear();
     first_new_ = graph_.size();
-    for (const Event& event : events) around_.observer.on_event(event);
+    const auto events = std::exchange(events_, {});
+    const auto actions = std::exchange(after_commit_, {});
+    const auto launches = std::exchange(launches_, {});
+    around_.observer.on_events(events);
     for (const auto& action : actions) action();
     for (std::size_t step : launches) launch(step);
     done_works_.clear();
-    // A launch that failed at once has left something to record.
     if (!open_ && events_.empty() && after_commit_.empty()) return;
   }
 }
 
-// Whether a step is what it is by something that happened in this turn.
+// Whether what is recorded may reach the disk a little later, with what the next turns record.
+bool Runner::may_wait() const {
+  return launches_.empty() && !is_awaited_ && stop_heeded_ == 0 && !finished() &&
+         around_.clock.monotonic() < unsynced_since_ + sync_every;
+}
+
+// Whether a step is what it is by something that is not on the disk yet, or does anew what was just done: the
+// scratch of that goes once it is on the disk.
 bool Runner::needs_news(std::size_t step) const {
   const auto& needs = graph_[step].needs;
-  return step >= first_new_ || std::any_of(needs.begin(), needs.end(),
-                                           [this](std::uint32_t need) { return ended_.contains(need); });
+  const std::string& key = works_.at(step)->row.key;
+  return step >= first_new_ ||
+         std::any_of(needs.begin(), needs.end(),
+                     [this](std::uint32_t need) { return ended_.contains(need); }) ||
+         std::any_of(ended_.begin(), ended_.end(),
+                     [&](std::size_t ended) { return instances_[ended].key == key; });
 }
 
 // A first request stops children cleanly; a second one kills them.
@@ -359,7 +381,9 @@ bool Runner::finished() const {
 }
 
 milliseconds Runner::patience() const {
-  milliseconds patience(running_.empty() && waiting_.empty() ? 1000 : 100);
+  milliseconds patience(unsynced_                              ? sync_every
+                        : running_.empty() && waiting_.empty() ? milliseconds(1000)
+                                                               : milliseconds(100));
   const auto moment = around_.clock.monotonic();
   for (std::size_t step : paused_) {
     // Only a pause before a retry ends by itself; for cores and memory, some stage has to end first.
@@ -402,9 +426,32 @@ RunResult Runner::conclude() {
   const std::string recorded = result.state == "partial" ? "interrupted" : result.state;
   in_transaction();
   around_.ledger.set_run_state(run_, recorded, incomplete ? "" : now(), message);
+  if (is_repeatable(result)) remember(result);
   tell("run_ended", {{"state", recorded}, {"message", message}});
   commit();
   return result;
+}
+
+// Whether all that the run came to follows from its question, the files that it read, and its checkpoints.
+bool Runner::is_repeatable(const RunResult& result) const {
+  if (options_.question.empty() || result.state != "succeeded" || !past_.empty() || found_damage_)
+    return false;
+  for (std::size_t step = 0; step < graph_.size(); ++step) {
+    const plugins::StageDescription* stage = graph_[step].stage;
+    if (stage == nullptr || !stage->cacheable || stage->reads_run || !is_good(instances_[step].state))
+      return false;
+  }
+  return true;
+}
+
+void Runner::remember(const RunResult& result) {
+  store::RunMemo memo;
+  memo.question = options_.question;
+  memo.run = run_;
+  for (const Step& step : graph_.steps()) memo.instances.push_back(step.id);
+  memo.files = files_;
+  memo.checklist = to_json(result.checklist);
+  around_.ledger.put(memo);
 }
 
 // After an error of our own: leaves no child behind. The ledger's last commit stands.

@@ -1,8 +1,9 @@
 // The loop behind start_run() and resume_run(): one thread that owns all state; children and the worker
 // report to it. What happens in one turn of the loop reaches the ledger in one transaction, and only then is
 // anything started. A power cut ends what was started, too, so that an intent need not survive one: what
-// needs nothing of the turn starts while the disk writes. Everything else waits until the transaction would
-// survive: whatever depends on it, and whoever is told of it.
+// needs nothing that is still to reach the disk starts at once. Everything else waits until the transaction
+// would survive: whatever depends on it, and whoever is told of it. Turns that follow closely share one sync
+// where only the telling waits.
 #pragma once
 
 #include <chrono>
@@ -89,12 +90,15 @@ class Runner {
   void end(std::size_t step);  // releases what waits for it
   void skip(std::size_t step, const std::string& cause);
   void commit();
+  bool may_wait() const;
   bool needs_news(std::size_t step) const;
   void heed_stop();
   bool finished() const;
   std::chrono::milliseconds patience() const;
   void abandon() noexcept;
   RunResult conclude();
+  bool is_repeatable(const RunResult& result) const;
+  void remember(const RunResult& result);
 
   // runner_stage.cc: a stage from ready to its first attempt
   void prepare(std::size_t step);
@@ -169,6 +173,8 @@ class Runner {
   std::set<std::size_t> paused_;                          // of those, before a retry
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
   SoundArtifacts sound_;                                  // as this turn found them
+  std::map<std::string, std::string> files_;              // named as inputs, by path: digests
+  bool found_damage_ = false;                             // among checkpoints
   std::unordered_set<std::string> made_;                  // keys that this session made a checkpoint of
   std::map<std::uint64_t, std::size_t> running_;          // token -> step
   std::set<std::size_t> unwanted_;                        // beyond `--until`
@@ -181,8 +187,11 @@ class Runner {
   std::vector<bool> firm_;    // by scope: likewise, of the loop's state when the iteration began
   std::size_t kept_ = 0;      // stages that an earlier session finished
 
-  bool open_ = false;  // a ledger transaction
-  // Of this turn: what has ended, and where the steps begin that it added.
+  bool open_ = false;        // a ledger transaction
+  bool unsynced_ = false;    // something was committed that would not survive a power cut
+  bool is_awaited_ = false;  // and somebody waits for it
+  std::chrono::steady_clock::time_point unsynced_since_{};
+  // Not on the disk yet: what has ended, and where the steps begin that were added.
   std::unordered_set<std::size_t> ended_;
   std::size_t first_new_ = 0;
   std::vector<Event> events_;

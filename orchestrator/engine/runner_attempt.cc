@@ -343,6 +343,7 @@ void Runner::attempt_failed(std::size_t step) {
 void Runner::undo(std::size_t step) {
   Work& work = this->work(step);
   work.phase = Phase::undoing;
+  is_awaited_ = true;
   after_commit_.push_back([this, step] {
     Work& undone = this->work(step);
     undone.attempt.id = executor::random_id();

@@ -61,6 +61,9 @@ void Runner::look_up(std::size_t step) {
   const KeyParts parts = key_parts(one.binding, graph_[step], options_.salt, one.facts);
   one.row.key = parts.key();
   one.row.key_rest = parts.rest();
+  for (const auto& [name, digest] : one.binding.path_digests.items()) {
+    files_[one.binding.with.at(name).get<std::string>()] = digest.get<std::string>();
+  }
 
   const auto retracted = retracted_.find(id(step));
   auto checkpoint = around_.ledger.checkpoint(one.row.key);
@@ -72,6 +75,7 @@ void Runner::look_up(std::size_t step) {
     in_transaction();
     around_.ledger.forget_checkpoint(one.row.key);
     discard_later(std::move(*checkpoint));
+    found_damage_ = true;
     checkpoint.reset();
     one.why = "its checkpoint was damaged or its files have changed";
   } else if (!checkpoint) {

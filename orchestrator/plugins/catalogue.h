@@ -48,6 +48,10 @@ struct Discovery {
   DescriptionCache descriptions{""};  // of all of them, for a file that is there only later
 };
 
+// The files that discover() would look at, in its order, as [[path, identity], …]: where that is the same, so
+// is what it finds.
+base::Json identities(const std::vector<std::filesystem::path>& directories);
+
 // Finds every *.so in `directories` (not below them; one that does not exist is skipped; the first directory
 // wins where two plugins offer the same stage) and describes them through the executor, a few at a time. The
 // executor must be idle. `cache_file` remembers digests and descriptions by path, size, mtime and inode; it

@@ -13,11 +13,11 @@ namespace {
 // Descriptions were checked by a schema; under another one they have to be checked anew.
 std::string format() { return "1:" + base::sha256(stage_description_schema_text()).substr(0, 16); }
 
+}  // namespace
+
 Json identity(const base::FileStatus& status) {
   return {status.size, status.mtime_ns, status.inode, status.device};
 }
-
-}  // namespace
 
 DescriptionCache::DescriptionCache(std::filesystem::path file) : file_(std::move(file)) {
   if (file_.empty()) return;

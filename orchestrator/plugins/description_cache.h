@@ -16,6 +16,9 @@ struct CachedPlugin {
   base::Json document;  // what the host made of describe(), checked
 };
 
+// What stat says of a file, as far as it tells one file from another: size, mtime, inode, device.
+base::Json identity(const base::FileStatus& status);
+
 class DescriptionCache {
  public:
   // Reads `file`; an unreadable, damaged or outdated one is an empty cache. "" = remember nothing.

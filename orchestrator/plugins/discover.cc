@@ -35,12 +35,13 @@ std::vector<fs::path> plugin_files(const std::vector<fs::path>& directories) {
   std::set<fs::path> seen;
   for (const fs::path& directory : directories) {
     std::error_code failed;
-    if (!fs::is_directory(directory, failed)) continue;
-    for (const std::string& name : base::real_file_system().list(directory)) {
-      const fs::path path = directory / name;
-      if (path.extension() != ".so" || !fs::is_regular_file(path, failed)) continue;
-      const fs::path real = fs::canonical(path, failed);
-      if (!failed && seen.insert(real).second) files.push_back(real);
+    const fs::path place = fs::canonical(directory, failed);
+    if (failed || !fs::is_directory(place, failed)) continue;
+    for (const std::string& name : base::real_file_system().list(place)) {
+      fs::path file = place / name;
+      if (file.extension() != ".so" || !fs::is_regular_file(file, failed)) continue;
+      if (fs::is_symlink(file, failed)) file = fs::canonical(file, failed);
+      if (!failed && seen.insert(file).second) files.push_back(file);
     }
   }
   return files;
@@ -175,6 +176,15 @@ bool unchanged(const Candidate& candidate) {
 }
 
 }  // namespace
+
+Json identities(const std::vector<fs::path>& directories) {
+  Json files = Json::array();
+  for (const fs::path& path : plugin_files(directories)) {
+    const auto status = base::real_file_system().status(path);
+    files.push_back({path.native(), status ? identity(*status) : Json()});
+  }
+  return files;
+}
 
 Discovery discover(const std::vector<fs::path>& directories, const fs::path& cache_file,
                    executor::Executor& executor) {

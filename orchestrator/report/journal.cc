@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "orchestrator/report/event_fields.h"
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::milliseconds kProgressEvery{500};
+constexpr std::size_t kAtOnce = 1 << 16;  // bytes of lines that are written together
 
 // The `seq` of the journal's last line; 0 for a new one. The end of the file tells it, however long it is.
 std::uint64_t last_number(const fs::path& folder) {
@@ -50,13 +52,21 @@ class Journal : public engine::Observer {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  void on_event(const engine::Event& event) override {
-    if (event.kind == "run_started") open(text_of(event.data, "run"));
-    if (descriptor_ < 0 || is_passed_over(event)) return;
-    base::Json json = event.to_json();
-    json["seq"] = ++seq_;
-    // One write a line: a crash leaves at most the last line incomplete, and the next line starts a new one.
-    write(json.dump(-1, ' ', false, base::Json::error_handler_t::replace) + "\n");
+  void on_event(const engine::Event& event) override { on_events({&event, 1}); }
+
+  // Whole lines at once: a crash leaves at most the last one incomplete, and the next one starts a new line.
+  void on_events(std::span<const engine::Event> events) override {
+    std::string lines;
+    for (const engine::Event& event : events) {
+      if (event.kind == "run_started") open(text_of(event.data, "run"));
+      if (descriptor_ < 0 || is_passed_over(event)) continue;
+      base::Json json = event.to_json();
+      json["seq"] = ++seq_;
+      lines += json.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+      lines += '\n';
+      if (lines.size() >= kAtOnce) write(std::exchange(lines, {}));
+    }
+    if (!lines.empty()) write(lines);
   }
 
  private:
@@ -99,13 +109,13 @@ class Journal : public engine::Observer {
     size_ = end < 0 ? 0 : static_cast<std::uint64_t>(end);
   }
 
-  void write(const std::string& line) {
-    if (size_ > 0 && size_ + line.size() > bytes_) rotate();
+  void write(const std::string& lines) {
+    if (size_ > 0 && size_ + lines.size() > bytes_) rotate();
     if (descriptor_ < 0) return;
-    if (::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    if (::write(descriptor_, lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) {
       return fail(std::strerror(errno));
     }
-    size_ += line.size();
+    size_ += lines.size();
   }
 
   void rotate() {

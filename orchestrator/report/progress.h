@@ -28,6 +28,9 @@ class Fanout : public engine::Observer {
   void on_event(const engine::Event& event) override {
     for (auto* observer : observers_) observer->on_event(event);
   }
+  void on_events(std::span<const engine::Event> events) override {
+    for (auto* observer : observers_) observer->on_events(events);
+  }
   void on_tick() override {
     for (auto* observer : observers_) observer->on_tick();
   }

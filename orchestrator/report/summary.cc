@@ -143,6 +143,7 @@ std::vector<Failure> failures_of(const std::vector<NodeSummary>& nodes, const st
 std::vector<Metric> headlines_of(const std::string& uses, const Json& metrics,
                                  const plugins::Catalogue& catalogue) {
   std::vector<Metric> headlines;
+  if (metrics.empty()) return headlines;
   const plugins::StageDescription* stage = catalogue.find(uses);
   if (stage == nullptr || !stage->document.is_object()) return headlines;
   for (const auto& [name, metric] : stage->metrics) {
@@ -156,7 +157,7 @@ std::vector<Metric> headlines_of(const std::string& uses, const Json& metrics,
 
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
                   const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan,
-                  bool all_outputs) {
+                  bool all_outputs, const store::InstancesWithCheckpoints& known) {
   const auto row = ledger.run(run);
   if (!row)
     throw base::Error(base::ErrorCode::not_found, "there is no run " + run,
@@ -164,7 +165,9 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
   Summary summary;
   summary.run = *row;
   summary.seconds = elapsed(*row, clock);
-  for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
+  const auto read =
+      known.empty() ? ledger.instances_with_checkpoints(run) : store::InstancesWithCheckpoints();
+  for (const auto& [instance, checkpoint] : known.empty() ? read : known) {
     NodeSummary node;
     node.id = instance.id;
     node.uses = instance.uses;

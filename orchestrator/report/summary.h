@@ -77,9 +77,10 @@ std::string headlines_text(const std::vector<Metric>& headlines);  // "perplexit
 // a plan the nodes stand in its order, and those that the run has not come to are pending; without one they
 // stand in the order in which the run came to them. That order decides which measurement is the first and
 // which the last. Only models are looked up in the store, unless `all_outputs`, which to_json() needs.
+// `known`: what the ledger has of the run, where that has been read already.
 Summary summarize(const std::string& run, store::Ledger& ledger, store::ArtifactStore& artifacts,
                   const plugins::Catalogue& catalogue, base::Clock& clock, const engine::Plan* plan = nullptr,
-                  bool all_outputs = false);
+                  bool all_outputs = false, const store::InstancesWithCheckpoints& known = {});
 
 // `all`: a line for each instance. Otherwise the cells of a matrix and the iterations of a loop share a line
 // where there are many, and of other stages at most some forty are shown, those that failed in any case.

@@ -102,6 +102,21 @@ struct SupersededRow {
   std::string undo;  // the stage's own rollback: "" has none, pending, done, skipped
 };
 
+// A run that a later one can be copied from, when it asks the same and nothing has changed: one of stages
+// only, all of which succeeded or were in the cache, and may be taken from it again.
+struct RunMemo {
+  std::string question;                      // digest of all that was asked
+  std::string run;                           // the last one that asked it
+  std::string workflow = {};                 // of the run; not needed by put()
+  std::vector<std::string> instances;        // all of it, in the plan's order
+  std::map<std::string, std::string> files;  // outside the store that its stages read, by path: digests
+  base::Json checklist;
+  std::int64_t serial = 0;  // given by put(): a checkpoint with a larger one is none of this run's
+};
+
+// Each with its checkpoint if it is succeeded or cached and the ledger still has it.
+using InstancesWithCheckpoints = std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>>;
+
 // What the engine has to know of the past of an id.
 struct SupersededMark {
   std::string time;  // of the last superseding
@@ -133,8 +148,8 @@ class Ledger : public DigestMemo {
   static std::unique_ptr<Ledger> open(const std::filesystem::path& file, Mode mode = Mode::read_write);
   ~Ledger() override = default;
 
-  // When what a transaction recorded begins to survive a power cut. The death of this process it survives from
-  // commit() on. Nothing that was committed later survives without it.
+  // When what a transaction recorded begins to survive a power cut. The death of this process it survives
+  // from commit() on. Nothing that was committed later survives without it.
   enum class Durable { at_commit, at_sync };
   // Everything recorded between begin() and commit() reaches the disk together, or not at all. Not nested.
   virtual void begin(Durable durable = Durable::at_commit) = 0;
@@ -147,11 +162,13 @@ class Ledger : public DigestMemo {
   virtual std::string create_run(const RunRow& run) = 0;  // gives the id
   virtual void set_run_state(const std::string& run, const std::string& state, const std::string& ended,
                              const std::string& message) = 0;
-  virtual void put(const InstanceRow& row) = 0;                // inserts or replaces, by (run, id)
-  virtual void put(const AttemptRow& row) = 0;                 // by (run, instance, number)
-  virtual void put(const CheckpointRow& row) = 0;              // by key
-  virtual void put(const DecisionRow& row) = 0;                // by (run, id)
-  virtual void put(const IterationRow& row) = 0;               // by (run, loop, number)
+  virtual void put(const InstanceRow& row) = 0;    // inserts or replaces, by (run, id)
+  virtual void put(const AttemptRow& row) = 0;     // by (run, instance, number)
+  virtual void put(const CheckpointRow& row) = 0;  // by key
+  virtual void put(const DecisionRow& row) = 0;    // by (run, id)
+  virtual void put(const IterationRow& row) = 0;   // by (run, loop, number)
+  virtual void put(const RunMemo& memo) = 0;  // by question; the latest twenty are kept, as long as their run
+                                              // has all of its rows
   virtual void forget_checkpoint(const std::string& key) = 0;  // its artifacts turned out damaged
 
   // Takes away what has these ids: instances with their attempts, decisions, iterations ("tune[2]"). It stays
@@ -162,20 +179,21 @@ class Ledger : public DigestMemo {
   virtual void set_undo(const std::string& run, const std::string& id, int generation,
                         const std::string& undo) = 0;
   virtual void forget_run(const std::string& run) = 0;  // all of its rows; checkpoints live on
+  // A new run with the rows of the memo's, all of them cached; gives its id. The memo is of the new run then.
+  virtual std::string repeat(const RunMemo& memo, const std::string& time) = 0;
 
   virtual std::optional<RunRow> run(const std::string& id) = 0;
   virtual std::vector<RunRow> runs() = 0;                                  // newest first
   virtual std::vector<InstanceRow> instances(const std::string& run) = 0;  // in the order first put
   virtual std::optional<InstanceRow> instance(const std::string& run, const std::string& id) = 0;
-  virtual std::vector<InstanceBrief> instance_briefs(const std::string& run) = 0;  // likewise
-  // Likewise, each with its checkpoint if it is succeeded or cached and the ledger still has it.
-  virtual std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(
-      const std::string& run) = 0;
+  virtual std::vector<InstanceBrief> instance_briefs(const std::string& run) = 0;           // likewise
+  virtual InstancesWithCheckpoints instances_with_checkpoints(const std::string& run) = 0;  // likewise
   virtual std::vector<AttemptRow> attempts(const std::string& run) = 0;
   virtual std::vector<AttemptRow> open_attempts() = 0;  // of all runs, without an outcome
   virtual std::optional<CheckpointRow> checkpoint(const std::string& key) = 0;
   virtual std::vector<CheckpointRow> checkpoints() = 0;  // by time of making; for gc and verify
   virtual std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) = 0;
+  virtual std::optional<RunMemo> run_memo(const std::string& question) = 0;
   virtual std::vector<DecisionRow> decisions(const std::string& run) = 0;
   virtual std::vector<IterationRow> iterations(const std::string& run) = 0;              // by loop and number
   virtual std::map<std::string, SupersededMark> superseded(const std::string& run) = 0;  // by id

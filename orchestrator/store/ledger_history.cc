@@ -243,6 +243,7 @@ void SqliteLedger::supersede(const std::string& run, const std::vector<std::stri
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   Savepoint all(db_);
+  db_.prepare("DELETE FROM run_memos WHERE run = ?").bind(number).step();
   for (const std::string& id : ids) {
     const Json record = take_away(number, id);
     if (record.empty()) continue;
@@ -342,6 +343,7 @@ void SqliteLedger::forget_run(const std::string& run) {
   db_.prepare("DELETE FROM decisions WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM iterations WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM superseded WHERE run = ?").bind(number).step();
+  db_.prepare("DELETE FROM run_memos WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM runs WHERE number = ?").bind(number).step();
   all.keep();
 }

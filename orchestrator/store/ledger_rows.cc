@@ -177,11 +177,13 @@ std::vector<InstanceBrief> SqliteLedger::instance_briefs(const std::string& run)
   return rows;
 }
 
-std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> SqliteLedger::instances_with_checkpoints(
-    const std::string& run) {
+InstancesWithCheckpoints SqliteLedger::instances_with_checkpoints(const std::string& run) {
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
-  std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> rows;
+  InstancesWithCheckpoints rows;
+  auto count = db_.prepare("SELECT COUNT(*) FROM instances WHERE run = ?");
+  count.bind(number).step();
+  rows.reserve(static_cast<std::size_t>(count.integer()));  // they are large
   auto query = db_.prepare(
       "SELECT i.id, i.uses, i.kind, i.state, i.cause, i.key, i.started, i.ended, i.attempts, "
       "c.key IS NOT NULL, c.* FROM instances AS i LEFT JOIN checkpoints AS c ON c.key = i.key AND i.key <> "

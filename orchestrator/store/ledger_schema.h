@@ -145,6 +145,19 @@ CREATE TABLE approvals (
   digests TEXT NOT NULL,
   made TEXT NOT NULL
 ) STRICT;
+)sql",
+    R"sql(
+CREATE TABLE run_memos (
+  question TEXT PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs,
+  instances TEXT NOT NULL,
+  files TEXT NOT NULL,
+  checklist TEXT NOT NULL,
+  serial INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A list of the runs is read from here: in the table their plans lie between.
+CREATE INDEX run_briefs ON runs (number, workflow, state, started, ended, message);
 )sql"};
 
 constexpr int ledger_version = sizeof ledger_migrations / sizeof ledger_migrations[0];

@@ -30,6 +30,7 @@ class SqliteLedger : public Ledger {
   void put(const CheckpointRow& row) override;
   void put(const DecisionRow& row) override;
   void put(const IterationRow& row) override;
+  void put(const RunMemo& memo) override;
   void forget_checkpoint(const std::string& key) override;
   void supersede(const std::string& run, const std::vector<std::string>& ids,
                  const std::set<std::string>& undo, const std::string& time,
@@ -37,18 +38,19 @@ class SqliteLedger : public Ledger {
   void set_undo(const std::string& run, const std::string& id, int generation,
                 const std::string& undo) override;
   void forget_run(const std::string& run) override;
+  std::string repeat(const RunMemo& memo, const std::string& time) override;
   std::optional<RunRow> run(const std::string& id) override;
   std::vector<RunRow> runs() override;
   std::vector<InstanceRow> instances(const std::string& run) override;
   std::optional<InstanceRow> instance(const std::string& run, const std::string& id) override;
   std::vector<InstanceBrief> instance_briefs(const std::string& run) override;
-  std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>> instances_with_checkpoints(
-      const std::string& run) override;
+  InstancesWithCheckpoints instances_with_checkpoints(const std::string& run) override;
   std::vector<AttemptRow> attempts(const std::string& run) override;
   std::vector<AttemptRow> open_attempts() override;
   std::optional<CheckpointRow> checkpoint(const std::string& key) override;
   std::vector<CheckpointRow> checkpoints() override;
   std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) override;
+  std::optional<RunMemo> run_memo(const std::string& question) override;
   std::vector<DecisionRow> decisions(const std::string& run) override;
   std::vector<IterationRow> iterations(const std::string& run) override;
   std::map<std::string, SupersededMark> superseded(const std::string& run) override;

@@ -1,3 +1,5 @@
+#include <regex>
+
 #include "command.h"
 
 namespace presswork::testing {
@@ -42,6 +44,37 @@ TEST_F(Workflow, RunsAndTakesTheResultFromTheCacheTheNextTime) {
   EXPECT_TRUE(std::filesystem::exists(json["stages"][0]["outputs"]["text"]["path"].get<std::string>()));
   const Finished fresh = presswork({"run", two_stages(), "--no-cache", "--json"});
   for (const auto& stage : fresh.list("stages")) EXPECT_EQ(stage["state"], "succeeded") << stage;
+}
+
+// --rehash has the run evaluated whole.
+TEST_F(Workflow, ARunWithNothingToDoSaysWhatAWholeOneSays) {
+  const std::string flat =
+      file("flat.yaml",
+           "presswork: 1\n"
+           "name: flat\n"
+           "params: {number: {type: integer, default: 7}}\n"
+           "stages:\n"
+           "  second: {uses: test/echo, inputs: {model: first.text}}\n"
+           "  first: {uses: test/echo, with: {value: \"${{ params.number }}\"}}\n"
+           "checklist: [{title: seven, check: first.metrics.value == 7, required: true}]\n");
+  const auto said = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", flat});
+    const Finished finished = presswork(more);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    std::string text = std::regex_replace(finished.out, std::regex("\\br[0-9]+\\b"), "RUN");
+    text = std::regex_replace(text, std::regex("in [0-9.]+ m?s"), "in TIME");
+    return std::regex_replace(text, std::regex("\"(started|ended|seconds)\": [^,]*"), "");
+  };
+  ASSERT_EQ(presswork({"run", flat}).code, 0);
+  EXPECT_EQ(said({}), said({"--rehash"}));
+  EXPECT_EQ(said({"--json"}), said({"--json", "--rehash"}));
+  EXPECT_EQ(presswork({"status", "r2", "--json"}).list("stages"),
+            presswork({"status", "r3", "--json"}).list("stages"));
+  EXPECT_EQ(presswork({"run", flat, "--set", "first.with.value=8", "--json"}).code, 1)
+      << "is another question";
+  EXPECT_EQ(presswork({"run", flat, "-p", "number=8"}).code, 1);
+  std::ofstream(flat, std::ios::app) << "  # another text\n";
+  EXPECT_NE(presswork({"run", flat}).out.find("cached"), std::string::npos);
 }
 
 TEST_F(Workflow, ParametersComeFromTheCommandLineAndFromFiles) {

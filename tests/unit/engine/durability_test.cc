@@ -1,4 +1,6 @@
 // When what a run records is on the disk, and what waits for that.
+#include <algorithm>
+
 #include "support/disk_sync.h"
 #include "unit/engine/harness.h"
 
@@ -59,6 +61,49 @@ stages:
         - {default: continue, set: {n: "${{ state.n + 1 }}"}}
 )yaml");
   EXPECT_THAT(told.at("2"), Contains("stage_succeeded turns[1]/work"));
+}
+
+TEST_F(DurabilityTest, TurnsThatNobodyWaitsForShareASync) {
+  std::string yaml = "stages:\n";
+  for (int i = 0; i < 20; ++i)
+    yaml += "  s" + std::to_string(i) +
+            ": {uses: test/work, on_failure: continue, with: {fails: failed, value: " + std::to_string(i) +
+            "}}\n";
+  const engine::Plan made = plan(yaml);
+  const int before = disk_syncs;
+  EXPECT_EQ(engine::start_run(made, surroundings(), options).state, "succeeded");
+  EXPECT_LT(disk_syncs - before, 10) << "of twenty stages that end at the same moment";
+}
+
+TEST_F(DurabilityTest, AResultIsToldSoonThoughNothingElseHappens) {
+  executor->on_outcome = [this](const executor::StageRequest&) { executor->hold = true; };
+  int turns = 0;  // of at least a millisecond each, since a was recorded
+  recorder.tick = [&] {
+    if (executor->hold && ledger->instance("r1", "a")->state == "succeeded") ++turns;
+    const bool told_of_a =
+        std::find(recorder.lines.begin(), recorder.lines.end(), "stage_succeeded a") != recorder.lines.end();
+    if (told_of_a || turns > 100) executor->hold = false;
+  };
+  const engine::Plan made = plan(R"(
+stages:
+  a: {uses: test/work, with: {text: A}}
+  b: {uses: test/work, with: {text: B}}
+)");
+  EXPECT_EQ(engine::start_run(made, surroundings(), options).state, "succeeded");
+  EXPECT_LE(turns, 100) << "a was not told of before b ended";
+}
+
+TEST_F(DurabilityTest, ARepeatedRunThatTheDiskRefusedHasNotBeen) {
+  options.question = "asked";
+  run("stages: {a: {uses: test/work}}\n");
+  recorder = {};
+  disk_fails = true;
+  EXPECT_THROW(engine::repeat_run("asked", surroundings()), base::Error);
+  EXPECT_TRUE(recorder.lines.empty());
+  disk_fails = false;
+  open();
+  EXPECT_EQ(ledger->runs().size(), 1u);
+  EXPECT_EQ(engine::repeat_run("asked", surroundings())->run, "r2");
 }
 
 TEST_F(DurabilityTest, NobodyIsToldOfAResultThatTheDiskRefused) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,12 @@ class Recorder : public engine::Observer {
     lines.push_back(line);
     events.push_back(event);
   }
+  void on_tick() override {
+    if (tick) tick();
+  }
   std::vector<std::string> lines;
   std::vector<engine::Event> events;
+  std::function<void()> tick;
 };
 
 inline plugins::StageDescription fake_stage(const std::string& id) {

@@ -1,0 +1,74 @@
+// Runs that repeat an earlier one.
+#include "orchestrator/store/ledger_sqlite.h"
+#include "orchestrator/store/ledger_values.h"
+
+namespace presswork::store {
+
+using base::Json;
+
+void SqliteLedger::put(const RunMemo& memo) {
+  const std::lock_guard lock(mutex_);
+  db_.prepare(
+         "INSERT OR REPLACE INTO run_memos VALUES (?, ?, ?, ?, ?, "
+         "(SELECT IFNULL(MAX(serial), 0) FROM checkpoints))")
+      .bind(memo.question)
+      .bind(known_run(memo.run))
+      .bind(text_of(memo.instances))
+      .bind(text_of(memo.files))
+      .bind(text_of(memo.checklist))
+      .step();
+  db_.prepare(
+         "DELETE FROM run_memos WHERE question NOT IN "
+         "(SELECT question FROM run_memos ORDER BY run DESC LIMIT 20)")
+      .step();
+}
+
+// One that is damaged is none: without it a run only takes longer.
+std::optional<RunMemo> SqliteLedger::run_memo(const std::string& question) {
+  const std::lock_guard lock(mutex_);
+  auto query = db_.prepare(
+      "SELECT m.run, r.workflow, m.instances, m.files, m.checklist, m.serial FROM run_memos AS m "
+      "JOIN runs AS r ON r.number = m.run WHERE m.question = ?");
+  query.bind(question);
+  if (!query.step()) return std::nullopt;
+  RunMemo memo;
+  memo.question = question;
+  memo.run = run_id(query.integer());
+  memo.workflow = query.text();
+  try {
+    memo.instances = Json::parse(query.text()).get<std::vector<std::string>>();
+    memo.files = Json::parse(query.text()).get<std::map<std::string, std::string>>();
+    memo.checklist = Json::parse(query.text());
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+  memo.serial = query.integer();
+  return memo;
+}
+
+std::string SqliteLedger::repeat(const RunMemo& memo, const std::string& time) {
+  const std::int64_t old = known_run(memo.run);
+  const std::lock_guard lock(mutex_);
+  db_.prepare(
+         "INSERT INTO runs (workflow, state, plan, started, ended, message) "
+         "SELECT workflow, 'succeeded', plan, ?2, ?2, '' FROM runs WHERE number = ?1")
+      .bind(old)
+      .bind(time)
+      .step();
+  const std::int64_t number = db_.last_insert_rowid();
+  db_.prepare(
+         "INSERT INTO instances (position, run, id, uses, state, cause, key, inputs, parameters, started, "
+         "ended, attempts, needs, kind, key_rest) "
+         "SELECT (SELECT IFNULL(MAX(position), 0) + 1 FROM instances) + wanted.key, ?2, i.id, i.uses, "
+         "'cached', '', i.key, i.inputs, i.parameters, ?4, ?4, 0, i.needs, i.kind, i.key_rest "
+         "FROM json_each(?3) AS wanted CROSS JOIN instances AS i ON i.run = ?1 AND i.id = wanted.value")
+      .bind(old)
+      .bind(number)
+      .bind(text_of(memo.instances))
+      .bind(time)
+      .step();
+  db_.prepare("UPDATE run_memos SET run = ? WHERE question = ?").bind(number).bind(memo.question).step();
+  return run_id(number);
+}
+
+}  // namespace presswork::store
