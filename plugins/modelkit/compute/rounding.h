@@ -3,10 +3,14 @@
 
 namespace presswork::modelkit {
 
-// Half to even for |x| < 2^22, as two additions, which compilers turn into vectors (std::nearbyint is a
-// call).
+// Half to even for |x| < 2^22 (float) and 2^51 (double), as two additions, which compilers turn into vectors
+// (std::nearbyint is a call).
 inline float round_half_even(float x) {
   constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
+  return (x + kMagic) - kMagic;
+}
+inline double round_half_even(double x) {
+  constexpr double kMagic = 0x1.8p52;
   return (x + kMagic) - kMagic;
 }
 

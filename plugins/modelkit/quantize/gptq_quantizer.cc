@@ -1,6 +1,7 @@
 #include "plugins/modelkit/quantize/gptq_quantizer.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numeric>
 
@@ -22,15 +23,52 @@ std::size_t block_width(std::size_t group) {
   return kBlock / group * group;
 }
 
+// A group's scale as the solver sees it. Weights of 16 bits often lie exactly between two levels of a scale
+// that is rounded to float32, so that float32's scales are rounded only when they are stored.
+struct Scale {
+  double scale = 1;
+  std::int8_t zero = 0;
+
+  double value(std::int8_t level) const { return (level - zero) * scale; }
+  std::int8_t nearest(double w, double lowest, double highest) const {
+    return static_cast<std::int8_t>(std::clamp(round_half_even(w / scale) + zero, lowest, highest));
+  }
+};
+
+// As fit_range().
+Scale fit_exactly(const double* w, std::size_t count, const QuantizationGrid& grid) {
+  const auto [low, high] = std::minmax_element(w, w + count);
+  const double lowest = grid.lowest(), highest = grid.highest();
+  Scale group;
+  if (grid.symmetric) {
+    group.scale = std::max(std::fabs(*low), std::fabs(*high)) / highest;
+  } else {
+    group.scale = (std::max(*high, 0.0) - std::min(*low, 0.0)) / (highest - lowest);
+  }
+  if (!(group.scale >= FLT_MIN)) return {};
+  if (!grid.symmetric) {
+    group.zero = static_cast<std::int8_t>(
+        std::clamp(round_half_even(-std::min(*low, 0.0) / group.scale) + lowest, lowest, highest));
+  }
+  return group;
+}
+
+Scale fit(const double* w, std::size_t count, const QuantizationGrid& grid) {
+  if (grid.scale_dtype == DType::F32 && grid.clipping == Clipping::MinMax) return fit_exactly(w, count, grid);
+  const std::vector<float> rounded(w, w + count);
+  const GroupScale group = fit_group(rounded.data(), static_cast<std::int64_t>(count), grid);
+  return {group.scale, group.zero};
+}
+
 }  // namespace
 
 struct GptqSolver::Rows {
   std::int64_t first = 0;  // in the weight
   std::size_t count = 0;
-  std::vector<float> original;     // [count, size]
-  std::vector<double> weights;     // [count, size] in the solver's order: what is left to round
-  std::vector<double> errors;      // [count, block]
-  std::vector<GroupScale> scales;  // [count, groups]
+  std::vector<float> original;  // [count, size]
+  std::vector<double> weights;  // [count, size] in the solver's order: what is left to round
+  std::vector<double> errors;   // [count, block]
+  std::vector<Scale> scales;    // [count, groups]
   GroupedIntWeight* target = nullptr;
   const QuantizationGrid* grid = nullptr;
 };
@@ -148,9 +186,10 @@ void GptqSolver::round_rows(Rows& rows) const {
   for (std::size_t r = 0; r < rows.count; ++r) {
     const float* from = rows.original.data() + r * size_;
     for (std::size_t i = 0; i < size_; ++i) rows.weights[r * size_ + i] = from[order_[i]];
-    for (std::size_t g = 0; options_.actorder && g < groups; ++g) {
-      rows.scales[r * groups + g] = fit_group(from + g * group, static_cast<std::int64_t>(group), grid);
-    }
+    if (!options_.actorder) continue;
+    const std::vector<double> own(from, from + size_);
+    for (std::size_t g = 0; g < groups; ++g)
+      rows.scales[r * groups + g] = fit(own.data() + g * group, group, grid);
   }
   for (std::size_t first = 0; first < size_; first += width) {
     const std::size_t last = std::min(first + width, size_);
@@ -168,28 +207,24 @@ void GptqSolver::round_rows(Rows& rows) const {
   }
   for (std::size_t i = 0; i < rows.scales.size(); ++i) {
     const std::size_t at = static_cast<std::size_t>(rows.first) * groups + i;
-    rows.target->scales[at] = rows.scales[i].scale;
+    rows.target->scales[at] = static_cast<float>(rows.scales[i].scale);
     if (!grid.symmetric) rows.target->zeros[at] = rows.scales[i].zero;
   }
 }
 
 void GptqSolver::round_block(Rows& rows, std::size_t first, std::size_t last) const {
   const QuantizationGrid& grid = *rows.grid;
-  const float lowest = grid.lowest(), highest = grid.highest();
+  const double lowest = grid.lowest(), highest = grid.highest();
   const auto groups = static_cast<std::size_t>(grid.groups(static_cast<std::int64_t>(size_)));
   const std::size_t group = size_ / groups, width = rows.errors.size() / rows.count;
-  std::vector<float> fresh(options_.actorder ? 0 : group);
   for (std::size_t r = 0; r < rows.count; ++r) {
     double* w = rows.weights.data() + r * size_;
     std::int8_t* q = rows.target->q.data() + (static_cast<std::size_t>(rows.first) + r) * size_;
     for (std::size_t i = first; i < last; ++i) {
-      GroupScale& scale = rows.scales[r * groups + order_[i] / group];
-      if (!options_.actorder && i % group == 0) {
-        std::transform(w + i, w + i + group, fresh.begin(), [](double x) { return static_cast<float>(x); });
-        scale = fit_group(fresh.data(), static_cast<std::int64_t>(group), grid);
-      }
+      Scale& scale = rows.scales[r * groups + order_[i] / group];
+      if (!options_.actorder && i % group == 0) scale = fit(w + i, group, grid);
       const double* u = factor_.data() + i * size_;
-      const std::int8_t level = nearest_level(static_cast<float>(w[i]), scale, lowest, highest);
+      const std::int8_t level = scale.nearest(w[i], lowest, highest);
       q[order_[i]] = level;
       const double error = (w[i] - scale.value(level)) / u[i];
       rows.errors[r * width + i - first] = error;
