@@ -75,7 +75,7 @@ std::string Phrases::of_engine(const std::string& text) const {
   std::string said = text;  // a list of names with their values
   static const std::string missing = " does not exist in this run";
   for (std::size_t at = said.find(missing); at != std::string::npos; at = said.find(missing, at))
-    said.replace(at, missing.size(), "（本次執行中不存在）");
+    said.replace(at, missing.size(), traditional_chinese_of_engine().at(missing));
   return said;
 }
 

@@ -1,10 +1,11 @@
-// Why the engine skipped a step (orchestrator/engine/instance.cc).
+// Why the engine skipped a step (orchestrator/engine/instance.cc), or could not check an item (facts.cc).
 #include "plugins/report/phrases.h"
 
 namespace presswork::summary {
 
 const std::map<std::string, std::string>& traditional_chinese_of_engine() {
   static const std::map<std::string, std::string> table{
+      {" does not exist in this run", "（本次執行中不存在）"},
       {"decision {0} chose {1}, not {2}", "決策 {0} 選擇了 {1}，而非 {2}"},
       {"input {0} needs {1}, which does not exist in this run", "輸入 {0} 需要 {1}，但本次執行中不存在"},
       {"needs {0}, which failed", "需要 {0}，但它失敗了"},

@@ -8,6 +8,8 @@
 // After foreach_target, which includes this file once a target.
 #include <hwy/highway.h>
 
+#include "plugins/modelkit/compute/cpu/levels-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace presswork::modelkit::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -50,33 +52,6 @@ double SquaresRow(const float* x, std::size_t n) {
     return hn::Mul(value, value);
   });
 }
-
-// Levels of a row, as many at a time as D has lanes.
-template <class D>
-class Levels {
- public:
-  using Values = hn::Vec<D>;
-
-  HWY_INLINE explicit Levels(const GroupGrid& grid)
-      : scale_(hn::Set(D(), grid.scale)),
-        zero_(hn::Set(D(), grid.zero)),
-        low_(hn::Set(D(), grid.low)),
-        high_(hn::Set(D(), grid.high)) {}
-
-  HWY_INLINE Values nearest(Values x) const {
-    const Values level = hn::Add(hn::Round(hn::Div(x, scale_)), zero_);
-    return hn::Min(hn::Max(level, low_), high_);
-  }
-  HWY_INLINE Values value(Values level) const { return hn::Mul(hn::Sub(level, zero_), scale_); }
-  HWY_INLINE static void store(Values level, std::int8_t* q) {
-    const hn::Rebind<std::int32_t, D> words;
-    const hn::Rebind<std::int8_t, D> bytes;
-    hn::StoreU(hn::DemoteTo(bytes, hn::ConvertTo(words, level)), bytes, q);
-  }
-
- private:
-  const Values scale_, zero_, low_, high_;
-};
 
 void LevelsRow(std::int8_t* q, const float* x, std::size_t n, const GroupGrid& grid) {
   const Floats d;

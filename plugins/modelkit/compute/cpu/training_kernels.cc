@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "plugins/modelkit/compute/cpu/each_vector-inl.h"
+#include "plugins/modelkit/compute/cpu/levels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace presswork::modelkit::HWY_NAMESPACE {
@@ -44,31 +45,20 @@ void SoftmaxDifferenceRow(float* model, const float* baseline, std::size_t n, fl
   });
 }
 
-// Nearest levels, half to even as round_half_even() does, before the grid ends them.
-HWY_INLINE Vector level_of(Vector w, const GroupGrid& grid) {
-  const Floats d;
-  return hn::Add(hn::Round(hn::Div(w, hn::Set(d, grid.scale))), hn::Set(d, grid.zero));
-}
-
 void FakeQuantizeGroup(float* out, const float* w, std::size_t n, const GroupGrid& grid) {
-  const Floats d;
-  const Vector low = hn::Set(d, grid.low), high = hn::Set(d, grid.high);
-  each_vector(n, [=](auto load, auto store) HWY_ATTR {
-    const Vector level = hn::Min(hn::Max(level_of(load(w), grid), low), high);
-    store(hn::Mul(hn::Sub(level, hn::Set(d, grid.zero)), hn::Set(d, grid.scale)), out);
-  });
+  const Levels<Floats> levels(grid);
+  each_vector(n, [&](auto load, auto store) HWY_ATTR { store(levels.value(levels.nearest(load(w))), out); });
 }
 
 float FakeQuantizeGradientGroup(float* dw, const float* w, std::size_t n, const GroupGrid& grid) {
   const Floats d;
-  const Vector low = hn::Set(d, grid.low), high = hn::Set(d, grid.high), zero = hn::Set(d, grid.zero);
+  const Levels<Floats> levels(grid);
   Vector sum = hn::Zero(d);
   each_vector(n, [&](auto load, auto store) HWY_ATTR {
-    const Vector weight = load(w), gradient = load(dw), level = level_of(weight, grid);
-    const auto inside = hn::And(hn::Ge(level, low), hn::Le(level, high));
-    const Vector value = hn::Sub(hn::Min(hn::Max(level, low), high), zero);
-    const Vector exact = hn::Div(weight, hn::Set(d, grid.scale));
-    sum = hn::MulAdd(gradient, hn::Sub(value, hn::IfThenElseZero(inside, exact)), sum);
+    const Vector weight = load(w), gradient = load(dw), level = levels.unlimited(weight);
+    const auto inside = levels.is_inside(level);
+    const Vector steps = levels.steps(levels.limited(level));
+    sum = hn::MulAdd(gradient, hn::Sub(steps, hn::IfThenElseZero(inside, levels.exact_steps(weight))), sum);
     store(hn::IfThenElseZero(inside, gradient), dw);
   });
   return hn::GetLane(hn::SumOfLanes(d, sum));
