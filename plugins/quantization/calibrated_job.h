@@ -98,8 +98,9 @@ inline Json calibrated_plan(const Context& context, const Job& job) {
   const std::uint64_t states =
       static_cast<std::uint64_t>(sampling.samples * sampling.length * sizeof(float)) *
       static_cast<std::uint64_t>(job.model.hidden);
-  const std::uint64_t compared = 2 * states * modelkit::Calibration::kCompared /
-                                 std::max<std::uint64_t>(modelkit::Calibration::kCompared, sampling.samples);
+  const std::uint64_t compared =
+      2 * states * modelkit::CalibrationLayer::kCompared /
+      std::max<std::uint64_t>(modelkit::CalibrationLayer::kCompared, sampling.samples);
   constexpr std::uint64_t kBase = 96u << 20;
   return {
       {"memory_bytes", kBase + job.largest_bytes() + grams + compared + 2 * widest * widest * sizeof(double) +

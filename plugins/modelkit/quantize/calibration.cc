@@ -12,7 +12,7 @@ namespace {
 // The states of the first windows; all blocks are read, so that it does not matter how many are in memory.
 std::vector<float> first_windows(HiddenStates& states, Compute& compute) {
   const std::size_t size = states.tokens() * states.width();
-  std::vector<float> values(std::min(Calibration::kCompared, states.windows()) * size);
+  std::vector<float> values(std::min(CalibrationLayer::kCompared, states.windows()) * size);
   states.read([&](const Matrix& block, std::size_t first, std::size_t count) {
     for (std::size_t w = first; w < first + count && w * size < values.size(); ++w) {
       compute.read(block.row_range((w - first) * states.tokens(), states.tokens()),
@@ -87,7 +87,7 @@ Calibration::Calibration(Transformer& model, const TokenWindows& windows, const 
       step_(std::move(step)),
       // Also when the states come from the store: it makes the rope of this length.
       states_(embed_windows(model, windows, limit)),
-      first_(store.finished()) {
+      first_(store.finished(model.layers())) {
   if (first_ > 0 && first_ < model.layers()) store_.load_states(first_ - 1, states_, model_.compute());
 }
 
@@ -96,10 +96,16 @@ void Calibration::run(const Method& method) {
     CalibrationLayer layer(model_, index, states_, step_, times_);
     const std::vector<float> original = layer.outputs();
     LayerChange change = method(layer);
-    layer.finish();
-    change.output_error = relative_difference(first_windows(states_, model_.compute()), original);
+    const bool is_last = index + 1 == model_.layers();
+    if (!is_last) layer.finish();
+    change.output_error =
+        relative_difference(is_last ? layer.outputs() : first_windows(states_, model_.compute()), original);
     const PhaseTimes::Scope timed(times_, "keeping");
-    store_.save(index, change, states_, model_.compute());
+    if (is_last) {
+      store_.save_last(index, change);
+    } else {
+      store_.save(index, change, states_, model_.compute());
+    }
   }
   if (step_) step_(1.0);
 }

@@ -20,6 +20,8 @@ namespace presswork::modelkit {
 // One layer with the windows before it.
 class CalibrationLayer {
  public:
+  static constexpr std::size_t kCompared = 4;
+
   std::int64_t index() const { return layer_.index(); }
   const ModelSource& model() const { return model_.source(); }
   Compute& compute() const { return model_.compute(); }
@@ -44,6 +46,9 @@ class CalibrationLayer {
     layer_.replace_values(tensor, values);
   }
 
+  // What the layer as it is makes of the first kCompared windows: [windows * tokens, width].
+  std::vector<float> outputs();
+
   // A method says here what it spends its time on; passes are counted already.
   PhaseTimes& times() { return times_; }
 
@@ -54,8 +59,7 @@ class CalibrationLayer {
   friend class Calibration;
   CalibrationLayer(Transformer& model, std::int64_t index, HiddenStates& states, const StepObserver& step,
                    PhaseTimes& times);
-  void finish();                 // the states become those behind the layer
-  std::vector<float> outputs();  // what the layer as it is makes of the first windows' states
+  void finish();  // the states become those behind the layer
   void show_step(std::size_t window) const;
 
   Transformer& model_;
@@ -80,9 +84,9 @@ class Calibration {
 
   // Does what is missing in the store; layer by layer, each one kept as soon as it is done. A layer's output
   // error is ||Y' - Y|| / ||Y||: Y and Y' are what the original and the changed layer make of the same
-  // states, those of the first kCompared windows behind the changed layers before.
+  // states, those of the first windows behind the changed layers before. What leaves the last layer nobody
+  // needs, and it is not computed.
   void run(const Method& method);
-  static constexpr std::size_t kCompared = 4;
 
   PhaseTimes& times() { return times_; }
 

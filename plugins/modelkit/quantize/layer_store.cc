@@ -90,11 +90,11 @@ fs::path LayerStore::states_path(std::int64_t index) const {
   return folder_ / ("states-" + std::to_string(index) + ".safetensors");
 }
 
-std::int64_t LayerStore::finished() const {
+std::int64_t LayerStore::finished(std::int64_t layers) const {
   std::int64_t count = 0, whole = 0;
   while (readable(layer_path(count))) {
     ++count;
-    if (readable(states_path(count - 1))) whole = count;
+    if (count == layers || readable(states_path(count - 1))) whole = count;
   }
   return whole;
 }
@@ -114,6 +114,10 @@ void LayerStore::save(std::int64_t index, const LayerChange& change, HiddenState
     }
   });
   writer.publish();
+  save_last(index, change);
+}
+
+void LayerStore::save_last(std::int64_t index, const LayerChange& change) {
   save(index, change);
   if (index > 0) fs::remove(states_path(index - 1));
 }

@@ -54,13 +54,13 @@ TEST_F(Store, GivesBackWhatWasKeptWhereverTheStatesLie) {
     const fs::path place = folder_.path() / std::to_string(bytes);
     {
       LayerStore store(place);
-      EXPECT_EQ(store.finished(), 0);
+      EXPECT_EQ(store.finished(3), 0);
       HiddenStates first = states(1, bytes), second = states(7, bytes);
       store.save(0, change(1), first, *compute_);
       store.save(1, change(2), second, *compute_);
     }
     const LayerStore store(place);
-    ASSERT_EQ(store.finished(), 2);
+    ASSERT_EQ(store.finished(3), 2);
     const LayerChange kept = store.load(1), made = change(2);
     for (const char* module : {"up", "down"}) {
       const GroupedIntWeight &a = *kept.linears.at(module).grouped_int(),
@@ -88,11 +88,20 @@ TEST_F(Store, ALayerWithoutItsStatesOrADamagedOneCountsAsAbsent) {
   const auto layer = folder_.path() / "layer-1.safetensors";
   const std::string whole = testing::read_file(layer);
   testing::write_file(layer, whole.substr(0, whole.size() - 1));
-  EXPECT_EQ(store.finished(), 0);  // the states behind layer 0 went when layer 1 was kept
+  EXPECT_EQ(store.finished(3), 0);  // the states behind layer 0 went when layer 1 was kept
   testing::write_file(layer, whole);
-  EXPECT_EQ(store.finished(), 2);
+  EXPECT_EQ(store.finished(3), 2);
   fs::remove(folder_.path() / "states-1.safetensors");
-  EXPECT_EQ(store.finished(), 0);
+  EXPECT_EQ(store.finished(3), 0);
+}
+
+TEST_F(Store, TheLastLayerNeedsNoStates) {
+  LayerStore store(folder_.path());
+  HiddenStates some = states(1, 1 << 20);
+  store.save(0, change(1), some, *compute_);
+  store.save_last(1, change(2));
+  EXPECT_EQ(store.finished(2), 2);
+  EXPECT_FALSE(fs::exists(folder_.path() / "states-0.safetensors"));
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ class Phases : public ::testing::Test {
 TEST_F(Phases, BlocksThatAreBrokenOffEndWithTheSameIntegersAndScales) {
   const LayerStore straight = blocks("straight", {});
   blocks("broken", 14);
-  EXPECT_EQ(LayerStore(folder_ / "broken").finished(), 1);
+  EXPECT_EQ(LayerStore(folder_ / "broken").finished(4), 1);
   const LayerStore broken = blocks("broken", {});
   EXPECT_EQ(resumed_, 1);
   const LayerStore alone = blocks("alone", {}, 1);
