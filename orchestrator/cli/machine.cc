@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "orchestrator/executor/control_group.h"
+
 namespace presswork::cli {
 
 namespace {
@@ -45,11 +47,9 @@ std::optional<int> cores_of_quota(std::string_view cpu_max) {
 }
 
 void apply_control_groups(Machine& machine, const std::filesystem::path& root, std::string_view self) {
-  // Version 2 has one line, "0::/path".
-  const auto at = self.find("0::/");
-  if (at == std::string_view::npos) return;
-  const std::string_view line = self.substr(at + 4);
-  std::filesystem::path group = std::filesystem::path(line.substr(0, line.find('\n'))).lexically_normal();
+  const auto own = executor::own_control_group(self);
+  if (!own) return;
+  std::filesystem::path group = *own;
   for (;;) {
     const std::filesystem::path folder = root / group;
     if (const auto cores = cores_of_quota(read_kernel_file(folder / "cpu.max")))
@@ -57,7 +57,7 @@ void apply_control_groups(Machine& machine, const std::filesystem::path& root, s
     if (const auto memory = number(read_kernel_file(folder / "memory.max"))) {
       machine.memory = machine.memory == 0 ? *memory : std::min(machine.memory, *memory);
     }
-    if (group.empty() || group == "." || group == "..") return;
+    if (group.empty()) return;
     group = group.parent_path();
   }
 }

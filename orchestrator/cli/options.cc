@@ -42,8 +42,8 @@ void add_limits(CLI::App& app, LimitOptions& options) {
       ->group(group);
   app.add_flag(
          "--enforce-memory", options.enforce_memory,
-         "Hold each process of a stage to the memory that the stage declared: one that asks for more ends "
-         "as out_of_memory")
+         "Hold each process of a stage to the memory that the stage declared, and all of them together where "
+         "control groups (v2) can be made: a stage that takes more ends as out_of_memory")
       ->group(group);
   app.add_option("--gpus", options.gpus, "GPUs to use at once (default: all that the machine has)")
       ->type_name("N")

@@ -32,9 +32,10 @@ std::uint64_t kernel_memory_kills() {
   return 0;
 }
 
-Child::Child(StageRequest request, SpawnedHost host, Time now)
+Child::Child(StageRequest request, SpawnedHost host, std::optional<ControlGroup> group, Time now)
     : request_(std::move(request)),
       host_(std::move(host)),
+      group_(std::move(group)),
       stream_(request_.token, request_.nonce),
       outgoing_(request_line(request_)),
       started_(now) {

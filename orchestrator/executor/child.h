@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "orchestrator/executor/control_group.h"
 #include "orchestrator/executor/event_stream.h"
 #include "orchestrator/executor/executor.h"
 #include "orchestrator/executor/spawn.h"
@@ -17,7 +18,8 @@ class Child {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  Child(StageRequest request, SpawnedHost host, Time now);
+  // `group`: what the host was put into, if it was.
+  Child(StageRequest request, SpawnedHost host, std::optional<ControlGroup> group, Time now);
 
   pid_t pid() const { return host_.pid; }
   int process() const { return host_.process.get(); }  // readable when the host has ended
@@ -44,6 +46,7 @@ class Child {
 
   StageRequest request_;
   SpawnedHost host_;
+  std::optional<ControlGroup> group_;
   EventStream stream_;
   std::string outgoing_;
   bool open_ = true;  // the socket is worth reading

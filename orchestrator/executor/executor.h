@@ -50,9 +50,9 @@ struct StageRequest {
   fs::path log_path;     // stdout and stderr of the host are appended to it; "" = /dev/null
   std::uint64_t seed = 0;
   unsigned threads = 1;
-  std::uint64_t memory = 0;                 // bytes that it may plan with; 0 = no limit stated
-  bool enforce_memory = false;              // hold each of its processes to `memory`
-  base::Json run_facts;                     // null unless the stage says reads_run
+  std::uint64_t memory = 0;     // bytes that it may plan with; 0 = no limit stated
+  bool enforce_memory = false;  // hold each of its processes to `memory`; see Executor::enforce_memory()
+  base::Json run_facts;         // null unless the stage says reads_run
   std::chrono::milliseconds timeout{0};     // 0 = none; at the end like cancel()
   std::chrono::milliseconds grace{10'000};  // between SIGTERM and SIGKILL
 };
@@ -132,7 +132,8 @@ class Executor {
   virtual void cancel(std::uint64_t token) = 0;  // asks by SIGTERM; SIGKILL to the whole group after grace
   virtual void kill(std::uint64_t token) = 0;    // at once
   virtual void wake() = 0;                       // async-signal-safe: makes poll() return
-  // From now on every request that states `memory` enforces it.
+  // From now on every request that states `memory` enforces it: on each process (RLIMIT_DATA), and, where
+  // control groups can be made (control_group.h), on all of its processes together. Before the first start().
   virtual void enforce_memory() {}
   virtual std::size_t running() const = 0;
 };

@@ -7,11 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/executor/child.h"
+#include "orchestrator/executor/control_group.h"
 #include "orchestrator/executor/executor.h"
 #include "orchestrator/executor/fork_server.h"
 #include "orchestrator/executor/spawn.h"
@@ -58,7 +61,8 @@ class LocalExecutor : public Executor {
       HostEvent started;
       started.token = token;
       started.pid = host.pid;
-      children_.try_emplace(token, std::move(request), std::move(host), clock_.monotonic());
+      auto group = group_of(request, host.pid);
+      children_.try_emplace(token, std::move(request), std::move(host), std::move(group), clock_.monotonic());
       pending_.emplace_back(std::move(started));
     } catch (const base::Error& error) {
       Outcome outcome;
@@ -98,11 +102,23 @@ class LocalExecutor : public Executor {
     errno = before;
   }
 
-  void enforce_memory() override { enforce_memory_ = true; }
+  void enforce_memory() override {
+    enforce_memory_ = true;
+    std::ifstream self("/proc/self/cgroup");
+    groups_ = ControlGroups::open("/sys/fs/cgroup", std::string(std::istreambuf_iterator<char>(self), {}));
+  }
 
   std::size_t running() const override { return children_.size(); }
 
  private:
+  // The host has not heard yet what it is to do, so that all that it makes is in the group with it.
+  std::optional<ControlGroup> group_of(const StageRequest& request, pid_t host) const {
+    if (!groups_ || !request.enforce_memory || request.memory == 0) return std::nullopt;
+    auto group = groups_->make(request.attempt, request.memory);
+    if (group && !group->take(host)) return std::nullopt;
+    return group;
+  }
+
   // Until the caller's time or the nearest deadline of a child; negative = for ever.
   milliseconds wait_time(std::optional<Time> until) const {
     for (const auto& [token, child] : children_) {
@@ -159,6 +175,7 @@ class LocalExecutor : public Executor {
   Descriptor wake_;
   std::uint64_t memory_kills_;
   bool enforce_memory_ = false;
+  std::unique_ptr<ControlGroups> groups_;    // where they can be had
   const bool had_children_;                  // that are none of ours
   std::map<std::uint64_t, Child> children_;  // by token
   Batch pending_;

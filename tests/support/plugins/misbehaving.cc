@@ -254,6 +254,34 @@ struct Grows : Stage {
   }
 };
 
+// Three children that each use 150 MB at the same time.
+struct GrowsTogether : Stage {
+  static constexpr const char* id = "misbehaving/grows-together";
+  static Json describe() { return description("Use 450 MB of memory, in three processes"); }
+  void run(const Context& context) override {
+    int ready[2], go[2];
+    if (::pipe(ready) != 0 || ::pipe(go) != 0) throw Error("io", "no pipe can be made");
+    for (int i = 0; i < 3; ++i) {
+      if (::fork() != 0) continue;
+      ::close(go[1]);
+      const std::string much(150'000'000, 'x');
+      char byte = much.back();
+      if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
+      ::_exit(::read(go[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    ::close(ready[1]);
+    char bytes[3];
+    for (std::size_t got = 0; got < sizeof bytes;) {
+      const ssize_t more = ::read(ready[0], bytes + got, sizeof bytes - got);
+      if (more <= 0) throw Error("lost", "a child has died");
+      got += static_cast<std::size_t>(more);
+    }
+    ::close(go[1]);
+    std::ofstream(context.work_dir() / "text") << "all";
+    context.output("text", context.work_dir() / "text");
+  }
+};
+
 }  // namespace presswork
 
 PRESSWORK_PLUGIN("presswork-test-misbehaving", "0.1.0", presswork::Throws, presswork::Aborts,
@@ -261,6 +289,6 @@ PRESSWORK_PLUGIN("presswork-test-misbehaving", "0.1.0", presswork::Throws, press
                  presswork::IgnoresTermAndForks, presswork::LeavesOrphans, presswork::ForksAndReturns,
                  presswork::ClosesDescriptors, presswork::Floods, presswork::FailsSilently,
                  presswork::BadMetric, presswork::NotFinite, presswork::EatsMemory, presswork::Grows,
-                 presswork::BadOutput<0>, presswork::BadOutput<1>, presswork::BadOutput<2>,
-                 presswork::BadOutput<3>, presswork::BadOutput<4>, presswork::BadOutput<5>,
-                 presswork::BadOutput<6>);
+                 presswork::GrowsTogether, presswork::BadOutput<0>, presswork::BadOutput<1>,
+                 presswork::BadOutput<2>, presswork::BadOutput<3>, presswork::BadOutput<4>,
+                 presswork::BadOutput<5>, presswork::BadOutput<6>);

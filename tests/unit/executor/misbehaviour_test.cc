@@ -1,8 +1,11 @@
 // Each stage here breaks the contract in one way, and must end as its own clearly named failure.
 #include <sys/wait.h>
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
+#include "orchestrator/executor/control_group.h"
 #include "unit/executor/harness.h"
 
 namespace presswork::executor {
@@ -239,6 +242,30 @@ TEST_P(MisbehaviourTest, a_stage_is_held_to_its_memory_when_that_is_enforced) {
   grows.token = next_token_++;
   grows.memory = 1'000'000'000;
   EXPECT_EQ(run(grows).ending, Ending::succeeded) << "it fits";
+}
+
+std::string own_groups() {
+  std::ifstream self("/proc/self/cgroup");
+  return {std::istreambuf_iterator<char>(self), {}};
+}
+
+TEST_P(MisbehaviourTest, the_processes_of_a_stage_are_held_to_its_memory_together) {
+  if (is_sanitized) GTEST_SKIP() << "skipped: a sanitizer's shadow is larger than any limit";
+  if (!ControlGroups::open("/sys/fs/cgroup", own_groups()))
+    GTEST_SKIP() << "skipped: no control groups (v2) here whose memory controller we may hand down";
+  executor_->enforce_memory();
+  StageRequest together = request("misbehaving-plugins/test-misbehaving", "misbehaving/grows-together");
+  together.memory = 600'000'000;
+  const Outcome fits = run(together);
+  EXPECT_EQ(fits.ending, Ending::succeeded) << fits.message;
+  together.token = next_token_++;
+  together.memory = 250'000'000;  // enough for each
+  fs::remove(root_ / "work" / "text");
+  const Outcome held = run(together);
+  EXPECT_EQ(held.ending, Ending::out_of_memory) << held.code << held.message;
+  executor_.reset();
+  for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup" / *own_control_group(own_groups())))
+    EXPECT_FALSE(entry.path().filename().native().starts_with("presswork-")) << entry.path();
 }
 
 TEST_P(MisbehaviourTest, a_stopped_stage_is_killed_when_its_grace_is_over) {
