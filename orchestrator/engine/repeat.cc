@@ -1,6 +1,7 @@
 // A run that would take everything from the cache, answered by the memory of the last one that asked the
 // same.
 #include <algorithm>
+#include <unordered_map>
 
 #include "orchestrator/base/error.h"
 #include "orchestrator/engine/binding.h"
@@ -24,6 +25,24 @@ bool is_as_it_was(const std::string& path, const std::string& digest, const Surr
   } catch (const Error&) {
     return false;  // whatever is the matter, the run itself says it best
   }
+}
+
+store::InstancesWithCheckpoints in_order(store::InstancesWithCheckpoints instances,
+                                         const std::vector<std::string>& ids) {
+  const auto has_id = [](const auto& row, const std::string& id) { return row.first.id == id; };
+  if (instances.size() != ids.size() ||
+      std::equal(instances.begin(), instances.end(), ids.begin(), ids.end(), has_id)) {
+    return instances;
+  }
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < instances.size(); ++i) places.emplace(instances[i].first.id, i);
+  store::InstancesWithCheckpoints ordered;
+  ordered.reserve(ids.size());
+  for (const std::string& id : ids) {
+    const auto found = places.find(id);
+    if (found != places.end()) ordered.push_back(std::move(instances[found->second]));
+  }
+  return ordered;
 }
 
 // Whether what the memo's run came to would come of the cache again: the same checkpoints, sound, of files
@@ -64,7 +83,7 @@ std::optional<RunResult> repeat_run(const std::string& question, const Surroundi
   around.ledger.begin();
   try {
     result.run = around.ledger.repeat(*memo, time);
-    result.instances = around.ledger.instances_with_checkpoints(result.run);
+    result.instances = in_order(around.ledger.instances_with_checkpoints(result.run), memo->instances);
     if (!stands(*memo, result.instances, around)) {
       around.ledger.roll_back();
       return std::nullopt;

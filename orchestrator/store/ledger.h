@@ -179,7 +179,8 @@ class Ledger : public DigestMemo {
   virtual void set_undo(const std::string& run, const std::string& id, int generation,
                         const std::string& undo) = 0;
   virtual void forget_run(const std::string& run) = 0;  // all of its rows; checkpoints live on
-  // A new run with the rows of the memo's, all of them cached; gives its id. The memo is of the new run then.
+  // A new run with the instances of the memo's, all of them cached; gives its id. The memo is of the new run
+  // then. The instances are not copied before one of the two runs is resumed, superseded or forgotten.
   virtual std::string repeat(const RunMemo& memo, const std::string& time) = 0;
 
   virtual std::optional<RunRow> run(const std::string& id) = 0;

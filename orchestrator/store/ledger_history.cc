@@ -243,6 +243,8 @@ void SqliteLedger::supersede(const std::string& run, const std::vector<std::stri
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   Savepoint all(db_);
+  hand_on(number);
+  make_own(number);
   db_.prepare("DELETE FROM run_memos WHERE run = ?").bind(number).step();
   for (const std::string& id : ids) {
     const Json record = take_away(number, id);
@@ -338,6 +340,8 @@ void SqliteLedger::forget_run(const std::string& run) {
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   Savepoint all(db_);
+  hand_on(number);
+  db_.prepare("DELETE FROM repeats WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM attempts WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM instances WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM decisions WHERE run = ?").bind(number).step();

@@ -46,6 +46,44 @@ std::optional<RunMemo> SqliteLedger::run_memo(const std::string& question) {
   return memo;
 }
 
+SqliteLedger::Origin SqliteLedger::origin_of(std::int64_t run) {
+  auto query = db_.prepare("SELECT rows_of, time FROM repeats WHERE run = ?");
+  query.bind(run);
+  if (!query.step()) return {run, ""};
+  const std::int64_t origin = query.integer();
+  return {origin, query.text()};
+}
+
+// Gives a run that repeats another one instances of its own.
+void SqliteLedger::make_own(std::int64_t run) {
+  const Origin origin = origin_of(run);
+  if (origin.time.empty()) return;
+  db_.prepare(
+         "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
+         "attempts, "
+         "needs, kind, key_rest) "
+         "SELECT ?1, id, uses, 'cached', '', key, inputs, parameters, ?3, ?3, 0, needs, kind, key_rest "
+         "FROM instances WHERE run = ?2 ORDER BY position")
+      .bind(run)
+      .bind(origin.run)
+      .bind(origin.time)
+      .step();
+  db_.prepare("DELETE FROM repeats WHERE run = ?").bind(run).step();
+}
+
+// Before a run's instances change or go: the first of those that repeat it keeps them for the others.
+void SqliteLedger::hand_on(std::int64_t run) {
+  std::int64_t heir = 0;
+  {
+    auto query = db_.prepare("SELECT IFNULL(MIN(run), 0) FROM repeats WHERE rows_of = ?");
+    query.bind(run).step();
+    heir = query.integer();
+  }
+  if (heir == 0) return;
+  make_own(heir);
+  db_.prepare("UPDATE repeats SET rows_of = ? WHERE rows_of = ?").bind(heir).bind(run).step();
+}
+
 std::string SqliteLedger::repeat(const RunMemo& memo, const std::string& time) {
   const std::int64_t old = known_run(memo.run);
   const std::lock_guard lock(mutex_);
@@ -56,17 +94,7 @@ std::string SqliteLedger::repeat(const RunMemo& memo, const std::string& time) {
       .bind(time)
       .step();
   const std::int64_t number = db_.last_insert_rowid();
-  db_.prepare(
-         "INSERT INTO instances (position, run, id, uses, state, cause, key, inputs, parameters, started, "
-         "ended, attempts, needs, kind, key_rest) "
-         "SELECT (SELECT IFNULL(MAX(position), 0) + 1 FROM instances) + wanted.key, ?2, i.id, i.uses, "
-         "'cached', '', i.key, i.inputs, i.parameters, ?4, ?4, 0, i.needs, i.kind, i.key_rest "
-         "FROM json_each(?3) AS wanted CROSS JOIN instances AS i ON i.run = ?1 AND i.id = wanted.value")
-      .bind(old)
-      .bind(number)
-      .bind(text_of(memo.instances))
-      .bind(time)
-      .step();
+  db_.prepare("INSERT INTO repeats VALUES (?, ?, ?)").bind(number).bind(origin_of(old).run).bind(time).step();
   db_.prepare("UPDATE run_memos SET run = ? WHERE question = ?").bind(number).bind(memo.question).step();
   return run_id(number);
 }

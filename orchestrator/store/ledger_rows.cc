@@ -24,6 +24,10 @@ std::string SqliteLedger::create_run(const RunRow& run) {
 void SqliteLedger::set_run_state(const std::string& run, const std::string& state, const std::string& ended,
                                  const std::string& message) {
   const std::lock_guard lock(mutex_);
+  if (state == "running") {
+    hand_on(known_run(run));
+    make_own(known_run(run));
+  }
   db_.prepare("UPDATE runs SET state = ?, ended = ?, message = ? WHERE number = ?")
       .bind(state)
       .bind(ended)
@@ -142,12 +146,15 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   const std::lock_guard lock(mutex_);
   std::vector<InstanceRow> rows;
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
+      "key_rest "
       "FROM instances WHERE run = ? ORDER BY position");
-  query.bind(number);
+  const Origin origin = origin_of(number);
+  query.bind(origin.run);
   while (query.step()) {
     rows.push_back(read_instance(query));
     rows.back().run = run;
+    origin.apply(rows.back());
   }
   return rows;
 }
@@ -156,12 +163,15 @@ std::optional<InstanceRow> SqliteLedger::instance(const std::string& run, const 
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, key_rest "
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
+      "key_rest "
       "FROM instances WHERE run = ? AND id = ?");
-  query.bind(number).bind(id);
+  const Origin origin = origin_of(number);
+  query.bind(origin.run).bind(id);
   if (!query.step()) return std::nullopt;
   InstanceRow row = read_instance(query);
   row.run = run;
+  origin.apply(row);
   return row;
 }
 
@@ -172,8 +182,12 @@ std::vector<InstanceBrief> SqliteLedger::instance_briefs(const std::string& run)
   auto query = db_.prepare(
       "SELECT id, uses, kind, state, cause, key, started, ended, attempts FROM instances "
       "WHERE run = ? ORDER BY position");
-  query.bind(number);
-  while (query.step()) rows.push_back(read_brief(query));
+  const Origin origin = origin_of(number);
+  query.bind(origin.run);
+  while (query.step()) {
+    rows.push_back(read_brief(query));
+    origin.apply(rows.back());
+  }
   return rows;
 }
 
@@ -181,17 +195,19 @@ InstancesWithCheckpoints SqliteLedger::instances_with_checkpoints(const std::str
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   InstancesWithCheckpoints rows;
+  const Origin origin = origin_of(number);
   auto count = db_.prepare("SELECT COUNT(*) FROM instances WHERE run = ?");
-  count.bind(number).step();
+  count.bind(origin.run).step();
   rows.reserve(static_cast<std::size_t>(count.integer()));  // they are large
   auto query = db_.prepare(
       "SELECT i.id, i.uses, i.kind, i.state, i.cause, i.key, i.started, i.ended, i.attempts, "
       "c.key IS NOT NULL, c.* FROM instances AS i LEFT JOIN checkpoints AS c ON c.key = i.key AND i.key <> "
       "'' "
       "AND i.state IN ('succeeded', 'cached') WHERE i.run = ? ORDER BY i.position");
-  query.bind(number);
+  query.bind(origin.run);
   while (query.step()) {
     auto& row = rows.emplace_back(read_brief(query), std::nullopt);
+    origin.apply(row.first);
     if (query.integer() != 0) row.second = read_checkpoint(query);
   }
   return rows;

@@ -156,6 +156,14 @@ CREATE TABLE run_memos (
   serial INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Runs whose instances are those of another run, all of them cached at that time.
+CREATE TABLE repeats (
+  run INTEGER PRIMARY KEY REFERENCES runs,
+  rows_of INTEGER NOT NULL REFERENCES runs,
+  time TEXT NOT NULL
+) STRICT;
+CREATE INDEX repeats_by_origin ON repeats (rows_of);
+
 -- A list of the runs is read from here: in the table their plans lie between.
 CREATE INDEX run_briefs ON runs (number, workflow, state, started, ended, message);
 )sql"};

@@ -67,6 +67,21 @@ class SqliteLedger : public Ledger {
     base::FileStatus status;
     std::string sha256;
   };
+  // Whose instances those of a run are, and when they were cached; "" when they are its own.
+  struct Origin {
+    std::int64_t run = 0;
+    std::string time;
+    void apply(auto& instance) const {
+      if (time.empty()) return;
+      instance.state = "cached";
+      instance.cause.clear();
+      instance.started = instance.ended = time;
+      instance.attempts = 0;
+    }
+  };
+  Origin origin_of(std::int64_t run);
+  void make_own(std::int64_t run);
+  void hand_on(std::int64_t run);
   std::optional<std::string> recall(const fs::path& path, const base::FileStatus& status);
   void set_durable(Durable durable);
   void write_down_memo() noexcept;

@@ -110,6 +110,44 @@ TEST_F(RepeatTest, CanBeRepeatedRolledBackAndLostLikeAnyRun) {
   EXPECT_EQ(resume("r3").state, "succeeded");
 }
 
+// Runs that repeat each other share their instances as long as none of them changes.
+TEST_F(RepeatTest, RunsThatShareTheirInstancesDoNotSeeEachOthersChanges) {
+  const auto all_as_they_were = [this](const std::map<std::string, Json>& then) {
+    for (const auto& [id, row] : then) {
+      if (!ledger->run(id)) continue;
+      EXPECT_EQ(rows(id), row) << id;
+    }
+    EXPECT_EQ(ledger->check(), "");
+  };
+  const auto four = [&] {
+    run(flow);
+    std::map<std::string, Json> then;
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(repeat());
+    for (const store::RunRow& run : ledger->runs()) then[run.id] = rows(run.id);
+    return then;
+  };
+  auto then = four();
+  then.erase("r1");  // the owner
+  ledger->supersede("r1", {"last", "first"}, {}, "t", "rolled back");
+  all_as_they_were(then);
+  EXPECT_EQ(ledger->history("r1").size(), 2u);
+  then.erase("r3");  // one in the middle
+  ledger->supersede("r3", {"last"}, {}, "t", "rolled back");
+  EXPECT_FALSE(ledger->instance("r3", "last"));
+  EXPECT_EQ(ledger->history("r3").front().instance->state, "cached");
+  all_as_they_were(then);
+  ledger->forget_run("r2");
+  all_as_they_were(then);
+  EXPECT_EQ(resume("r3").state, "succeeded");
+  EXPECT_EQ(resume("r1").state, "succeeded");
+  all_as_they_were(then);
+  ledger->set_run_state("r4", "running", "", "");
+  ledger->set_run_state("r4", "succeeded", "t", "");
+  ledger->forget_run("r1");
+  ledger->forget_run("r3");
+  all_as_they_were(then);
+}
+
 TEST_F(RepeatTest, NothingIsRepeatedThatNobodyAskedOrOnceAStopWasRequested) {
   EXPECT_FALSE(repeat());
   run(flow);
