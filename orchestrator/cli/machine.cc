@@ -80,7 +80,7 @@ Machine this_machine() {
   if (pages > 0 && size > 0)
     machine.memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
   machine.gpus = count_gpus("/dev");
-  apply_control_groups(machine, "/sys/fs/cgroup", read_kernel_file("/proc/self/cgroup"));
+  apply_control_groups(machine, "/sys/fs/cgroup", executor::read_own_groups());
   return machine;
 }
 

@@ -67,7 +67,7 @@ struct RunResult {
   std::vector<std::string> failed;  // instances
   bool cannot_fit = false;          // one of them needs more than there is
   std::vector<ChecklistResult> checklist;
-  store::InstancesWithCheckpoints instances = {};  // of a run that was repeated: what the ledger has of it
+  store::InstancesWithCheckpoints instances = {};  // of a run that was repeated, in the plan's order
 };
 
 // Removes what runs that died left behind: processes, open attempts, work folders. The caller holds the

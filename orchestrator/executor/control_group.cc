@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 
 namespace presswork::executor {
 
@@ -39,6 +40,11 @@ void remove_empty_ones(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::string read_own_groups() {
+  std::ifstream self("/proc/self/cgroup");
+  return {std::istreambuf_iterator<char>(self), {}};
+}
 
 std::optional<fs::path> own_control_group(std::string_view self) {
   // Version 2 has one line, "0::/path".

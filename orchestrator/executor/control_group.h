@@ -16,6 +16,8 @@ namespace presswork::executor {
 
 namespace fs = std::filesystem;
 
+std::string read_own_groups();  // /proc/self/cgroup; "" where there is none
+
 // The group whose path stands in `self`, the text of /proc/self/cgroup; nothing where there is no version 2.
 std::optional<fs::path> own_control_group(std::string_view self);
 

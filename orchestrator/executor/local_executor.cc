@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 
@@ -104,8 +102,7 @@ class LocalExecutor : public Executor {
 
   void enforce_memory() override {
     enforce_memory_ = true;
-    std::ifstream self("/proc/self/cgroup");
-    groups_ = ControlGroups::open("/sys/fs/cgroup", std::string(std::istreambuf_iterator<char>(self), {}));
+    groups_ = ControlGroups::open("/sys/fs/cgroup", read_own_groups());
   }
 
   std::size_t running() const override { return children_.size(); }

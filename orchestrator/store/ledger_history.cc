@@ -243,8 +243,7 @@ void SqliteLedger::supersede(const std::string& run, const std::vector<std::stri
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   Savepoint all(db_);
-  hand_on(number);
-  make_own(number);
+  part(number);
   db_.prepare("DELETE FROM run_memos WHERE run = ?").bind(number).step();
   for (const std::string& id : ids) {
     const Json record = take_away(number, id);

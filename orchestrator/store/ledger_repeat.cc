@@ -60,8 +60,7 @@ void SqliteLedger::make_own(std::int64_t run) {
   if (origin.time.empty()) return;
   db_.prepare(
          "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
-         "attempts, "
-         "needs, kind, key_rest) "
+         "attempts, needs, kind, key_rest) "
          "SELECT ?1, id, uses, 'cached', '', key, inputs, parameters, ?3, ?3, 0, needs, kind, key_rest "
          "FROM instances WHERE run = ?2 ORDER BY position")
       .bind(run)
@@ -71,7 +70,7 @@ void SqliteLedger::make_own(std::int64_t run) {
   db_.prepare("DELETE FROM repeats WHERE run = ?").bind(run).step();
 }
 
-// Before a run's instances change or go: the first of those that repeat it keeps them for the others.
+// Before a run's instances go: the first of those that repeat it keeps them for the others.
 void SqliteLedger::hand_on(std::int64_t run) {
   std::int64_t heir = 0;
   {
@@ -82,6 +81,12 @@ void SqliteLedger::hand_on(std::int64_t run) {
   if (heir == 0) return;
   make_own(heir);
   db_.prepare("UPDATE repeats SET rows_of = ? WHERE rows_of = ?").bind(heir).bind(run).step();
+}
+
+// Before a run's instances change: they are its alone then.
+void SqliteLedger::part(std::int64_t run) {
+  hand_on(run);
+  make_own(run);
 }
 
 std::string SqliteLedger::repeat(const RunMemo& memo, const std::string& time) {

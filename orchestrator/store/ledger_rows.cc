@@ -24,10 +24,7 @@ std::string SqliteLedger::create_run(const RunRow& run) {
 void SqliteLedger::set_run_state(const std::string& run, const std::string& state, const std::string& ended,
                                  const std::string& message) {
   const std::lock_guard lock(mutex_);
-  if (state == "running") {
-    hand_on(known_run(run));
-    make_own(known_run(run));
-  }
+  if (state == "running") part(known_run(run));  // it is resumed
   db_.prepare("UPDATE runs SET state = ?, ended = ?, message = ? WHERE number = ?")
       .bind(state)
       .bind(ended)
@@ -147,8 +144,7 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   std::vector<InstanceRow> rows;
   auto query = db_.prepare(
       "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
-      "key_rest "
-      "FROM instances WHERE run = ? ORDER BY position");
+      "key_rest FROM instances WHERE run = ? ORDER BY position");
   const Origin origin = origin_of(number);
   query.bind(origin.run);
   while (query.step()) {
@@ -164,8 +160,7 @@ std::optional<InstanceRow> SqliteLedger::instance(const std::string& run, const 
   const std::lock_guard lock(mutex_);
   auto query = db_.prepare(
       "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
-      "key_rest "
-      "FROM instances WHERE run = ? AND id = ?");
+      "key_rest FROM instances WHERE run = ? AND id = ?");
   const Origin origin = origin_of(number);
   query.bind(origin.run).bind(id);
   if (!query.step()) return std::nullopt;

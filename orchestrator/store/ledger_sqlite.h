@@ -13,9 +13,8 @@ class SqliteLedger : public Ledger {
  public:
   SqliteLedger(const std::string& file, int flags) : db_(file, flags) {}
   ~SqliteLedger() override;
-  void set_up(const std::string& file, Mode mode);
-  void refuse_holes(const std::string& file,
-                    std::int64_t page_size);  // checks the version, brings it up to date
+  void set_up(const std::string& file, Mode mode);  // checks the version, brings it up to date
+  void refuse_holes(const std::string& file, std::int64_t page_size);
 
   void begin(Durable durable = Durable::at_commit) override;
   void begin_reading() override;
@@ -82,6 +81,7 @@ class SqliteLedger : public Ledger {
   Origin origin_of(std::int64_t run);
   void make_own(std::int64_t run);
   void hand_on(std::int64_t run);
+  void part(std::int64_t run);
   std::optional<std::string> recall(const fs::path& path, const base::FileStatus& status);
   void set_durable(Durable durable);
   void write_down_memo() noexcept;

@@ -96,14 +96,14 @@ void Calibration::run(const Method& method) {
     CalibrationLayer layer(model_, index, states_, step_, times_);
     const std::vector<float> original = layer.outputs();
     LayerChange change = method(layer);
-    const bool is_last = index + 1 == model_.layers();
-    if (!is_last) layer.finish();
-    change.output_error =
-        relative_difference(is_last ? layer.outputs() : first_windows(states_, model_.compute()), original);
-    const PhaseTimes::Scope timed(times_, "keeping");
-    if (is_last) {
+    if (index + 1 == model_.layers()) {
+      change.output_error = relative_difference(layer.outputs(), original);
+      const PhaseTimes::Scope timed(times_, "keeping");
       store_.save_last(index, change);
     } else {
+      layer.finish();
+      change.output_error = relative_difference(first_windows(states_, model_.compute()), original);
+      const PhaseTimes::Scope timed(times_, "keeping");
       store_.save(index, change, states_, model_.compute());
     }
   }

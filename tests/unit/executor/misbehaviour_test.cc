@@ -1,8 +1,6 @@
 // Each stage here breaks the contract in one way, and must end as its own clearly named failure.
 #include <sys/wait.h>
 
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "orchestrator/executor/control_group.h"
@@ -244,14 +242,9 @@ TEST_P(MisbehaviourTest, a_stage_is_held_to_its_memory_when_that_is_enforced) {
   EXPECT_EQ(run(grows).ending, Ending::succeeded) << "it fits";
 }
 
-std::string own_groups() {
-  std::ifstream self("/proc/self/cgroup");
-  return {std::istreambuf_iterator<char>(self), {}};
-}
-
 TEST_P(MisbehaviourTest, the_processes_of_a_stage_are_held_to_its_memory_together) {
   if (is_sanitized) GTEST_SKIP() << "skipped: a sanitizer's shadow is larger than any limit";
-  if (!ControlGroups::open("/sys/fs/cgroup", own_groups()))
+  if (!ControlGroups::open("/sys/fs/cgroup", read_own_groups()))
     GTEST_SKIP() << "skipped: no control groups (v2) here whose memory controller we may hand down";
   executor_->enforce_memory();
   StageRequest together = request("misbehaving-plugins/test-misbehaving", "misbehaving/grows-together");
@@ -264,7 +257,7 @@ TEST_P(MisbehaviourTest, the_processes_of_a_stage_are_held_to_its_memory_togethe
   const Outcome held = run(together);
   EXPECT_EQ(held.ending, Ending::out_of_memory) << held.code << held.message;
   executor_.reset();
-  for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup" / *own_control_group(own_groups())))
+  for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup" / *own_control_group(read_own_groups())))
     EXPECT_FALSE(entry.path().filename().native().starts_with("presswork-")) << entry.path();
 }
 

@@ -28,13 +28,13 @@ class Levels {
         low_(hn::Set(D(), grid.low)),
         high_(hn::Set(D(), grid.high)) {}
 
-  HWY_INLINE Values unlimited(Values x) const { return hn::Add(hn::Round(hn::Div(x, scale_)), zero_); }
+  HWY_INLINE Values exact_steps(Values x) const { return hn::Div(x, scale_); }
+  HWY_INLINE Values unlimited(Values x) const { return hn::Add(hn::Round(exact_steps(x)), zero_); }
   HWY_INLINE Values limited(Values level) const { return hn::Min(hn::Max(level, low_), high_); }
   HWY_INLINE Values nearest(Values x) const { return limited(unlimited(x)); }
   HWY_INLINE auto is_inside(Values level) const { return hn::And(hn::Ge(level, low_), hn::Le(level, high_)); }
   HWY_INLINE Values steps(Values level) const { return hn::Sub(level, zero_); }
   HWY_INLINE Values value(Values level) const { return hn::Mul(steps(level), scale_); }
-  HWY_INLINE Values exact_steps(Values x) const { return hn::Div(x, scale_); }
   HWY_INLINE static void store(Values level, std::int8_t* q) {
     const hn::Rebind<std::int32_t, D> words;
     const hn::Rebind<std::int8_t, D> bytes;
