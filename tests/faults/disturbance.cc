@@ -180,7 +180,11 @@ Aftermath stop_a_host(Scene& scene) {
   const double delay = moment(scene);
   const pid_t run = spawn(scene.command("run"), scene.log());
   pause_for(delay);
-  for (const pid_t process : descendants_of(run)) ::kill(process, SIGSTOP);
+  for (const pid_t process : descendants_of(run)) {
+    // What has yet to become a host shares presswork's memory, and presswork waits for it in the kernel
+    // (vfork), deaf to all but SIGKILL: stopping that one would stop presswork itself.
+    if (!is_same_program(process, run)) ::kill(process, SIGSTOP);
+  }
   ::kill(run, SIGINT);
   pause_for(0.05);
   ::kill(run, SIGINT);  // does not wait for the stopped ones' grace

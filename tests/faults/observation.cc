@@ -101,4 +101,12 @@ bool is_fork_server(pid_t process) {
   return read("/proc/" + std::to_string(process) + "/cmdline").find("--serve") != std::string::npos;
 }
 
+bool is_same_program(pid_t process, pid_t other) {
+  std::error_code ignored;
+  const auto program_of = [&](pid_t one) {
+    return fs::read_symlink("/proc/" + std::to_string(one) + "/exe", ignored);
+  };
+  return program_of(process) == program_of(other);
+}
+
 }  // namespace presswork::faults

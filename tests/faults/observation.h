@@ -35,5 +35,7 @@ std::vector<pid_t> processes_of(const std::filesystem::path& workspace);
 // The children of `parent`, and theirs.
 std::vector<pid_t> descendants_of(pid_t parent);
 bool is_fork_server(pid_t process);
+// Whether it runs the program that `other` runs, as a child does until it has become another one.
+bool is_same_program(pid_t process, pid_t other);
 
 }  // namespace presswork::faults
