@@ -18,6 +18,7 @@
 #include "orchestrator/base/units.h"
 #include "orchestrator/cli/checks.h"
 #include "orchestrator/cli/machine.h"
+#include "orchestrator/executor/control_group.h"
 #include "orchestrator/report/moment.h"
 
 namespace presswork::cli {
@@ -96,6 +97,15 @@ Check check_memory(const Machine& machine) {
   return check;
 }
 
+// What --enforce-memory can do here.
+Check check_control_groups() {
+  if (executor::ControlGroups::open("/sys/fs/cgroup", executor::read_own_groups())) {
+    return {"ok", "cgroups", "--enforce-memory holds all processes of a stage together", ""};
+  }
+  return {"ok", "cgroups", "none can be made here: --enforce-memory holds each process of a stage by itself",
+          "for all of them together: `systemd-run --user --scope -p Delegate=yes presswork run …`"};
+}
+
 // A folder for trials, removed with all in it.
 class Trial {
  public:
@@ -136,7 +146,9 @@ bool is_notified(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<Check> check_machine() { return {check_memory(this_machine()), check_host(), check_inotify()}; }
+std::vector<Check> check_machine() {
+  return {check_memory(this_machine()), check_host(), check_inotify(), check_control_groups()};
+}
 
 Check check_space(const fs::path& path) {
   const std::uint64_t free = base::real_file_system().free_bytes(path);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "command.h"
 
 namespace presswork::testing {
@@ -85,6 +87,14 @@ TEST_F(Usage, DoctorFailsForPluginsThatCannotBeUsed) {
   for (const auto& check : report["checks"]) {
     EXPECT_TRUE(check["state"] != "fail" || check["advice"] != "") << check;
   }
+}
+
+TEST_F(Usage, DoctorSaysWhatLimitsOfMemoryCanHold) {
+  const auto checks = presswork({"doctor", "--json"}).list("checks");
+  const auto found = std::find_if(checks.begin(), checks.end(),
+                                  [](const base::Json& check) { return check["subject"] == "cgroups"; });
+  ASSERT_NE(found, checks.end());
+  EXPECT_NE((*found)["finding"].get<std::string>().find("--enforce-memory"), std::string::npos) << *found;
 }
 
 }  // namespace
