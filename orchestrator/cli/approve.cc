@@ -24,7 +24,7 @@ struct ApproveOptions {
 std::vector<InstanceRow> items_of(Session& session, const std::string& run) {
   std::vector<InstanceRow> items;
   for (InstanceRow& row : session.ledger().instances(run)) {
-    const auto checkpoint = session.ledger().checkpoint(row.key);
+    const auto checkpoint = session.ledger().checkpoint(row.key, row.checkpoint);
     if (checkpoint && checkpoint->metrics.contains("approved") && !report::text_of(row.with, "item").empty())
       items.push_back(std::move(row));
   }

@@ -103,7 +103,9 @@ std::set<std::string> artifacts_of_runs(Session& session) {
   std::set<std::string> digests;
   for (const store::RunRow& run : session.ledger().runs()) {
     for (const store::InstanceRow& instance : session.ledger().instances(run.id)) {
-      const auto checkpoint = instance.key.empty() ? std::nullopt : session.ledger().checkpoint(instance.key);
+      const auto checkpoint = instance.key.empty()
+                                  ? std::nullopt
+                                  : session.ledger().checkpoint(instance.key, instance.checkpoint);
       if (!checkpoint) continue;
       for (const auto& [name, output] : checkpoint->outputs) digests.insert(output.digest);
     }

@@ -128,7 +128,7 @@ Json inputs_of(Session& session, const store::RunRow& run, const store::Instance
     if (by.empty() || !input.is_object()) continue;
     for (const store::InstanceBrief& other : briefs) {
       if (other.id != by || other.key.empty()) continue;
-      const auto made = session.ledger().checkpoint(other.key);
+      const auto made = session.ledger().checkpoint(other.key, other.checkpoint);
       if (made && made->run != run.id) inputs[name]["made_in"] = made->run;
     }
   }
@@ -237,8 +237,9 @@ void pass_on(Json& json, const store::InstanceRow& row) {
 }  // namespace
 
 Json explanation_of(Session& session, const store::RunRow& run, const store::InstanceRow& row) {
-  const auto checkpoint =
-      row.key.empty() || row.uses.empty() ? std::nullopt : session.ledger().checkpoint(row.key);
+  const auto checkpoint = row.key.empty() || row.uses.empty()
+                              ? std::nullopt
+                              : session.ledger().checkpoint(row.key, row.checkpoint);
   const bool good = row.state == "succeeded" || row.state == "cached";
   Decisions decisions;
   for (store::DecisionRow& decision : session.ledger().decisions(run.id)) {

@@ -110,7 +110,7 @@ void print(Session& session, const GcOptions& options, const store::Forgettable&
   if (session.options().json) {
     session.output().json({{"dry_run", options.dry_run},
                            {"runs", what.runs},
-                           {"checkpoints", what.keys.size()},
+                           {"checkpoints", what.checkpoints.size()},
                            {"artifacts", garbage.artifacts},
                            {"files", garbage.objects},
                            {"bytes", garbage.bytes}});
@@ -120,7 +120,7 @@ void print(Session& session, const GcOptions& options, const store::Forgettable&
   std::string runs;
   for (const std::string& run : what.runs) runs += (runs.empty() ? ": " : ", ") + run;
   session.output().line(would + "forgotten: " + plural(what.runs.size(), "run") + runs + "; " +
-                        plural(what.keys.size(), "checkpoint"));
+                        plural(what.checkpoints.size(), "checkpoint"));
   session.output().line(would + "removed: " + plural(garbage.artifacts, "artifact") + ", " +
                         plural(garbage.objects, "file"));
   session.output().line(would + "freed: " + base::format_bytes(garbage.bytes));

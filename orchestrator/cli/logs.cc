@@ -61,7 +61,7 @@ store::AttemptRow find_attempt(Session& session, const LogsOptions& options) {
   const auto own = attempts_of(session, run.id, instance.id, options.attempt);
   if (!own.empty()) return own.back();
   if (options.attempt == 0 && instance.state == "cached") {
-    if (const auto checkpoint = session.ledger().checkpoint(instance.key)) {
+    if (const auto checkpoint = session.ledger().checkpoint(instance.key, instance.checkpoint)) {
       const auto made = attempts_of(session, checkpoint->run, checkpoint->instance, 0);
       if (!made.empty()) return made.back();
     }

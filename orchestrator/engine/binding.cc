@@ -122,7 +122,7 @@ void refuse_changed_inputs(const Binding& binding, store::ArtifactStore& artifac
     if (artifacts.digest_of(path, memo, false, progress) != digest) throw changed(path);
   }
   for (const auto& [name, input] : binding.inputs) {
-    if (!artifacts.verify(input.digest, false).empty()) throw changed("input " + name);
+    if (!artifacts.verify_before_use(input.digest, progress).empty()) throw changed("input " + name);
   }
 }
 

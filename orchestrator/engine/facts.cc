@@ -67,8 +67,9 @@ RecordedRun read_run(const Plan& plan, store::Ledger& ledger, const std::string&
   RecordedRun recorded;
   recorded.graph = plan.graph;
   add_iterations(recorded.graph, ledger, run);
-  recorded.instances =
-      Instances(recorded.graph.size(), [&ledger](const std::string& key) { return ledger.checkpoint(key); });
+  recorded.instances = Instances(
+      recorded.graph.size(),
+      [&ledger](const std::string& key, std::int64_t serial) { return ledger.checkpoint(key, serial); });
   for (const store::InstanceBrief& row : ledger.instance_briefs(run)) {
     const std::size_t step = recorded.graph.find(row.id);
     if (step == recorded.graph.size()) continue;
@@ -76,6 +77,7 @@ RecordedRun read_run(const Plan& plan, store::Ledger& ledger, const std::string&
     instance.state = state_from(row.state);
     instance.cause = row.cause;
     instance.key = row.key;
+    instance.serial = row.checkpoint;
     const workflow::Node& node = *recorded.graph[step].node;
     if (!is_good(instance.state) || (node.loop() == nullptr && node.select() == nullptr)) continue;
     if (const auto whole = ledger.instance(run, row.id)) {

@@ -30,6 +30,7 @@ struct Instance {
   std::string cause;                               // of failed and skipped
   std::string branch;                              // of a decision that was made
   std::string key;                                 // of a stage that is good
+  std::int64_t serial = 0;                         // likewise, of its checkpoint; see Ledger::checkpoint()
   std::optional<store::CheckpointRow> checkpoint;  // likewise, once it was asked for: Instances::checkpoint()
   // Of a loop or selection that is good: what it offers. `values` is {"metrics", "state" or "matrix"}.
   std::map<std::string, BoundInput> outputs;
@@ -40,7 +41,8 @@ struct Instance {
 // without reading what nobody needs.
 class Instances {
  public:
-  using Load = std::function<std::optional<store::CheckpointRow>(const std::string& key)>;
+  using Load =
+      std::function<std::optional<store::CheckpointRow>(const std::string& key, std::int64_t serial)>;
 
   explicit Instances(std::size_t size = 0, Load load = {}) : all_(size), load_(std::move(load)) {}
 

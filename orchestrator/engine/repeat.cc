@@ -54,7 +54,7 @@ bool stands(const store::RunMemo& memo, const store::InstancesWithCheckpoints& i
          std::all_of(instances.begin(), instances.end(),
                      [&](const auto& instance) {
                        const auto& checkpoint = instance.second;
-                       return checkpoint && checkpoint->serial <= memo.serial &&
+                       return checkpoint && checkpoint->latest && checkpoint->serial <= memo.serial &&
                               is_sound(*checkpoint, around.artifacts, sound);
                      }) &&
          std::all_of(memo.files.begin(), memo.files.end(),

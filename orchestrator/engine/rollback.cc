@@ -158,7 +158,7 @@ void take_back(const TakeBackPlan& plan, const std::string& reason, const Surrou
   if (!undo.empty()) {
     // No run may take from the cache what is about to be undone.
     for (const store::SupersededRow& row : around.ledger.pending_undo(plan.run)) {
-      if (row.instance) around.ledger.forget_checkpoint(row.instance->key);
+      if (row.instance) around.ledger.retire_checkpoint(row.instance->key);
     }
   }
   around.ledger.set_run_state(plan.run, "interrupted", "", reason);

@@ -44,7 +44,8 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       around_(surroundings),
       options_(options),
       graph_(plan.graph),
-      instances_(0, [this](const std::string& key) { return around_.ledger.checkpoint(key); }),
+      instances_(0, [this](const std::string& key,
+                           std::int64_t serial) { return around_.ledger.checkpoint(key, serial); }),
       folders_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
       logs_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
       worker_([this] { around_.executor.wake(); }) {
@@ -100,8 +101,8 @@ void Runner::load_history() {
     iterations_[row.loop].push_back(std::move(row));
   }
   for (store::InstanceBrief& row : around_.ledger.instance_briefs(run_)) {
-    past_.emplace(row.id,
-                  Past{std::move(row.state), std::move(row.key), row.attempts, std::move(row.started)});
+    past_.emplace(row.id, Past{std::move(row.state), std::move(row.key), row.checkpoint, row.attempts,
+                               std::move(row.started)});
   }
   retracted_ = around_.ledger.superseded(run_);
 }
@@ -157,6 +158,7 @@ bool Runner::restore(std::size_t step) {
   }
   instance.state = state;
   instance.key = past->second.key;
+  instance.serial = past->second.serial;
   return true;
 }
 

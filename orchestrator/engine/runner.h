@@ -36,7 +36,7 @@ class Runner {
   RunResult execute();
 
  private:
-  enum class Phase { idle, writing_down, waiting, estimating, running, publishing, undoing };
+  enum class Phase { idle, writing_down, checking, waiting, estimating, running, publishing, undoing };
 
   struct Share {  // of the machine
     int cores = 1;
@@ -71,6 +71,7 @@ class Runner {
   // What the last session of the run left of an instance.
   struct Past {
     std::string state, key;
+    std::int64_t serial = 0;  // of the checkpoint that it came to
     int attempts = 0;
     std::string started;
   };
@@ -105,6 +106,8 @@ class Runner {
   store::ByteProgress unless_stopped(int request) const;
   void look_up(std::size_t step);
   void discard_later(store::CheckpointRow checkpoint);
+  void check_inputs(std::size_t step);
+  void lose_input(std::size_t step, const std::string& digest, const store::Damage& damage);
   void admit();
   void ask(std::size_t step);
   void heed_estimate(std::size_t step, const executor::Outcome& outcome);

@@ -203,7 +203,7 @@ void Runner::succeed(std::size_t step, std::map<std::string, store::OutputRow> o
   checkpoint.instance = id(step);
   checkpoint.created = now();
   in_transaction();
-  around_.ledger.put(checkpoint);
+  checkpoint.serial = work.row.checkpoint = around_.ledger.put(checkpoint);
   made_.insert(checkpoint.key);
   work.attempt.outcome = "succeeded";
   work.attempt.ended = now();

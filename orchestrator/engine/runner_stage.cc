@@ -5,6 +5,7 @@
 #include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/facts.h"
 #include "orchestrator/engine/runner.h"
+#include "orchestrator/store/inspection.h"
 
 namespace presswork::engine {
 
@@ -73,7 +74,7 @@ void Runner::look_up(std::size_t step) {
   bool allowed = false;
   if (checkpoint && !is_sound(*checkpoint, around_.artifacts, sound_)) {
     in_transaction();
-    around_.ledger.forget_checkpoint(one.row.key);
+    around_.ledger.forget_checkpoint(store::id_of(*checkpoint));
     discard_later(std::move(*checkpoint));
     found_damage_ = true;
     checkpoint.reset();
@@ -94,13 +95,13 @@ void Runner::look_up(std::size_t step) {
     allowed = true;
   }
   if (!allowed) {
-    one.phase = Phase::waiting;
-    waiting_.insert(step);
+    check_inputs(step);
     return;
   }
   one.phase = Phase::idle;
   instances_[step].state = State::cached;
   instances_[step].key = one.row.key;
+  one.row.checkpoint = checkpoint->serial;
   tell("stage_cached", step,
        {{"uses", one.row.uses}, {"key", one.row.key}, {"seconds", checkpoint->seconds}});
   instances_[step].checkpoint = std::move(checkpoint);
@@ -114,6 +115,66 @@ void Runner::discard_later(store::CheckpointRow checkpoint) {
     discard_unsound(checkpoint, around_.artifacts);
     return [] {};
   });
+}
+
+// What a stage reads is compared with its digests first, unless this process has hashed it itself: a flipped
+// bit must not become a result.
+void Runner::check_inputs(std::size_t step) {
+  Work& one = work(step);
+  std::vector<std::string> unread;
+  for (const auto& [name, input] : one.binding.inputs) {
+    if (!around_.artifacts.is_known_sound(input.digest)) unread.push_back(input.digest);
+  }
+  if (unread.empty()) {
+    one.phase = Phase::waiting;
+    waiting_.insert(step);
+    return;
+  }
+  one.phase = Phase::checking;
+  worker_.submit([this, step, unread]() -> Worker::Continuation {
+    try {
+      for (const std::string& digest : unread) {
+        const auto damage = around_.artifacts.verify_before_use(digest, unless_stopped(1));
+        const auto lost =
+            std::find_if(damage.begin(), damage.end(), [](const auto& each) { return !each.tree; });
+        if (lost != damage.end())
+          return [this, step, digest, lost = *lost] { lose_input(step, digest, lost); };
+        if (!damage.empty()) around_.artifacts.discard_tree(digest);
+      }
+      return [this, step] {
+        work(step).phase = Phase::waiting;
+        waiting_.insert(step);
+      };
+    } catch (const Error& error) {
+      if (error.code == base::ErrorCode::cancelled) return [] {};
+      return
+          [this, step, error] { fail(step, State::failed, std::string(base::to_string(error.code)), error); };
+    }
+  });
+}
+
+// Its checkpoints are forgotten, so that the run's next session makes it anew.
+void Runner::lose_input(std::size_t step, const std::string& digest, const store::Damage& damage) {
+  in_transaction();
+  for (const store::CheckpointId& id : store::checkpoints_with(around_.ledger, {digest})) {
+    around_.ledger.forget_checkpoint(id);
+  }
+  found_damage_ = true;
+  after_commit_.push_back([this, digest] {
+    worker_.submit([this, digest]() -> Worker::Continuation {
+      around_.artifacts.discard(digest);
+      return [] {};
+    });
+  });
+  std::string which;
+  for (const auto& [name, input] : work(step).binding.inputs) {
+    if (input.digest == digest) which = name + " (" + input.output + " of " + input.instance + ")";
+  }
+  fail(
+      step, State::failed, std::string(base::to_string(base::ErrorCode::corrupt)),
+      Error(base::ErrorCode::corrupt,
+            "its input " + which + " is damaged in the store: object " + damage.digest + " " + damage.problem,
+            "`presswork resume " + run_ + "` has it made anew; `presswork verify` looks for further damage"));
 }
 
 void Runner::admit() {

@@ -111,7 +111,7 @@ std::vector<Artifact> ArtifactStore::publish(const std::vector<fs::path>& produc
       make_room(object, objects);
       const bool made = store_object(file, entry, progress);
       artifact.remade = artifact.remade || made;
-      remember_sound(entry);
+      if (made) remember_sound(entry);  // one that was there has not been read
       if (!made && known_durable(object)) continue;
       objects.entries.push_back(object);
       objects.folders.insert(object.parent_path());

@@ -146,6 +146,8 @@ class ArtifactStore {
   // For who is about to read it: every byte is hashed, but of what this process has hashed or published
   // before only what stat says has changed since. Files outside the store are looked at, not hashed.
   std::vector<Damage> verify_before_use(const std::string& digest, const ByteProgress& progress = {});
+  // Whether verify_before_use() would read nothing.
+  bool is_known_sound(const std::string& digest);
 
   std::vector<std::string> artifacts() const;  // the digests of all, sorted
 

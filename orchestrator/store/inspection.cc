@@ -71,30 +71,32 @@ bool is_lost(const ArtifactStore& artifacts, const std::string& digest) {
   return std::any_of(damage.begin(), damage.end(), [](const Damage& one) { return !one.tree; });
 }
 
-void forget_checkpoints(Ledger& ledger, const std::set<std::string>& lost) {
-  std::vector<std::string> keys;
-  for (const CheckpointRow& row : ledger.checkpoints()) {
-    if (std::any_of(row.outputs.begin(), row.outputs.end(),
-                    [&](const auto& output) { return lost.contains(output.second.digest); })) {
-      keys.push_back(row.key);
-    }
-  }
-  forget(ledger, Forgettable{{}, keys});
-}
-
 }  // namespace
 
+std::vector<CheckpointId> checkpoints_with(Ledger& ledger, const std::set<std::string>& artifacts) {
+  std::vector<CheckpointId> found;
+  for (const CheckpointRow& row : ledger.checkpoints()) {
+    if (std::any_of(row.outputs.begin(), row.outputs.end(),
+                    [&](const auto& output) { return artifacts.contains(output.second.digest); })) {
+      found.push_back(id_of(row));
+    }
+  }
+  return found;
+}
+
 void add_makers(Makers& makers, Ledger& ledger, const fs::path& workspace) {
-  std::map<std::string, std::vector<std::string>> users;  // runs by key
+  std::map<CheckpointId, std::vector<std::string>> users;  // runs
   for (const RunRow& run : ledger.runs()) {
-    for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) {
-      auto& runs = users[instance.key];
-      if (!instance.key.empty() && (runs.empty() || runs.back() != run.id)) runs.push_back(run.id);
+    for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run.id)) {
+      if (!checkpoint) continue;
+      auto& runs = users[id_of(*checkpoint)];
+      if (runs.empty() || runs.back() != run.id) runs.push_back(run.id);
     }
   }
   for (const CheckpointRow& row : ledger.checkpoints()) {
     for (const auto& [name, output] : row.outputs) {
-      makers.emplace(output.digest, Maker{workspace, row.run, row.instance, row.uses, name, users[row.key]});
+      makers.emplace(output.digest,
+                     Maker{workspace, row.run, row.instance, row.uses, name, users[id_of(row)]});
     }
   }
 }
@@ -126,7 +128,7 @@ void repair(Inspection& inspection, ArtifactStore& artifacts, const std::vector<
   }
   std::erase_if(lost, [&](const std::string& digest) { return !is_lost(artifacts, digest); });
   if (!lost.empty()) {
-    for (Ledger* ledger : ledgers) forget_checkpoints(*ledger, lost);
+    for (Ledger* ledger : ledgers) forget(*ledger, {{}, checkpoints_with(*ledger, lost)});
   }
   for (const std::string& digest : lost) artifacts.discard(digest);
   for (Finding& finding : inspection.findings) {

@@ -39,6 +39,9 @@ Inspection inspect(const ArtifactStore& artifacts, const std::set<std::string>& 
 // How many bytes inspect() will read.
 std::uint64_t bytes_to_inspect(const ArtifactStore& artifacts, const std::set<std::string>& digests);
 
+// The checkpoints that have one of these artifacts.
+std::vector<CheckpointId> checkpoints_with(Ledger& ledger, const std::set<std::string>& artifacts);
+
 // Makes damaged trees anew. Other damage means that an artifact is lost: its checkpoints are forgotten in all
 // of the ledgers, and then it is discarded, so that its stage makes it anew. In this order: what cuts the
 // repair off leaves no checkpoint without its artifact, but damage that nobody names, which the next

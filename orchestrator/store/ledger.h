@@ -39,12 +39,14 @@ struct InstanceRow {
   std::string kind = {};                // stage, decision, loop, select; empty: put() tells by `uses`
   std::vector<std::string> needs = {};  // ids of the instances that it needed
   base::Json key_rest = nullptr;        // what else went into the key than `with` and `inputs`
+  std::int64_t checkpoint = 0;          // the serial of what it came to; 0: none, or the latest of its key
 };
 
 // An instance without what takes long to read.
 struct InstanceBrief {
   std::string id, uses, kind, state, cause, key, started, ended;
   int attempts = 0;
+  std::int64_t checkpoint = 0;
 };
 
 struct AttemptRow {
@@ -63,7 +65,8 @@ struct OutputRow {
   std::string digest;
 };
 
-// What a stage's work came to. Lives by its cache key; any run may use it.
+// What a stage's work came to. Lives by its cache key; any run may use the latest of its key. Earlier ones
+// stay for the runs that came to them.
 struct CheckpointRow {
   std::string key, uses;
   std::map<std::string, OutputRow> outputs;
@@ -72,6 +75,7 @@ struct CheckpointRow {
   std::uint64_t peak_memory_bytes = 0;
   std::string run, instance, created;  // who made it
   std::int64_t serial = 0;             // given by put(): larger than that of any put before
+  bool latest = true;                  // false: the cache does not give it any more
 };
 
 struct DecisionRow {
@@ -114,7 +118,7 @@ struct RunMemo {
   std::int64_t serial = 0;  // given by put(): a checkpoint with a larger one is none of this run's
 };
 
-// Each with its checkpoint if it is succeeded or cached and the ledger still has it.
+// Each with the checkpoint that it came to if it is succeeded or cached and the ledger still has it.
 using InstancesWithCheckpoints = std::vector<std::pair<InstanceBrief, std::optional<CheckpointRow>>>;
 
 // What the engine has to know of the past of an id.
@@ -124,6 +128,10 @@ struct SupersededMark {
   int attempts = 0;    // numbers up to this one are taken
   int generation = 1;  // of the last one superseded
 };
+
+using CheckpointId = std::pair<std::string, std::int64_t>;  // key and serial
+
+inline CheckpointId id_of(const CheckpointRow& checkpoint) { return {checkpoint.key, checkpoint.serial}; }
 
 // Whether the checkpoint was made after the superseding, whatever the clock did meanwhile: only then may an
 // instance of that id take it from the cache.
@@ -162,14 +170,17 @@ class Ledger : public DigestMemo {
   virtual std::string create_run(const RunRow& run) = 0;  // gives the id
   virtual void set_run_state(const std::string& run, const std::string& state, const std::string& ended,
                              const std::string& message) = 0;
-  virtual void put(const InstanceRow& row) = 0;    // inserts or replaces, by (run, id)
-  virtual void put(const AttemptRow& row) = 0;     // by (run, instance, number)
-  virtual void put(const CheckpointRow& row) = 0;  // by key
-  virtual void put(const DecisionRow& row) = 0;    // by (run, id)
-  virtual void put(const IterationRow& row) = 0;   // by (run, loop, number)
+  virtual void put(const InstanceRow& row) = 0;  // inserts or replaces, by (run, id)
+  virtual void put(const AttemptRow& row) = 0;   // by (run, instance, number)
+  virtual std::int64_t put(
+      const CheckpointRow& row) = 0;              // the latest of its key from now on; gives its serial
+  virtual void put(const DecisionRow& row) = 0;   // by (run, id)
+  virtual void put(const IterationRow& row) = 0;  // by (run, loop, number)
   virtual void put(const RunMemo& memo) = 0;  // by question; the latest twenty are kept, as long as their run
                                               // has all of its rows
-  virtual void forget_checkpoint(const std::string& key) = 0;  // its artifacts turned out damaged
+  virtual void forget_checkpoint(const CheckpointId& id) = 0;  // its artifacts turned out damaged
+  // The cache gives it no more; runs that came to it keep it.
+  virtual void retire_checkpoint(const std::string& key) = 0;
 
   // Takes away what has these ids: instances with their attempts, decisions, iterations ("tune[2]"). It stays
   // readable as history(). Those of `undo` wait for their stage's own rollback. In the order given.
@@ -191,9 +202,10 @@ class Ledger : public DigestMemo {
   virtual InstancesWithCheckpoints instances_with_checkpoints(const std::string& run) = 0;  // likewise
   virtual std::vector<AttemptRow> attempts(const std::string& run) = 0;
   virtual std::vector<AttemptRow> open_attempts() = 0;  // of all runs, without an outcome
-  virtual std::optional<CheckpointRow> checkpoint(const std::string& key) = 0;
-  virtual std::vector<CheckpointRow> checkpoints() = 0;  // by time of making; for gc and verify
-  virtual std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) = 0;
+  // The one of that serial if the ledger has it, else the latest.
+  virtual std::optional<CheckpointRow> checkpoint(const std::string& key, std::int64_t serial = 0) = 0;
+  virtual std::vector<CheckpointRow>
+  checkpoints() = 0;  // earlier ones, too, by time of making; for gc and verify
   virtual std::optional<RunMemo> run_memo(const std::string& question) = 0;
   virtual std::vector<DecisionRow> decisions(const std::string& run) = 0;
   virtual std::vector<IterationRow> iterations(const std::string& run) = 0;              // by loop and number

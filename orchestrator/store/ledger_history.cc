@@ -115,31 +115,6 @@ void fill_in(SupersededRow& row, const Json& record) {
   }
 }
 
-// Everything or nothing, whether a transaction is open or not.
-class Savepoint {
- public:
-  explicit Savepoint(sqlite::Connection& db) : db_(db) { db_.prepare("SAVEPOINT together").step(); }
-  ~Savepoint() {
-    if (kept_ || !db_.in_transaction()) return;  // after some failures SQLite has rolled back itself
-    try {
-      db_.prepare("ROLLBACK TO together").step();
-      db_.prepare("RELEASE together").step();
-    } catch (const base::Error&) {
-      // the first error is the one to tell
-    }
-  }
-  Savepoint(const Savepoint&) = delete;
-  Savepoint& operator=(const Savepoint&) = delete;
-  void keep() {
-    db_.prepare("RELEASE together").step();
-    kept_ = true;
-  }
-
- private:
-  sqlite::Connection& db_;
-  bool kept_ = false;
-};
-
 }  // namespace
 
 void SqliteLedger::put(const IterationRow& row) {
@@ -181,17 +156,17 @@ Json SqliteLedger::take_away(std::int64_t run, const std::string& id) {
   Json record = Json::object();
   {
     auto query = db_.prepare(
-        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
-        "key_rest "
-        "FROM instances WHERE run = ? AND id = ?");
+        "SELECT id, uses, kind, state, cause, key, started, ended, attempts, checkpoint, inputs, parameters, "
+        "needs, key_rest FROM instances WHERE run = ? AND id = ?");
     query.bind(run).bind(id);
-    if (query.step()) record["instance"] = to_json(read_instance(query));
-  }
-  if (record.contains("instance") &&
-      (record["instance"]["state"] == "succeeded" || record["instance"]["state"] == "cached")) {
-    auto query = db_.prepare("SELECT * FROM checkpoints WHERE key = ?");
-    query.bind(record["instance"]["key"].get<std::string>());
-    if (query.step()) record["checkpoint"] = to_json(read_checkpoint(query));
+    if (query.step()) {
+      const InstanceRow row = read_instance(query);
+      record["instance"] = to_json(row);
+      if (row.state == "succeeded" || row.state == "cached") {
+        if (const auto checkpoint = find_checkpoint(row.key, row.checkpoint))
+          record["checkpoint"] = to_json(*checkpoint);
+      }
+    }
   }
   {
     auto query = db_.prepare("SELECT * FROM attempts WHERE run = ? AND instance = ? ORDER BY number");
@@ -242,7 +217,7 @@ void SqliteLedger::supersede(const std::string& run, const std::vector<std::stri
                              const std::string& reason) {
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
-  Savepoint all(db_);
+  sqlite::Savepoint all(db_);
   part(number);
   db_.prepare("DELETE FROM run_memos WHERE run = ?").bind(number).step();
   for (const std::string& id : ids) {
@@ -253,6 +228,7 @@ void SqliteLedger::supersede(const std::string& run, const std::vector<std::stri
            "INSERT INTO superseded (run, id, generation, key, attempts, record, time, reason, undo, serial) "
            "VALUES (?1, ?2, (SELECT COUNT(*) + 1 FROM superseded WHERE run = ?1 AND id = ?2), "
            "?3, ?4, ?5, ?6, ?7, ?8, MAX(IFNULL((SELECT MAX(serial) FROM checkpoints), 0), "
+           "IFNULL((SELECT MAX(serial) FROM earlier_checkpoints), 0), "
            "IFNULL((SELECT MAX(serial) FROM superseded), 0)))")
         .bind(number)
         .bind(id)
@@ -338,7 +314,7 @@ std::vector<SupersededRow> SqliteLedger::pending_undo(const std::string& run) {
 void SqliteLedger::forget_run(const std::string& run) {
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
-  Savepoint all(db_);
+  sqlite::Savepoint all(db_);
   hand_on(number);
   db_.prepare("DELETE FROM repeats WHERE run = ?").bind(number).step();
   db_.prepare("DELETE FROM attempts WHERE run = ?").bind(number).step();

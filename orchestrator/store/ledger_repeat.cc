@@ -60,8 +60,9 @@ void SqliteLedger::make_own(std::int64_t run) {
   if (origin.time.empty()) return;
   db_.prepare(
          "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
-         "attempts, needs, kind, key_rest) "
-         "SELECT ?1, id, uses, 'cached', '', key, inputs, parameters, ?3, ?3, 0, needs, kind, key_rest "
+         "attempts, needs, kind, key_rest, checkpoint) "
+         "SELECT ?1, id, uses, 'cached', '', key, inputs, parameters, ?3, ?3, 0, needs, kind, key_rest, "
+         "checkpoint "
          "FROM instances WHERE run = ?2 ORDER BY position")
       .bind(run)
       .bind(origin.run)

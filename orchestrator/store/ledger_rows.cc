@@ -8,6 +8,10 @@ namespace presswork::store {
 using base::Error;
 using base::ErrorCode;
 
+// Of both tables of checkpoints, in the order in which read_checkpoint() takes them.
+#define CHECKPOINT_COLUMNS \
+  "key, uses, outputs, metrics, seconds, cpu_seconds, peak_memory_bytes, run, instance, created, serial"
+
 std::string SqliteLedger::create_run(const RunRow& run) {
   const std::lock_guard lock(mutex_);
   db_.prepare("INSERT INTO runs (workflow, state, plan, started, ended, message) VALUES (?, ?, ?, ?, ?, ?)")
@@ -37,11 +41,11 @@ void SqliteLedger::put(const InstanceRow& row) {
   const std::lock_guard lock(mutex_);
   db_.prepare(
          "INSERT INTO instances (run, id, uses, state, cause, key, inputs, parameters, started, ended, "
-         "attempts, needs, kind, key_rest) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+         "attempts, needs, kind, key_rest, checkpoint) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
          "ON CONFLICT (run, id) DO UPDATE SET uses = ?3, state = ?4, cause = ?5, key = ?6, inputs = ?7, "
          "parameters = ?8, started = ?9, ended = ?10, attempts = ?11, needs = ?12, kind = ?13, "
-         "key_rest = ?14")
+         "key_rest = ?14, checkpoint = ?15")
       .bind(known_run(row.run))
       .bind(row.id)
       .bind(row.uses)
@@ -56,6 +60,7 @@ void SqliteLedger::put(const InstanceRow& row) {
       .bind(text_of(row.needs))
       .bind(kind_of(row))
       .bind(text_of(row.key_rest))
+      .bind(row.checkpoint)
       .step();
 }
 
@@ -81,13 +86,25 @@ void SqliteLedger::put(const AttemptRow& row) {
       .step();
 }
 
-void SqliteLedger::put(const CheckpointRow& row) {
+// Under the lock, like what follows.
+void SqliteLedger::retire(const std::string& key) {
+  db_.prepare("INSERT OR REPLACE INTO earlier_checkpoints (" CHECKPOINT_COLUMNS ") SELECT " CHECKPOINT_COLUMNS
+              " FROM checkpoints WHERE key = ?")
+      .bind(key)
+      .step();
+  db_.prepare("DELETE FROM checkpoints WHERE key = ?").bind(key).step();
+}
+
+std::int64_t SqliteLedger::put(const CheckpointRow& row) {
   const std::lock_guard lock(mutex_);
-  db_.prepare(
-         "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-         "1 + MAX(IFNULL((SELECT MAX(serial) FROM checkpoints), 0), "
-         "IFNULL((SELECT MAX(serial) FROM superseded), 0)))")
-      .bind(row.key)
+  auto added = db_.prepare(
+      "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "1 + MAX(IFNULL((SELECT MAX(serial) FROM checkpoints), 0), "
+      "IFNULL((SELECT MAX(serial) FROM earlier_checkpoints), 0), "
+      "IFNULL((SELECT MAX(serial) FROM superseded), 0))) RETURNING serial");
+  sqlite::Savepoint both(db_);
+  retire(row.key);
+  added.bind(row.key)
       .bind(row.uses)
       .bind(text_of(to_json(row.outputs)))
       .bind(text_of(row.metrics))
@@ -98,6 +115,11 @@ void SqliteLedger::put(const CheckpointRow& row) {
       .bind(row.instance)
       .bind(row.created)
       .step();
+  const std::int64_t serial = added.integer();
+  while (added.step()) {
+  }
+  both.keep();
+  return serial;
 }
 
 void SqliteLedger::put(const DecisionRow& row) {
@@ -113,9 +135,19 @@ void SqliteLedger::put(const DecisionRow& row) {
       .step();
 }
 
-void SqliteLedger::forget_checkpoint(const std::string& key) {
+void SqliteLedger::forget_checkpoint(const CheckpointId& id) {
   const std::lock_guard lock(mutex_);
-  db_.prepare("DELETE FROM checkpoints WHERE key = ?").bind(key).step();
+  for (const char* statement : {"DELETE FROM checkpoints WHERE key = ? AND serial = ?",
+                                "DELETE FROM earlier_checkpoints WHERE key = ? AND serial = ?"}) {
+    db_.prepare(statement).bind(id.first).bind(id.second).step();
+  }
+}
+
+void SqliteLedger::retire_checkpoint(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  sqlite::Savepoint both(db_);
+  retire(key);
+  both.keep();
 }
 
 std::optional<RunRow> SqliteLedger::run(const std::string& id) {
@@ -143,8 +175,8 @@ std::vector<InstanceRow> SqliteLedger::instances(const std::string& run) {
   const std::lock_guard lock(mutex_);
   std::vector<InstanceRow> rows;
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
-      "key_rest FROM instances WHERE run = ? ORDER BY position");
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, checkpoint, inputs, parameters, "
+      "needs, key_rest FROM instances WHERE run = ? ORDER BY position");
   const Origin origin = origin_of(number);
   query.bind(origin.run);
   while (query.step()) {
@@ -159,8 +191,8 @@ std::optional<InstanceRow> SqliteLedger::instance(const std::string& run, const 
   const std::int64_t number = known_run(run);
   const std::lock_guard lock(mutex_);
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, inputs, parameters, needs, "
-      "key_rest FROM instances WHERE run = ? AND id = ?");
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, checkpoint, inputs, parameters, "
+      "needs, key_rest FROM instances WHERE run = ? AND id = ?");
   const Origin origin = origin_of(number);
   query.bind(origin.run).bind(id);
   if (!query.step()) return std::nullopt;
@@ -175,7 +207,7 @@ std::vector<InstanceBrief> SqliteLedger::instance_briefs(const std::string& run)
   const std::lock_guard lock(mutex_);
   std::vector<InstanceBrief> rows;
   auto query = db_.prepare(
-      "SELECT id, uses, kind, state, cause, key, started, ended, attempts FROM instances "
+      "SELECT id, uses, kind, state, cause, key, started, ended, attempts, checkpoint FROM instances "
       "WHERE run = ? ORDER BY position");
   const Origin origin = origin_of(number);
   query.bind(origin.run);
@@ -195,7 +227,7 @@ InstancesWithCheckpoints SqliteLedger::instances_with_checkpoints(const std::str
   count.bind(origin.run).step();
   rows.reserve(static_cast<std::size_t>(count.integer()));  // they are large
   auto query = db_.prepare(
-      "SELECT i.id, i.uses, i.kind, i.state, i.cause, i.key, i.started, i.ended, i.attempts, "
+      "SELECT i.id, i.uses, i.kind, i.state, i.cause, i.key, i.started, i.ended, i.attempts, i.checkpoint, "
       "c.key IS NOT NULL, c.* FROM instances AS i LEFT JOIN checkpoints AS c ON c.key = i.key AND i.key <> "
       "'' "
       "AND i.state IN ('succeeded', 'cached') WHERE i.run = ? ORDER BY i.position");
@@ -204,6 +236,9 @@ InstancesWithCheckpoints SqliteLedger::instances_with_checkpoints(const std::str
     auto& row = rows.emplace_back(read_brief(query), std::nullopt);
     origin.apply(row.first);
     if (query.integer() != 0) row.second = read_checkpoint(query);
+    const std::int64_t serial = row.first.checkpoint;
+    if (serial == 0 || (row.second && row.second->serial == serial)) continue;
+    if (auto earlier = earlier_checkpoint(row.first.key, serial)) row.second = std::move(earlier);
   }
   return rows;
 }
@@ -226,32 +261,43 @@ std::vector<AttemptRow> SqliteLedger::open_attempts() {
   return rows;
 }
 
-std::optional<CheckpointRow> SqliteLedger::checkpoint(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  auto query = db_.prepare("SELECT * FROM checkpoints WHERE key = ?");
-  query.bind(key);
+std::optional<CheckpointRow> SqliteLedger::earlier_checkpoint(const std::string& key, std::int64_t serial) {
+  auto query =
+      db_.prepare("SELECT " CHECKPOINT_COLUMNS " FROM earlier_checkpoints WHERE key = ? AND serial = ?");
+  query.bind(key).bind(serial);
   if (!query.step()) return {};
-  return read_checkpoint(query);
+  CheckpointRow row = read_checkpoint(query);
+  row.latest = false;
+  return row;
 }
 
-std::map<std::string, CheckpointRow> SqliteLedger::checkpoints_of(const std::vector<std::string>& keys) {
+std::optional<CheckpointRow> SqliteLedger::find_checkpoint(const std::string& key, std::int64_t serial) {
+  std::optional<CheckpointRow> latest;
+  auto query = db_.prepare("SELECT * FROM checkpoints WHERE key = ?");
+  query.bind(key);
+  if (query.step()) latest = read_checkpoint(query);
+  if (serial == 0 || (latest && latest->serial == serial)) return latest;
+  auto earlier = earlier_checkpoint(key, serial);
+  return earlier ? earlier : latest;
+}
+
+std::optional<CheckpointRow> SqliteLedger::checkpoint(const std::string& key, std::int64_t serial) {
   const std::lock_guard lock(mutex_);
-  std::map<std::string, CheckpointRow> rows;
-  auto query = db_.prepare("SELECT c.* FROM json_each(?) AS k JOIN checkpoints AS c ON c.key = k.value");
-  query.bind(text_of(keys));
-  while (query.step()) {
-    CheckpointRow row = read_checkpoint(query);
-    std::string key = row.key;
-    rows.emplace(std::move(key), std::move(row));
-  }
-  return rows;
+  return find_checkpoint(key, serial);
 }
 
 std::vector<CheckpointRow> SqliteLedger::checkpoints() {
   const std::lock_guard lock(mutex_);
   std::vector<CheckpointRow> rows;
-  auto query = db_.prepare("SELECT * FROM checkpoints ORDER BY created, key");
-  while (query.step()) rows.push_back(read_checkpoint(query));
+  auto query = db_.prepare("SELECT " CHECKPOINT_COLUMNS
+                           ", 1 FROM checkpoints UNION ALL "
+                           "SELECT " CHECKPOINT_COLUMNS
+                           ", 0 FROM earlier_checkpoints "
+                           "ORDER BY created, key, serial");
+  while (query.step()) {
+    rows.push_back(read_checkpoint(query));
+    rows.back().latest = query.integer() != 0;
+  }
   return rows;
 }
 

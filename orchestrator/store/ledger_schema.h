@@ -166,6 +166,30 @@ CREATE INDEX repeats_by_origin ON repeats (rows_of);
 
 -- A list of the runs is read from here: in the table their plans lie between.
 CREATE INDEX run_briefs ON runs (number, workflow, state, started, ended, message);
+)sql",
+    R"sql(
+-- The serial of the checkpoint that an instance came to. 0, of old ledgers: the latest of its key.
+ALTER TABLE instances ADD COLUMN checkpoint INTEGER NOT NULL DEFAULT 0;
+UPDATE instances SET checkpoint = c.serial FROM checkpoints AS c
+  WHERE c.key = instances.key AND instances.state IN ('succeeded', 'cached');
+
+-- Checkpoints that the cache no longer gives, since their key has a later one or their effects were undone,
+-- but that runs came to.
+CREATE TABLE earlier_checkpoints (
+  key TEXT NOT NULL,
+  serial INTEGER NOT NULL,
+  uses TEXT NOT NULL,
+  outputs TEXT NOT NULL,
+  metrics TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  cpu_seconds REAL NOT NULL,
+  peak_memory_bytes INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  created TEXT NOT NULL,
+  PRIMARY KEY (key, serial)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX earlier_checkpoints_by_serial ON earlier_checkpoints (serial);
 )sql"};
 
 constexpr int ledger_version = sizeof ledger_migrations / sizeof ledger_migrations[0];

@@ -26,11 +26,12 @@ class SqliteLedger : public Ledger {
                      const std::string& message) override;
   void put(const InstanceRow& row) override;
   void put(const AttemptRow& row) override;
-  void put(const CheckpointRow& row) override;
+  std::int64_t put(const CheckpointRow& row) override;
   void put(const DecisionRow& row) override;
   void put(const IterationRow& row) override;
   void put(const RunMemo& memo) override;
-  void forget_checkpoint(const std::string& key) override;
+  void forget_checkpoint(const CheckpointId& id) override;
+  void retire_checkpoint(const std::string& key) override;
   void supersede(const std::string& run, const std::vector<std::string>& ids,
                  const std::set<std::string>& undo, const std::string& time,
                  const std::string& reason) override;
@@ -46,9 +47,8 @@ class SqliteLedger : public Ledger {
   InstancesWithCheckpoints instances_with_checkpoints(const std::string& run) override;
   std::vector<AttemptRow> attempts(const std::string& run) override;
   std::vector<AttemptRow> open_attempts() override;
-  std::optional<CheckpointRow> checkpoint(const std::string& key) override;
+  std::optional<CheckpointRow> checkpoint(const std::string& key, std::int64_t serial = 0) override;
   std::vector<CheckpointRow> checkpoints() override;
-  std::map<std::string, CheckpointRow> checkpoints_of(const std::vector<std::string>& keys) override;
   std::optional<RunMemo> run_memo(const std::string& question) override;
   std::vector<DecisionRow> decisions(const std::string& run) override;
   std::vector<IterationRow> iterations(const std::string& run) override;
@@ -78,6 +78,9 @@ class SqliteLedger : public Ledger {
       instance.attempts = 0;
     }
   };
+  void retire(const std::string& key);
+  std::optional<CheckpointRow> earlier_checkpoint(const std::string& key, std::int64_t serial);
+  std::optional<CheckpointRow> find_checkpoint(const std::string& key, std::int64_t serial);
   Origin origin_of(std::int64_t run);
   void make_own(std::int64_t run);
   void hand_on(std::int64_t run);

@@ -85,6 +85,7 @@ InstanceBrief read_brief(Statement& row) {
   brief.started = row.text();
   brief.ended = row.text();
   brief.attempts = static_cast<int>(row.integer());
+  brief.checkpoint = row.integer();
   return brief;
 }
 
@@ -100,6 +101,7 @@ InstanceRow read_instance(Statement& row) {
   instance.started = std::move(brief.started);
   instance.ended = std::move(brief.ended);
   instance.attempts = brief.attempts;
+  instance.checkpoint = brief.checkpoint;
   instance.inputs = json(row.text());
   instance.with = json(row.text());
   instance.needs = words(json(row.text()));

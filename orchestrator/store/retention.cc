@@ -45,29 +45,35 @@ Forgettable forgettable(Ledger& ledger, const Retention& retention) {
       forgotten.insert(run.id);
     }
   }
-  std::set<std::string> keys;  // that some other run has
+  // What some other run has. The latest checkpoint of a key stays for all that came to it, in whatever run.
+  std::set<std::string> keys;
+  std::set<CheckpointId> had;
   for (const RunRow& run : runs) {
     if (forgotten.contains(run.id)) {
       result.runs.insert(result.runs.begin(), run.id);
       continue;
     }
-    for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) keys.insert(instance.key);
+    for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) {
+      keys.insert(instance.key);
+      if (instance.checkpoint != 0) had.emplace(instance.key, instance.checkpoint);
+    }
     for (const SupersededRow& row : ledger.history(run.id)) {
       if (row.instance) keys.insert(row.instance->key);
     }
   }
   for (const CheckpointRow& checkpoint : ledger.checkpoints()) {
-    if (!keys.contains(checkpoint.key)) result.keys.push_back(checkpoint.key);
+    const bool stays = checkpoint.latest ? keys.contains(checkpoint.key) : had.contains(id_of(checkpoint));
+    if (!stays) result.checkpoints.push_back(id_of(checkpoint));
   }
   return result;
 }
 
 void forget(Ledger& ledger, const Forgettable& what) {
-  if (what.runs.empty() && what.keys.empty()) return;
+  if (what.runs.empty() && what.checkpoints.empty()) return;
   ledger.begin();
   try {
     for (const std::string& run : what.runs) ledger.forget_run(run);
-    for (const std::string& key : what.keys) ledger.forget_checkpoint(key);
+    for (const CheckpointId& checkpoint : what.checkpoints) ledger.forget_checkpoint(checkpoint);
     ledger.commit();
   } catch (const base::Error&) {
     ledger.roll_back();
@@ -77,10 +83,10 @@ void forget(Ledger& ledger, const Forgettable& what) {
 
 std::set<std::string> needed_artifacts(Ledger& ledger, const Forgettable& without) {
   const std::set<std::string> runs(without.runs.begin(), without.runs.end());
-  const std::set<std::string> keys(without.keys.begin(), without.keys.end());
+  const std::set<CheckpointId> gone(without.checkpoints.begin(), without.checkpoints.end());
   std::set<std::string> needed;
   for (const CheckpointRow& checkpoint : ledger.checkpoints()) {
-    if (keys.contains(checkpoint.key)) continue;
+    if (gone.contains(id_of(checkpoint))) continue;
     for (const auto& [name, output] : checkpoint.outputs) add_digest(needed, output.digest);
   }
   for (const RunRow& run : ledger.runs()) {

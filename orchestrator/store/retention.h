@@ -19,8 +19,8 @@ struct Retention {
 };
 
 struct Forgettable {
-  std::vector<std::string> runs;  // oldest first
-  std::vector<std::string> keys;  // of checkpoints that no other run has
+  std::vector<std::string> runs;          // oldest first
+  std::vector<CheckpointId> checkpoints;  // that no other run has
 };
 
 // The caller holds the workspace lock, so that a run that the ledger has as running is interrupted.

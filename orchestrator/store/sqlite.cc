@@ -149,4 +149,21 @@ bool Connection::in_transaction() const { return sqlite3_get_autocommit(connecti
 
 bool Connection::is_read_only() const { return sqlite3_db_readonly(connection_, "main") == 1; }
 
+Savepoint::Savepoint(Connection& db) : db_(db) { db_.prepare("SAVEPOINT together").step(); }
+
+Savepoint::~Savepoint() {
+  if (kept_ || !db_.in_transaction()) return;  // after some failures SQLite has rolled back itself
+  try {
+    db_.prepare("ROLLBACK TO together").step();
+    db_.prepare("RELEASE together").step();
+  } catch (const base::Error&) {
+    // the first error is the one to tell
+  }
+}
+
+void Savepoint::keep() {
+  db_.prepare("RELEASE together").step();
+  kept_ = true;
+}
+
 }  // namespace presswork::store::sqlite

@@ -60,6 +60,20 @@ class Connection {
   std::map<const char*, sqlite3_stmt*> kept_;
 };
 
+// Everything or nothing until keep(), whether a transaction is open or not.
+class Savepoint {
+ public:
+  explicit Savepoint(Connection& db);
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+  void keep();
+
+ private:
+  Connection& db_;
+  bool kept_ = false;
+};
+
 // Throws the Error for the connection's last failure. `code` is an extended result code.
 [[noreturn]] void fail(sqlite3* connection, int code);
 

@@ -1,4 +1,6 @@
 // Looks at what the store holds, byte by byte where asked.
+#include <algorithm>
+
 #include "orchestrator/base/error.h"
 #include "orchestrator/store/artifact_store.h"
 #include "orchestrator/store/reference.h"
@@ -129,6 +131,19 @@ std::vector<Damage> ArtifactStore::verify_before_use(const std::string& digest,
   const std::vector<Damage> of_tree = verify_tree(contents, digest, true, progress);
   damage.insert(damage.end(), of_tree.begin(), of_tree.end());
   return damage;
+}
+
+bool ArtifactStore::is_known_sound(const std::string& digest) {
+  try {
+    const Manifest contents = manifest(digest);
+    const bool outside = !places(digest).empty();
+    return std::all_of(contents.files.begin(), contents.files.end(), [&](const FileEntry& entry) {
+      return known_sound(entry) || (outside && !object_intact(entry));
+    });
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;
+    return false;
+  }
 }
 
 // Right after it was hashed.

@@ -36,7 +36,7 @@ Recorded read_ledger(const fs::path& workspace) {
   for (const auto& row : ledger->instances(recorded.run)) {
     if (row.uses.empty() || (row.state != "succeeded" && row.state != "cached")) continue;
     recorded.committed[row.id] = row.with.is_object() ? row.with.value("name", row.id) : row.id;
-    const auto checkpoint = ledger->checkpoint(row.key);
+    const auto checkpoint = ledger->checkpoint(row.key, row.checkpoint);
     if (!checkpoint || !is_reproducible(row.uses)) continue;
     for (const auto& [name, output] : checkpoint->outputs)
       recorded.digests[row.id + "." + name] = output.digest;

@@ -75,6 +75,7 @@ class FakeExecutor : public executor::Executor {
   std::size_t most_at_once = 0;
   bool hold = false;
   bool mended = false;  // nothing fails any more
+  std::string chance;   // what stages write besides, whatever their parameters say
   std::function<void(const executor::StageRequest&)> on_outcome;
   std::function<void(const executor::StageRequest&)> on_start;
 
@@ -98,7 +99,7 @@ class FakeExecutor : public executor::Executor {
     if (request.parameters.contains("value")) outcome.metrics["value"] = request.parameters["value"];
     if (!request.parameters.value("silent", false)) {
       std::ofstream out(request.work_dir / "out.txt");
-      out << request.parameters.value("text", "");
+      out << request.parameters.value("text", "") << chance;
       for (const auto& [name, input] : request.inputs) out << std::ifstream(input.path).rdbuf();
       outcome.outputs.push_back({"out", request.work_dir / "out.txt", false});
     }

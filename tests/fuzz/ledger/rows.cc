@@ -68,7 +68,7 @@ class Subject {
       ledger_->pending_undo(run.id);
     }
     ledger_->checkpoints();
-    ledger_->checkpoints_of({"k"});
+    ledger_->checkpoint("k");
   }
 
  private:

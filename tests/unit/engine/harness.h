@@ -123,7 +123,7 @@ class EngineTest : public ::testing::Test {
   std::string text(const std::string& run, const std::string& instance) {
     for (const store::InstanceRow& row : ledger->instances(run)) {
       if (row.id != instance) continue;
-      const auto checkpoint = ledger->checkpoint(row.key);
+      const auto checkpoint = ledger->checkpoint(row.key, row.checkpoint);
       if (!checkpoint) return "(no checkpoint)";
       return base::real_file_system().read(artifacts->locate(checkpoint->outputs.at("out").digest));
     }

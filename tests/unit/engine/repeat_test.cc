@@ -189,7 +189,7 @@ TEST_F(RepeatTest, ADamagedOrLostResultIsLeftToAWholeRun) {
   EXPECT_FALSE(repeat()) << "the run that found the damage is no pattern";
   run(flow);
   ASSERT_TRUE(repeat());
-  ledger->forget_checkpoint(key);
+  ledger->forget_checkpoint(store::id_of(*ledger->checkpoint(key)));
   EXPECT_FALSE(repeat());
 }
 

@@ -98,7 +98,7 @@ class RollbackProperty : public EngineTest {
     std::map<std::string, std::string> results;
     for (const store::InstanceRow& row : ledger->instances("r1")) {
       results[row.id] = row.state == "cached" ? "succeeded" : row.state;
-      const auto checkpoint = row.key.empty() ? std::nullopt : ledger->checkpoint(row.key);
+      const auto checkpoint = row.key.empty() ? std::nullopt : ledger->checkpoint(row.key, row.checkpoint);
       if (checkpoint) results[row.id] += " " + checkpoint->outputs.at("out").digest;
     }
     for (const store::DecisionRow& row : ledger->decisions("r1")) results[row.id] += " " + row.branch;

@@ -525,6 +525,58 @@ TEST_F(EngineTest, ADamagedCheckpointIsRebuilt) {
   EXPECT_EQ(text(result.run, "c"), "CBA");
 }
 
+// Of the same size, so that only reading it tells.
+TEST_F(EngineTest, AStageNeverReadsADamagedResult) {
+  run(chain);
+  for (const auto& entry : fs::recursive_directory_iterator(workspace.store() / "objects")) {
+    if (!entry.is_regular_file()) continue;
+    if (base::real_file_system().read(entry.path()) != "BA") continue;
+    fs::permissions(entry.path(), fs::perms::owner_all);
+    std::ofstream(entry.path(), std::ios::trunc) << "BB";
+  }
+  open();
+  options.force = {"c"};
+  const auto result = run(chain);
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_THAT(message(result), HasSubstr("its input x (out of b) is damaged in the store"));
+  EXPECT_TRUE(executor->started.empty());
+  EXPECT_EQ(resume(result.run).state, "succeeded");
+  EXPECT_THAT(recorder.lines, Contains("stage_succeeded b"));
+  EXPECT_EQ(text(result.run, "c"), "CBA");
+}
+
+TEST_F(EngineTest, ALaterRunLeavesTheResultsOfEarlierOnesAsTheyWere) {
+  executor->chance = "1";
+  run(chain);
+  options.use_cache = false;
+  executor->chance = "2";
+  run(chain);
+  EXPECT_EQ(text("r1", "c"), "C1B1A1");
+  EXPECT_EQ(text("r2", "c"), "C2B2A2");
+  options.use_cache = true;
+  run(chain);
+  EXPECT_TRUE(recorder.lines.size() > 2 && executor->started.size() == 6);
+  EXPECT_EQ(text("r3", "c"), "C2B2A2") << "the cache gives the latest";
+}
+
+TEST_F(EngineTest, AResumedRunGoesOnWithWhatItCameToItself) {
+  executor->chance = "1";
+  const std::string yaml = R"(
+stages:
+  a: {uses: test/work, with: {text: "A"}}
+  b: {uses: test/work, with: {text: "B", fails: failed, times: 1}, inputs: {x: a.out}}
+  c: {uses: test/work, with: {text: "C"}, inputs: {x: a.out, y: b.out}}
+)";
+  EXPECT_EQ(run(yaml).state, "failed");
+  options.use_cache = false;
+  executor->chance = "2";
+  EXPECT_EQ(run(yaml).state, "succeeded");
+  options.use_cache = true;
+  EXPECT_EQ(resume("r1").state, "succeeded");
+  EXPECT_EQ(text("r1", "a"), "A1");
+  EXPECT_EQ(text("r1", "c"), "C2A1B2A1");
+}
+
 TEST_F(EngineTest, NothingIsHashedOnTheThreadThatListensToTheChildren) {
   std::ofstream(folder / "data.txt") << "data";
   const char* const yaml = R"(

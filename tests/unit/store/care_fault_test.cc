@@ -33,8 +33,8 @@ class FaultyLedger : public SqliteLedger {
   void begin(Durable durable = Durable::at_commit) override { pass(), SqliteLedger::begin(durable); }
   void commit() override { pass(), SqliteLedger::commit(); }
   void put(const InstanceRow& row) override { pass(), SqliteLedger::put(row); }
-  void put(const CheckpointRow& row) override { pass(), SqliteLedger::put(row); }
-  void forget_checkpoint(const std::string& key) override { pass(), SqliteLedger::forget_checkpoint(key); }
+  std::int64_t put(const CheckpointRow& row) override { return pass(), SqliteLedger::put(row); }
+  void forget_checkpoint(const CheckpointId& id) override { pass(), SqliteLedger::forget_checkpoint(id); }
   void forget_run(const std::string& run) override { pass(), SqliteLedger::forget_run(run); }
 
  private:
@@ -119,10 +119,13 @@ std::string digest_of(Ledger& ledger, const std::string& key) {
   return ledger.checkpoint(key)->outputs.at("out").digest;
 }
 
-// What there is, in one text: checkpoints, and the files of the store but for those that it can make anew.
+// What there is, in one text: the latest checkpoints, and the files of the store but for those that it can
+// make anew.
 std::string state_of(Opened& opened) {
   std::string text;
-  for (const CheckpointRow& row : opened.ledger.checkpoints()) text += "checkpoint " + row.key + "\n";
+  for (const CheckpointRow& row : opened.ledger.checkpoints()) {
+    if (row.latest) text += "checkpoint " + row.key + "\n";
+  }
   std::set<std::string> names;
   for (const char* kind : {"objects", "manifests", "references"}) {
     for (const auto& entry : fs::recursive_directory_iterator(opened.artifacts.root() / kind)) {

@@ -145,7 +145,8 @@ TEST_F(LedgerHistory, TellsCheckpointsFromBeforeASupersedingFromThoseAfterByNoCl
   ledger_->put(checkpoint("old"));
   ledger_->put(instance("quantize"));
   supersede({"quantize"});
-  ledger_->forget_checkpoint("old");  // the largest number goes; it is not given again
+  ledger_->forget_checkpoint(
+      id_of(*ledger_->checkpoint("old")));  // the largest number goes; it is not given again
   ledger_->put(checkpoint("new"));
   const SupersededMark mark = ledger_->superseded(run_).at("quantize");
   EXPECT_TRUE(made_after(*ledger_->checkpoint("new"), mark));
@@ -230,9 +231,42 @@ TEST_F(LedgerHistory, ReadsInstancesWithTheCheckpointsThatTheyStandFor) {
       std::make_tuple(std::string("test/noop"), std::string("stage"), std::string("failed"),
                       std::string("why"), std::string("key of c"), std::string("s"), std::string("e"), 2));
   EXPECT_EQ(ledger_->instance_briefs(run_).at(1).id, "a");
-  const auto found = ledger_->checkpoints_of({"key of a", "none", "key of c", "key of a"});
-  ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found.at("key of c").key, "key of c");
+}
+
+TEST_F(LedgerHistory, KeepsWhatARunCameToWhenItsKeyIsMadeAnew) {
+  CheckpointRow first = checkpoint("key");
+  first.metrics = {{"m", 1}};
+  InstanceRow row = instance("quantize");
+  row.key = "key";
+  row.checkpoint = ledger_->put(first);
+  ledger_->put(row);
+  CheckpointRow second = first;
+  second.metrics = {{"m", 2}};
+  const std::int64_t later = ledger_->put(second);
+  EXPECT_GT(later, row.checkpoint);
+  EXPECT_EQ(ledger_->checkpoint("key")->metrics, second.metrics) << "the cache gives the latest";
+  EXPECT_EQ(ledger_->checkpoint("key", row.checkpoint)->metrics, first.metrics);
+  const auto came_to = ledger_->instances_with_checkpoints(run_).at(0).second;
+  ASSERT_TRUE(came_to);
+  EXPECT_EQ(came_to->metrics, first.metrics);
+  EXPECT_FALSE(came_to->latest);
+  EXPECT_EQ(ledger_->checkpoints().size(), 2u);
+  supersede({"quantize"});
+  EXPECT_EQ(ledger_->history(run_).at(0).checkpoint->metrics, first.metrics);
+  ledger_->forget_checkpoint({"key", row.checkpoint});
+  EXPECT_EQ(ledger_->checkpoint("key", row.checkpoint)->metrics, second.metrics);
+}
+
+TEST_F(LedgerHistory, KeepsWhatARunCameToWhenTheCacheGivesItNoMore) {
+  InstanceRow row = instance("quantize");
+  row.key = "key";
+  row.checkpoint = ledger_->put(checkpoint("key"));
+  ledger_->put(row);
+  ledger_->retire_checkpoint("key");
+  EXPECT_FALSE(ledger_->checkpoint("key"));
+  EXPECT_TRUE(ledger_->checkpoint("key", row.checkpoint));
+  EXPECT_TRUE(ledger_->instances_with_checkpoints(run_).at(0).second);
+  EXPECT_GT(ledger_->put(checkpoint("other")), row.checkpoint) << "no serial is given twice";
 }
 
 class OldLedger : public ::testing::Test {

@@ -164,7 +164,7 @@ TEST_F(LedgerTest, ListsAttemptsThatHaveNoOutcomeOfAllRuns) {
 
 TEST_F(LedgerTest, ForgetsACheckpoint) {
   ledger_->put(CheckpointRow{"key", "u", {}, Json::object(), 0, 0, 0, "r1", "i", "now"});
-  ledger_->forget_checkpoint("key");
+  ledger_->forget_checkpoint(id_of(*ledger_->checkpoint("key")));
   EXPECT_FALSE(ledger_->checkpoint("key"));
 }
 
