@@ -386,21 +386,50 @@ void flip_a_bit(Scene& scene, const fs::path& file) {
   ::utimensat(AT_FDCWD, file.c_str(), times, 0);
 }
 
-Aftermath rotten_bit(Scene& scene) {
-  expect_status(run_to_end(scene.command("run"), scene.log()), {0}, "run");
+std::vector<fs::path> stored_objects(const Scene& scene) {
   std::vector<fs::path> objects;
-  for (const auto& entry : fs::recursive_directory_iterator(scene.workspace / "store" / "objects")) {
+  std::error_code none;
+  for (const auto& entry : fs::recursive_directory_iterator(scene.workspace / "store" / "objects", none)) {
     if (entry.is_regular_file() && entry.file_size() > 0) objects.push_back(entry.path());
   }
+  return objects;
+}
+
+std::string name_of(const fs::path& object) {
+  return "object " + object.parent_path().filename().string() + object.filename().string().substr(0, 10);
+}
+
+void repair(const Scene& scene) {
+  auto verify = scene.command("verify");
+  verify.push_back("--repair");
+  run_to_end(verify, scene.folder / "verify.log");
+}
+
+Aftermath rotten_input(Scene& scene) {
+  const Aftermath death = kill_orchestrator(scene);
+  const std::vector<fs::path> objects = stored_objects(scene);
+  if (objects.empty()) return death;
   const fs::path object = pick(scene, objects);
+  flip_a_bit(scene, object);
+  // Who is about to read it finds the damage, and the next session has it made anew.
+  for (int session = 1, status = 1; status == 1 && session <= 3; ++session) {
+    status = run_to_end(scene.command("resume"), scene.folder / "rotten.log");
+    expect_status(status, {0, 1, 2}, "resume");  // 2: there is no run yet
+  }
+  repair(scene);  // should nobody have read it
+  expect_status(run_to_end(scene.command("run"), scene.log()), {0}, "run after verify --repair");
+  return {death.what + ", one bit of " + name_of(object) + " flipped", true};
+}
+
+Aftermath rotten_bit(Scene& scene) {
+  expect_status(run_to_end(scene.command("run"), scene.log()), {0}, "run");
+  const fs::path object = pick(scene, stored_objects(scene));
   flip_a_bit(scene, object);
   expect_status(run_to_end(scene.command("verify"), scene.folder / "verify.log"), {1},
                 "verify of a rotten object");
-  auto repair = scene.command("verify");
-  repair.push_back("--repair");
-  run_to_end(repair, scene.folder / "verify.log");
+  repair(scene);
   expect_status(run_to_end(scene.command("run"), scene.log()), {0}, "run after verify --repair");
-  return {"one bit of object " + object.filename().string().substr(0, 12) + " flipped", true};
+  return {"one bit of " + name_of(object) + " flipped", true};
 }
 
 }  // namespace
@@ -444,6 +473,7 @@ const std::vector<Disturbance>& disturbances() {
       {"clock", "the time of day jumps", jump_clock},
       {"disk-error", "an operation on the disk fails, or writes half", disk_error},
       {"torn-ledger", "kill -9, and the ledger cut at any byte", torn_ledger},
+      {"rotten-input", "kill -9, and a bit of a stored object flips", rotten_input},
       {"rotten-bit", "a bit of a stored object flips", rotten_bit},
   };
   return all;
