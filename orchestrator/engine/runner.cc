@@ -423,11 +423,10 @@ RunResult Runner::conclude() {
       break;
     }
   }
-  const std::string recorded = result.state == "partial" ? "interrupted" : result.state;
   in_transaction();
-  around_.ledger.set_run_state(run_, recorded, incomplete ? "" : now(), message);
+  around_.ledger.set_run_state(run_, result.state, incomplete ? "" : now(), message);
   if (is_repeatable(result)) remember(result);
-  tell("run_ended", {{"state", recorded}, {"message", message}});
+  tell("run_ended", {{"state", result.state}, {"message", message}});
   commit();
   return result;
 }

@@ -108,6 +108,10 @@ TEST_F(Workflow, ARunUpToAStageSaysHowToDoTheRest) {
   const Finished part = presswork({"run", two_stages(), "--until", "first"});
   EXPECT_EQ(part.code, 0) << part.err;
   EXPECT_NE(part.err.find("do the rest with: presswork resume r1"), std::string::npos) << part.err;
+  EXPECT_EQ(presswork({"runs", "--state", "partial", "--json"}).list("runs").size(), 1u);
+  ASSERT_EQ(presswork({"gc", "--keep-last", "0"}).code, 0);
+  EXPECT_EQ(presswork({"resume", "r1"}).code, 0) << "what can be resumed is kept";
+  EXPECT_EQ(presswork({"status", "r1", "--json"}).json()["state"], "succeeded");
 }
 
 TEST_F(Workflow, ResumeWithNothingToDoIsNoError) {

@@ -79,6 +79,8 @@ TEST_F(EngineTest, UntilRunsOnlyTheStageAndWhatItNeeds) {
   options.until = {"b"};
   const auto result = run(chain);
   EXPECT_EQ(result.state, "partial");
+  EXPECT_EQ(ledger->run(result.run)->state, "partial");
+  EXPECT_EQ(recorder.lines.back(), "run_ended partial");
   EXPECT_EQ(executor->started.size(), 2u);
   options.until.clear();
   EXPECT_EQ(resume(result.run).state, "succeeded");
