@@ -41,18 +41,16 @@ struct Limits {
 
 struct RunOptions {
   Limits limits;
-  bool use_cache = true;                // false: run every stage again (results are still recorded)
-  bool rehash = false;                  // hash inputs outside the store again, whatever stat says
-  std::string salt;                     // part of every cache key
-  std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
-  std::vector<std::string> until = {};  // only these and what they need; all when empty
+  bool use_cache = true;  // false: run every stage again (results are still recorded)
+  bool rehash = false;    // hash inputs outside the store again, whatever stat says
+  std::string salt;       // part of every cache key
+  // What is run whatever the cache has, and what alone is run with all that it needs (all when empty): as
+  // instances are spelled (instance_name.h).
+  std::vector<std::string> force = {}, until = {};
   // Digest of all that was asked, for repeat_run(): everything that what becomes of the run depends on, but
   // the ledger, the store, and the contents of files that stages name as inputs. Empty: not to be remembered.
   std::string question = {};
 };
-
-// Whether one of the names is the step's, or its node's.
-bool is_named(const Step& step, const std::vector<std::string>& names);
 
 struct ChecklistResult {
   std::string title, expression;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "orchestrator/engine/facts.h"
+#include "orchestrator/engine/named_steps.h"
 
 namespace presswork::engine {
 
@@ -15,7 +16,7 @@ namespace {
 constexpr milliseconds sync_every(20);
 constexpr std::size_t ended_between_syncs = 32;  // attempts, about, whose folders and logs come back together
 
-// Every step that `until` names, by node or instance, and all that those need; empty when it names none.
+// Every step that `until` names, and all that those need.
 std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::string>& until) {
   std::set<std::size_t> wanted;
   std::vector<std::size_t> open;
@@ -32,11 +33,6 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
 }
 
 }  // namespace
-
-bool is_named(const Step& step, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return name == step.id || name == step.node->id; });
-}
 
 Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundings, const RunOptions& options)
     : plan_(plan),
