@@ -63,6 +63,7 @@ struct RunResult {
   std::string run;
   std::string state;                // succeeded, failed, interrupted, partial (as far as `until` said)
   std::vector<std::string> failed;  // instances
+  bool stage_failed = false;        // one of them is a stage, which may do better when it is run again
   bool cannot_fit = false;          // one of them needs more than there is
   std::vector<ChecklistResult> checklist;
   store::InstancesWithCheckpoints instances = {};  // of a run that was repeated, in the plan's order

@@ -390,7 +390,7 @@ milliseconds Runner::patience() const {
 }
 
 RunResult Runner::conclude() {
-  RunResult result{run_, "succeeded", {}, false, {}};
+  RunResult result{run_, "succeeded", {}, false, false, {}};
   std::string message;
   bool incomplete = false;
   bool beyond = false;
@@ -399,6 +399,7 @@ RunResult Runner::conclude() {
     if (!has_ended(instance.state)) (is_wanted(step) ? incomplete : beyond) = true;
     if (!is_failed(instance.state) || is_tolerated(graph_[step], instance)) continue;
     result.failed.push_back(id(step));
+    if (graph_[step].stage != nullptr) result.stage_failed = true;
     if (instance.cause.starts_with(base::to_string(base::ErrorCode::cannot_fit))) result.cannot_fit = true;
     if (message.empty()) message = id(step) + ": " + instance.cause;
   }

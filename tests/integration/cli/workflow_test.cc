@@ -114,6 +114,22 @@ TEST_F(Workflow, ARunUpToAStageSaysHowToDoTheRest) {
   EXPECT_EQ(presswork({"status", "r1", "--json"}).json()["state"], "succeeded");
 }
 
+TEST_F(Workflow, AFailureOfTheWorkflowItselfIsMendedByANewRun) {
+  const std::string stuck = file("stuck.yaml",
+                                 "presswork: 1\n"
+                                 "name: stuck\n"
+                                 "stages:\n"
+                                 "  tune:\n"
+                                 "    loop:\n"
+                                 "      max: 2\n"
+                                 "      body: {q: {uses: test/noop}}\n"
+                                 "      decide: [{default: continue}]\n");
+  const Finished failed = presswork({"run", stuck});
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_NE(failed.err.find("presswork run " + stuck + " --workspace"), std::string::npos) << failed.err;
+  EXPECT_EQ(failed.err.find("go on with"), std::string::npos) << failed.err;
+}
+
 TEST_F(Workflow, ResumeWithNothingToDoIsNoError) {
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   EXPECT_EQ(presswork({"resume"}).code, 0);

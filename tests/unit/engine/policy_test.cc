@@ -195,7 +195,42 @@ TEST_F(EngineTest, AnOverrideTakesThePlaceOfAParameterAndIsKeptForTheResume) {
   EXPECT_EQ(restored.overrides, made.overrides);
   EXPECT_THROW(overridden({{"bb.with.text", "4"}}), base::Error);
   EXPECT_THROW(overridden({{"b.text", "4"}}), base::Error);
-  EXPECT_THROW(overridden({{"b.with.txt", "4"}}), base::Error);
+}
+
+TEST_F(EngineTest, WhatIsWrongWithAnOverrideIsNotTheWorkflowsFault) {
+  const auto error_of = [&](const std::string& path, const std::string& value) {
+    try {
+      engine::make_plan("presswork: 1\nname: test\n" + std::string(chain), folder / "test.yaml",
+                        Json::object(), folder, *catalogue, {{path, value}});
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code, base::ErrorCode::usage);
+      return base::render(error);
+    }
+    return path + " was accepted";
+  };
+  EXPECT_EQ(
+      error_of("b.with.value", "x"),
+      "error: --set b.with.value=x: the parameter \"value\" of test/work must be a number, not the text "
+      "\"x\"\n");
+  EXPECT_EQ(
+      error_of("b.with.txt", "4"),
+      "error: --set b.with.txt=4: test/work has no parameter \"txt\"\n  hint: did you mean \"text\"?\n");
+  EXPECT_EQ(error_of("b.with.value", "${{ params.no }}"),
+            "error: --set b.with.value=${{ params.no }}: there is no parameter \"no\"\n"
+            "  hint: declare it under \"params:\"\n");
+  EXPECT_EQ(error_of("b.with.value", "${{ 1 + }}"),
+            "error: --set b.with.value=${{ 1 + }}: expected a value, got the end of the expression\n");
+}
+
+TEST_F(EngineTest, TellsWhetherAStageOrTheWorkflowItselfFailed) {
+  EXPECT_TRUE(run("stages: {a: {uses: test/work, with: {fails: failed, times: 9}}}").stage_failed);
+  const auto result = run(R"(
+stages:
+  a: {uses: test/work}
+  which: {decide: [{when: "1 > 2", then: never}]}
+)");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_FALSE(result.stage_failed);
 }
 
 }  // namespace
