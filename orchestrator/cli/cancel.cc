@@ -62,11 +62,17 @@ class ProcessHandle {
   throw Error(ErrorCode::invalid_input, run.id + " is not running: it is " + run.state, hint);
 }
 
-std::string said(const Session& session, const store::RunRow& run, bool ended, const CancelOptions& options) {
+std::string said(const Session& session, const store::RunRow& run, bool ended, bool late,
+                 const CancelOptions& options) {
   if (ended)
     return run.id + " has stopped; go on with: presswork resume " + run.id + session.same_arguments();
-  if (options.kill) return run.id + " is told to kill its stages and end";
-  return run.id + " is told to stop; its stages may take a moment (--wait waits for it, --kill is faster)";
+  const std::string told = options.kill ? " is told to kill its stages and end" : " is told to stop";
+  if (late) {
+    return run.id + told + ", and has not ended after " + options.timeout +
+           (options.kill ? "" : " (--kill is faster)");
+  }
+  if (options.kill) return run.id + told;
+  return run.id + told + "; its stages may take a moment (--wait waits for it, --kill is faster)";
 }
 
 int cancel(Session& session, const CancelOptions& options) {
@@ -96,7 +102,7 @@ int cancel(Session& session, const CancelOptions& options) {
     session.output().json(
         {{"run", run.id}, {"pid", holder->pid}, {"killed", options.kill}, {"ended", ended}});
   } else {
-    session.screen().print(said(session, run, ended, options));
+    session.screen().print(said(session, run, ended, late, options));
   }
   return late ? kFailed : kOk;
 }

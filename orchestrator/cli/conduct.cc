@@ -103,7 +103,20 @@ bool required_check_failed(const engine::RunResult& result) {
                      [](const auto& item) { return item.required && item.state != "pass"; });
 }
 
-int conclude(Session& session, const engine::RunResult& result, int signal_code) {
+// A resume keeps the workflow and its parameters, and so what made a loop, decision or selection fail.
+void advise_after_failure(const Session& session, const Went& went, const std::string& resume) {
+  if (went.result.stage_failed) {
+    spdlog::warn("once the cause is mended, go on with: {}", resume);
+    return;
+  }
+  spdlog::warn(
+      "a resume keeps the workflow and its parameters, and would come to the same; mend those, and start "
+      "a new run: presswork run {}{}",
+      quoted(went.plan->workflow.file.string()), session.same_arguments());
+}
+
+int conclude(Session& session, const Went& went, int signal_code) {
+  const engine::RunResult& result = went.result;
   const std::string resume = "presswork resume " + result.run + session.same_arguments();
   if (result.state == "succeeded" && !required_check_failed(result)) return kOk;
   if (result.state == "partial") {
@@ -112,7 +125,7 @@ int conclude(Session& session, const engine::RunResult& result, int signal_code)
     return kOk;
   }
   if (result.state == "succeeded" || result.state == "failed") {
-    if (!result.failed.empty()) spdlog::warn("once the cause is mended, go on with: {}", resume);
+    if (!result.failed.empty()) advise_after_failure(session, went, resume);
     return result.cannot_fit ? kCannotFit : kFailed;
   }
   spdlog::warn("{} was interrupted; what is finished is kept. Go on with: {}", result.run, resume);
@@ -143,7 +156,7 @@ int conduct(Session& session, const Go& go, const std::string& metrics_file) {
   }
   print_summary(session, went);
   session.output().flush();  // before the hints on stderr, so that a terminal shows them last
-  return conclude(session, went.result, signal_code);
+  return conclude(session, went, signal_code);
 }
 
 void with_workspace(Session& session, const std::function<void(const engine::Surroundings&)>& work) {

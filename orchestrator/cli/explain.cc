@@ -242,7 +242,8 @@ Verb explain_verb() {
           [](CLI::App& app) -> std::function<int(Session&)> {
             auto options = std::make_shared<ExplainOptions>();
             app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
-            app.add_option("STAGE", options->stage, "The instance, as `presswork status RUN --all` shows it")
+            app.add_option("STAGE", options->stage,
+                           "The instance, as `presswork status RUN --all` shows it, or like quantize@2")
                 ->required()
                 ->type_name("");
             return [options](Session& session) { return explain(session, *options); };

@@ -7,7 +7,8 @@
 
 namespace presswork::cli {
 
-// As the run has it, or had it before a rollback. Throws Error{not_found} with the nearest one.
-store::InstanceRow find_instance(Session& session, const std::string& run, const std::string& id);
+// As the run has it, or had it before a rollback; spelled as engine::find_instance() takes it, which also
+// says what it throws.
+store::InstanceRow find_instance(Session& session, const std::string& run, const std::string& spelling);
 
 }  // namespace presswork::cli

@@ -163,8 +163,9 @@ Verb gc_verb() {
       "Removes what nothing needs any more: first it forgets runs, as far as --keep-last and --before allow "
       "(both given: a run has to meet both; none given: no run is forgotten), with their logs and the "
       "results that no other run has; then it removes every file from the store that no run of any "
-      "workspace sharing it needs. Failed and interrupted runs can be resumed, and are kept unless --failed "
-      "and --interrupted are given. It refuses while a run uses the store, or when a workspace that shares "
+      "workspace sharing it needs. Failed, interrupted and partial runs can be resumed, and are kept unless "
+      "--failed and --interrupted are given. It refuses while a run uses the store, or when a workspace that "
+      "shares "
       "it is not there, and may be stopped at any moment: the next one goes on.",
       "  presswork gc --dry-run --keep-last 3\n"
       "  presswork gc --before 30d",
@@ -178,7 +179,7 @@ Verb gc_verb() {
             ->type_name("DATE|AGE");
         app.add_flag("--failed", options->failed, "Forget failed runs, too, which could be resumed");
         app.add_flag("--interrupted", options->interrupted,
-                     "Forget interrupted runs, too, which could be resumed");
+                     "Forget interrupted and partial runs, too, which could be resumed");
         app.add_flag("--forget-missing", options->forget_missing,
                      "Free what only workspaces needed that are gone for good");
         app.add_flag("-n,--dry-run", options->dry_run, "Only say what would be freed");

@@ -10,6 +10,7 @@
 #include "orchestrator/cli/find_instance.h"
 #include "orchestrator/cli/live_run.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/instance_name.h"
 #include "orchestrator/report/journal.h"
 #include "orchestrator/report/log_tail.h"
 #include "orchestrator/report/text.h"
@@ -95,11 +96,16 @@ void copy(const store::AttemptRow& attempt, const LogsOptions& options, Output& 
   print(output, tail.rest());
 }
 
-bool is_over(Session& session, const std::string& run, const std::string& instance) {
-  for (const store::InstanceBrief& brief : session.ledger().instance_briefs(run)) {
-    if (brief.id == instance) return brief.state != "running" && brief.state != "pending";
-  }
-  return false;  // the run has not come to it
+// The instance that is meant, once the run has come to it.
+std::optional<store::InstanceBrief> come_to(Session& session, const std::string& run,
+                                            const std::string& spelling) {
+  const std::vector<store::InstanceBrief> briefs = session.ledger().instance_briefs(run);
+  std::vector<std::string> ids;
+  for (const store::InstanceBrief& brief : briefs) ids.push_back(brief.id);
+  const auto meant = [&](const std::string& id) { return engine::is_meant(spelling, id); };
+  if (std::none_of(ids.begin(), ids.end(), meant)) return std::nullopt;
+  const std::string id = engine::find_instance(spelling, ids, run);
+  return *std::find_if(briefs.begin(), briefs.end(), [&](const auto& brief) { return brief.id == id; });
 }
 
 // One attempt after the other, until the stage has ended or the run has.
@@ -108,10 +114,14 @@ int follow(Session& session, const LogsOptions& options) {
   LiveRun live(session, run);
   report::FolderWatch watch(session.workspace().logs(run));
   std::optional<report::LogTail> tail;
-  int shown = 0;  // the attempt
+  std::string stage = options.stage;  // in full once the run has come to it
+  int shown = 0;                      // the attempt
   for (;;) {
-    const bool over = is_over(session, run, options.stage) || !live.goes_on(true);
-    const auto attempts = attempts_of(session, run, options.stage, options.attempt);
+    const auto instance = come_to(session, run, stage);
+    if (instance) stage = instance->id;
+    const bool ended = instance && instance->state != "running" && instance->state != "pending";
+    const bool over = ended || !live.goes_on(true);
+    const auto attempts = attempts_of(session, run, stage, options.attempt);
     const auto next = std::find_if(attempts.begin(), attempts.end(),
                                    [&](const auto& attempt) { return attempt.number > shown; });
     if (tail) print(session.output(), tail->read());
@@ -176,7 +186,9 @@ Verb logs_verb() {
       [](CLI::App& app) -> std::function<int(Session&)> {
         auto options = std::make_shared<LogsOptions>();
         app.add_option("RUN", options->run, "The run, like r3")->required()->type_name("");
-        app.add_option("STAGE", options->stage, "The stage's id in the workflow")->required()->type_name("");
+        app.add_option("STAGE", options->stage, "The stage, like quantize, tune[2]/quantize or quantize@2")
+            ->required()
+            ->type_name("");
         app.add_flag("-f,--follow", options->follow, "Go on until the stage has ended");
         app.add_option("-n,--lines", options->lines, "Only the last N lines of what is there")
             ->type_name("N")

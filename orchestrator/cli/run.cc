@@ -71,11 +71,13 @@ Verb run_verb() {
         add_params(app, options->workflow);
         app.add_flag("--no-cache", options->no_cache, "Run every stage, also those whose results are known");
         app.add_option("--force", options->force,
-                       "Run this stage, also if its result is known (may be repeated)")
+                       "Run this stage, or all stages of this loop, also if their results are known (may be "
+                       "repeated)")
             ->type_name("STAGE")
             ->expected(1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        app.add_option("--until", options->until, "Run only this stage and what it needs (may be repeated)")
+        app.add_option("--until", options->until,
+                       "Run only this stage and what it needs; a loop is run as a whole (may be repeated)")
             ->type_name("STAGE")
             ->expected(1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -19,7 +19,7 @@ std::string publish_metrics(const Json& metrics, store::ArtifactStore& artifacts
   const fs::path folder = artifacts.root() / "tmp" / ("metrics-" + executor::random_id());
   files.create_directories(folder);
   const fs::path file = folder / "metrics.json";
-  files.write(file, metrics.dump(2) + "\n");
+  files.write(file, metrics_text(metrics));
   const std::string digest = artifacts.publish(file).digest;
   files.remove_all(folder);
   return digest;
@@ -74,6 +74,8 @@ KeyParts key_parts(const Binding& binding, const Step& step, const std::string& 
   for (const auto& [name, input] : binding.inputs) parts.inputs[name] = input.digest;
   return parts;
 }
+
+std::string metrics_text(const Json& metrics) { return metrics.dump(2) + "\n"; }
 
 Json to_json(const std::map<std::string, BoundInput>& inputs) {
   Json json = Json::object();

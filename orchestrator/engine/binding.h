@@ -31,6 +31,9 @@ void write_down(Binding& binding, store::ArtifactStore& artifacts, store::Digest
 KeyParts key_parts(const Binding& binding, const Step& step, const std::string& salt,
                    const base::Json& facts);
 
+// The file metrics.json that the metrics of an instance are to whoever reads them as an artifact.
+std::string metrics_text(const base::Json& metrics);
+
 // {name: {instance, output, type, digest}}, as the ledger keeps it, and back.
 base::Json to_json(const std::map<std::string, BoundInput>& inputs);
 std::map<std::string, BoundInput> bound_inputs_from(const base::Json& json);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <set>
 
 #include "orchestrator/base/error.h"
 
@@ -63,7 +62,7 @@ Spelling parse(std::string_view text) {
   return iteration == 0 ? Spelling{text} : Spelling{text.substr(0, at), iteration};
 }
 
-bool means(const Spelling& spelling, const std::string& id) {
+bool means(const Spelling& spelling, std::string_view id) {
   if (!is_end_of(spelling.name, id) && !is_end_of(spelling.name, without_cell(id))) return false;
   if (spelling.iteration == 0) return true;
   const auto loop = enclosing_loop(id);
@@ -109,6 +108,26 @@ std::string iteration_id(std::string_view loop, int iteration) {
 std::string_view without_cell(std::string_view id) { return id.substr(0, id.find('[', leaf_begin(id))); }
 
 std::string_view leaf(std::string_view id) { return id.substr(leaf_begin(id)); }
+
+bool is_meant(const std::string& text, std::string_view id) {
+  const Spelling spelling = parse(text);
+  while (!means(spelling, id)) {
+    const std::size_t begin = leaf_begin(id);
+    if (begin == 0) return false;
+    id = id.substr(0, begin - 1);
+  }
+  return true;
+}
+
+std::set<int> iterations_in(std::string_view spelling) {
+  std::set<int> numbers;
+  for (std::size_t at = spelling.find_first_of("[@"); at != std::string_view::npos;) {
+    const std::size_t end = spelling.find_first_not_of("0123456789", ++at);
+    if (const int number = number_in(spelling.substr(at, end - at)); number > 0) numbers.insert(number);
+    at = spelling.find_first_of("[@", at);
+  }
+  return numbers;
+}
 
 std::string find_instance(const std::string& text, const std::vector<std::string>& ids,
                           const std::string& run) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,13 @@ std::string find_instance(const std::string& spelling, const std::vector<std::st
 // Likewise, where several may be meant: the name of a matrix stands for all of its cells.
 std::vector<std::string> find_instances(const std::string& spelling, const std::vector<std::string>& ids,
                                         const std::string& run);
+
+// Whether a spelling means the instance, or an iteration or a loop that it is in: "tune[2]/quantize" is meant
+// by "quantize", "quantize@2", "tune[2]" and "tune", too.
+bool is_meant(const std::string& spelling, std::string_view id);
+
+// The numbers that a spelling may mean as those of iterations: 9 and 2 in "outer[9]/x@2".
+std::set<int> iterations_in(std::string_view spelling);
 
 // The id without the values of its cell: "tune[2]/quantize".
 std::string_view without_cell(std::string_view id);

@@ -17,9 +17,14 @@ Plan assemble(std::string text, const std::filesystem::path& file, workflow::Ove
   Plan plan;
   workflow::Faults faults;
   std::optional<workflow::Workflow> read = workflow::parse(text, file, faults);
-  if (read && faults.empty()) workflow::apply(overrides, *read, catalogue);
-  if (read) workflow::check(*read, catalogue, faults);
-  faults.throw_if_any();
+  try {
+    if (read && faults.empty()) workflow::apply(overrides, *read, catalogue);
+    if (read) workflow::check(*read, catalogue, faults);
+    faults.throw_if_any();
+  } catch (Error& error) {
+    workflow::blame_overrides(error);
+    throw;
+  }
   plan.workflow = *std::move(read);
   plan.text = std::move(text);
   plan.overrides = std::move(overrides);

@@ -79,7 +79,7 @@ std::optional<RunResult> repeat_run(const std::string& question, const Surroundi
   clean_up(around);
   const auto started = around.clock.now();
   const std::string time = base::to_utc_string(started);
-  RunResult result{"", "succeeded", {}, false, *std::move(checklist), {}};
+  RunResult result{"", "succeeded", {}, false, false, *std::move(checklist), {}};
   around.ledger.begin();
   try {
     result.run = around.ledger.repeat(*memo, time);

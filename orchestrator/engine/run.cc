@@ -6,8 +6,8 @@
 
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/base/units.h"
+#include "orchestrator/engine/named_steps.h"
 #include "orchestrator/engine/runner.h"
-#include "orchestrator/workflow/position.h"
 
 namespace presswork::engine {
 
@@ -94,28 +94,10 @@ void refuse_what_cannot_fit(const workflow::Scope& scope, const Limits& limits) 
   }
 }
 
-// What `--force` and `--until` name must exist.
-void check_names(const Plan& plan, const std::vector<std::string>& names, const char* option) {
-  for (const std::string& name : names) {
-    bool found = false;
-    std::vector<std::string> known;
-    workflow::walk(workflow::View::of(plan.workflow), [&](const workflow::View& view) {
-      for (const workflow::Node& node : view.scope->nodes) {
-        found = found || node.id == name;
-        known.push_back(node.id);
-      }
-    });
-    // An instance of a loop is known only once the loop has come to it.
-    if (found || plan.graph.find(name) != plan.graph.size() || name.find('/') != std::string::npos) continue;
-    throw Error(ErrorCode::invalid_input, std::string(option) + ": the workflow has no stage " + name,
-                workflow::suggest(name, known));
-  }
-}
-
 void check_options(const Plan& plan, const RunOptions& options) {
   refuse_what_cannot_fit(plan.workflow, options.limits);
-  check_names(plan, options.force, "--force");
-  check_names(plan, options.until, "--until");
+  check_forced(plan, options.force);
+  check_until(plan, options.until);
 }
 
 }  // namespace

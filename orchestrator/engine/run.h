@@ -41,18 +41,16 @@ struct Limits {
 
 struct RunOptions {
   Limits limits;
-  bool use_cache = true;                // false: run every stage again (results are still recorded)
-  bool rehash = false;                  // hash inputs outside the store again, whatever stat says
-  std::string salt;                     // part of every cache key
-  std::vector<std::string> force = {};  // nodes or instances that are run whatever the cache has
-  std::vector<std::string> until = {};  // only these and what they need; all when empty
+  bool use_cache = true;  // false: run every stage again (results are still recorded)
+  bool rehash = false;    // hash inputs outside the store again, whatever stat says
+  std::string salt;       // part of every cache key
+  // What is run whatever the cache has, and what alone is run with all that it needs (all when empty): as
+  // instances are spelled (instance_name.h).
+  std::vector<std::string> force = {}, until = {};
   // Digest of all that was asked, for repeat_run(): everything that what becomes of the run depends on, but
   // the ledger, the store, and the contents of files that stages name as inputs. Empty: not to be remembered.
   std::string question = {};
 };
-
-// Whether one of the names is the step's, or its node's.
-bool is_named(const Step& step, const std::vector<std::string>& names);
 
 struct ChecklistResult {
   std::string title, expression;
@@ -65,6 +63,7 @@ struct RunResult {
   std::string run;
   std::string state;                // succeeded, failed, interrupted, partial (as far as `until` said)
   std::vector<std::string> failed;  // instances
+  bool stage_failed = false;        // one of them is a stage, which may do better when it is run again
   bool cannot_fit = false;          // one of them needs more than there is
   std::vector<ChecklistResult> checklist;
   store::InstancesWithCheckpoints instances = {};  // of a run that was repeated, in the plan's order

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "orchestrator/engine/facts.h"
+#include "orchestrator/engine/named_steps.h"
 
 namespace presswork::engine {
 
@@ -15,7 +16,7 @@ namespace {
 constexpr milliseconds sync_every(20);
 constexpr std::size_t ended_between_syncs = 32;  // attempts, about, whose folders and logs come back together
 
-// Every step that `until` names, by node or instance, and all that those need; empty when it names none.
+// Every step that `until` names, and all that those need.
 std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::string>& until) {
   std::set<std::size_t> wanted;
   std::vector<std::size_t> open;
@@ -32,11 +33,6 @@ std::set<std::size_t> wanted_steps(const Graph& graph, const std::vector<std::st
 }
 
 }  // namespace
-
-bool is_named(const Step& step, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return name == step.id || name == step.node->id; });
-}
 
 Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundings, const RunOptions& options)
     : plan_(plan),
@@ -396,7 +392,7 @@ milliseconds Runner::patience() const {
 }
 
 RunResult Runner::conclude() {
-  RunResult result{run_, "succeeded", {}, false, {}};
+  RunResult result{run_, "succeeded", {}, false, false, {}};
   std::string message;
   bool incomplete = false;
   bool beyond = false;
@@ -405,6 +401,7 @@ RunResult Runner::conclude() {
     if (!has_ended(instance.state)) (is_wanted(step) ? incomplete : beyond) = true;
     if (!is_failed(instance.state) || is_tolerated(graph_[step], instance)) continue;
     result.failed.push_back(id(step));
+    if (graph_[step].stage != nullptr) result.stage_failed = true;
     if (instance.cause.starts_with(base::to_string(base::ErrorCode::cannot_fit))) result.cannot_fit = true;
     if (message.empty()) message = id(step) + ": " + instance.cause;
   }
@@ -425,11 +422,10 @@ RunResult Runner::conclude() {
       break;
     }
   }
-  const std::string recorded = result.state == "partial" ? "interrupted" : result.state;
   in_transaction();
-  around_.ledger.set_run_state(run_, recorded, incomplete ? "" : now(), message);
+  around_.ledger.set_run_state(run_, result.state, incomplete ? "" : now(), message);
   if (is_repeatable(result)) remember(result);
-  tell("run_ended", {{"state", recorded}, {"message", message}});
+  tell("run_ended", {{"state", result.state}, {"message", message}});
   commit();
   return result;
 }

@@ -4,6 +4,7 @@
 #include "orchestrator/base/units.h"
 #include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/facts.h"
+#include "orchestrator/engine/named_steps.h"
 #include "orchestrator/engine/runner.h"
 #include "orchestrator/store/inspection.h"
 

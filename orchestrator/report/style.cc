@@ -13,7 +13,8 @@ std::string Style::state(std::string_view text) const {
   if (text == "succeeded" || text == "pass" || text == "ok") return green(text);
   if (text == "cached") return cyan(text);
   if (text == "failed" || text == "timed_out" || text == "crashed" || text == "fail") return red(text);
-  if (text == "running" || text == "interrupted" || text == "cancelled" || text == "warn")
+  if (text == "running" || text == "interrupted" || text == "partial" || text == "cancelled" ||
+      text == "warn")
     return yellow(text);
   return dim(text);
 }

@@ -17,4 +17,7 @@ using Overrides = std::map<std::string, std::string>;
 // Error{usage} for a path that is none, with a suggestion.
 void apply(const Overrides& overrides, Workflow& workflow, const plugins::Catalogue& catalogue);
 
+// Makes errors that apply() or check() have found in such values Error{usage} that name the option.
+void blame_overrides(base::Error& error);
+
 }  // namespace presswork::workflow

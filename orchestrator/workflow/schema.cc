@@ -40,7 +40,13 @@ void add_other(const Document& document, const base::SchemaError& error, Faults&
   if (error.kind == "type" && error.allowed == std::vector<std::string>{"string"}) {
     const base::Json root = to_json(document.root());
     const base::Json& value = root.at(base::Json::json_pointer(error.pointer));
-    if (value.is_boolean() || value.is_number()) hint = "put it in quotes";
+    const bool is_time =
+        is_one_of(pointer_parts(error.pointer).back(), {"timeout", "grace", "backoff", "backoff_cap"});
+    if (is_time) {
+      hint = "write a length of time with its unit, for example 90s";
+    } else if (value.is_boolean() || value.is_number()) {
+      hint = "put it in quotes";
+    }
   }
   if (error.kind == "enum" && !error.allowed.empty()) {
     std::vector<std::string> words;

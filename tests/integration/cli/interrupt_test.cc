@@ -45,6 +45,20 @@ TEST_F(Interrupt, CtrlCStopsTheRunAndSaysHowToGoOn) {
   EXPECT_EQ(resumed.json()["stages"][0]["attempts"], 1) << "what was finished is not done again";
 }
 
+TEST_F(Interrupt, ACancelWhoseTimeIsOverSaysThatTheRunHasNotEnded) {
+  const std::filesystem::path log = folder.path() / "log";
+  const pid_t pid = spawn(command({"run", workflow()}), log);
+  while (slurp(log).find("slow started") == std::string::npos) usleep(5'000);
+  ::kill(pid, SIGSTOP);  // so that it cannot end
+  const Finished late = presswork({"cancel", "r1", "--wait", "--timeout", "1ms"});
+  ::kill(pid, SIGCONT);
+  EXPECT_EQ(late.code, 1);
+  EXPECT_NE(late.err.find("r1 is told to stop, and has not ended after 1ms (--kill is faster)"),
+            std::string::npos)
+      << late.err;
+  EXPECT_EQ(wait_for(pid), 130);
+}
+
 TEST_F(Interrupt, TerminationAndHangUpAreExitCode143) {
   EXPECT_EQ(interrupted_by(SIGTERM), 143);
   EXPECT_EQ(interrupted_by(SIGHUP), 143);

@@ -107,6 +107,52 @@ TEST_F(Rollback, TakesAMatrixByItsName) {
   EXPECT_NE(back.out.find("nothing of r1 follows cells (2 cells)"), std::string::npos) << back.out;
 }
 
+// A loop, a selection, and metrics, also as the output of a loop.
+TEST_F(Rollback, ExportsWhateverAStageCouldRead) {
+  const std::string all =
+      file("all.yaml",
+           "presswork: 1\nname: all\nstages:\n"
+           "  cells: {uses: test/echo, matrix: {n: [1, 2]}, with: {value: \"${{ matrix.n }}\"}}\n"
+           "  best: {select: {from: cells, maximize: cells.metrics.value, outputs: {other: cells.text}}}\n"
+           "  tune:\n    loop:\n      max: 2\n      state: {n: {type: integer, initial: 1}}\n"
+           "      body: {q: {uses: test/echo, with: {value: \"${{ state.n }}\"}}}\n"
+           "      decide: [{when: \"state.n >= 2\", then: break}, {default: continue, set: {n: 2}}]\n"
+           "      outputs: {text: q.text, measured: q.metrics}\n"
+           "      metrics: {n: q.metrics.value}\n"
+           "  reader: {uses: test/echo, inputs: {model: tune.measured}}\n");
+  ASSERT_EQ(presswork({"run", all}).code, 0);
+  const auto exported = [&](const std::string& stage, const std::string& output, const std::string& to) {
+    const Finished finished = presswork({"export", "r1", stage, output, at(to), "--json"});
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return finished.code == 0 ? finished.json() : base::Json::object();
+  };
+  const auto digest_of = [&](const std::string& stage) {
+    return presswork({"explain", "r1", stage, "--json"}).json()["outputs"]["text"]["digest"];
+  };
+  EXPECT_EQ(exported("best", "text", "a")["digest"], digest_of("cells[n=2]"));
+  EXPECT_EQ(exported("best", "other", "b")["digest"], digest_of("cells[n=2]"));
+  EXPECT_EQ(exported("tune", "text", "c")["digest"], digest_of("tune[2]/q"));
+  EXPECT_EQ(slurp(at("c")), slurp(at("a")));
+
+  const base::Json read = presswork({"explain", "r1", "reader", "--json"}).json()["inputs"]["model"];
+  EXPECT_EQ(exported("tune", "measured", "d")["digest"], read["digest"]);
+  EXPECT_EQ(exported("q@2", "metrics", "e")["digest"], read["digest"])
+      << "it is the file that the reader was given";
+  EXPECT_EQ(base::Json::parse(slurp(at("e")))["value"], 2);
+  EXPECT_EQ(exported("tune", "metrics", "f")["type"], "metrics");
+  EXPECT_EQ(base::Json::parse(slurp(at("f")))["n"], 2);
+
+  EXPECT_EQ(presswork({"export", "r1", "tune", "metrics", at("f")}).code, 2) << "nothing is replaced";
+  EXPECT_EQ(presswork({"export", "r1", "tune", "metrics", at("g"), "--hard-link"}).code, 2);
+  const Finished wrong = presswork({"export", "r1", "tune", "modle", at("g")});
+  EXPECT_NE(wrong.err.find("it has text, measured, metrics"), std::string::npos) << wrong.err;
+
+  ASSERT_EQ(presswork({"retry", "r1", "--from", "q@2"}).code, 0);
+  EXPECT_EQ(exported("tune", "text", "h")["generation"], 2);
+  ASSERT_EQ(presswork({"export", "r1", "tune", "text", at("i"), "--generation", "1"}).code, 0);
+  EXPECT_EQ(slurp(at("i")), slurp(at("h")));
+}
+
 // The first takes the loop's row; the second still has to find what stands on what the loop needed.
 TEST_F(Rollback, OfALoopCanBeRepeatedFurtherBack) {
   const std::string loop =

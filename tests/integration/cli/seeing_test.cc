@@ -86,6 +86,18 @@ TEST_F(Seeing, StatusRepeatsAFailureWithItsHintAndLogOnce) {
   EXPECT_TRUE(std::filesystem::exists(failures[0]["log"].get<std::string>()));
 }
 
+TEST_F(Seeing, ExplainAndLogsTakeShortSpellings) {
+  ASSERT_EQ(presswork({"run", search()}).code, 0);
+  EXPECT_EQ(presswork({"explain", "r1", "step@2", "--json"}).json()["id"], "tune[2]/step");
+  EXPECT_EQ(presswork({"logs", "r1", "step@2", "--json"}).json()["stage"], "tune[2]/step");
+  for (const char* verb : {"explain", "logs"}) {
+    const Finished several = presswork({verb, "r1", "step"});
+    EXPECT_EQ(several.code, 2);
+    EXPECT_TRUE(has(several.err, "step could be any of 2 instances of r1: tune[1]/step, tune[2]/step"))
+        << several.err;
+  }
+}
+
 TEST_F(Seeing, GraphShowsCellsIterationsAndTheChoice) {
   ASSERT_EQ(presswork({"run", search()}).code, 0);
   const std::string svg = presswork({"graph", "r1", "--format", "svg"}).out;

@@ -108,6 +108,26 @@ TEST_F(Workflow, ARunUpToAStageSaysHowToDoTheRest) {
   const Finished part = presswork({"run", two_stages(), "--until", "first"});
   EXPECT_EQ(part.code, 0) << part.err;
   EXPECT_NE(part.err.find("do the rest with: presswork resume r1"), std::string::npos) << part.err;
+  EXPECT_EQ(presswork({"runs", "--state", "partial", "--json"}).list("runs").size(), 1u);
+  ASSERT_EQ(presswork({"gc", "--keep-last", "0"}).code, 0);
+  EXPECT_EQ(presswork({"resume", "r1"}).code, 0) << "what can be resumed is kept";
+  EXPECT_EQ(presswork({"status", "r1", "--json"}).json()["state"], "succeeded");
+}
+
+TEST_F(Workflow, AFailureOfTheWorkflowItselfIsMendedByANewRun) {
+  const std::string stuck = file("stuck.yaml",
+                                 "presswork: 1\n"
+                                 "name: stuck\n"
+                                 "stages:\n"
+                                 "  tune:\n"
+                                 "    loop:\n"
+                                 "      max: 2\n"
+                                 "      body: {q: {uses: test/noop}}\n"
+                                 "      decide: [{default: continue}]\n");
+  const Finished failed = presswork({"run", stuck});
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_NE(failed.err.find("presswork run " + stuck + " --workspace"), std::string::npos) << failed.err;
+  EXPECT_EQ(failed.err.find("go on with"), std::string::npos) << failed.err;
 }
 
 TEST_F(Workflow, ResumeWithNothingToDoIsNoError) {

@@ -83,6 +83,18 @@ TEST(InstanceName, OfNumberedCellsIsNotTakenForAnIteration) {
   EXPECT_EQ(find_instances("sweep", ids, "r1"), ids);
 }
 
+TEST(InstanceName, IsMeantByWhatItIsInToo) {
+  const std::string id = "outer[2]/inner[3]/x[bits=4]";
+  for (const char* spelling : {"x", "x@3", "x[bits=4]", "inner[3]/x", "inner[3]", "inner", "inner@2",
+                               "outer[2]/inner", "outer[2]", "outer", "outer[2]/inner[3]/x"})
+    EXPECT_TRUE(is_meant(spelling, id)) << spelling;
+  for (const char* spelling :
+       {"x@2", "x[bits=8]", "inner[2]", "inner@3", "outer[3]", "outer/inner/x", "ner[3]/x", ""})
+    EXPECT_FALSE(is_meant(spelling, id)) << spelling;
+  EXPECT_EQ(iterations_in("outer[9]/inner[12]/x[bits=4]@2"), (std::set<int>{2, 9, 12}));
+  EXPECT_EQ(iterations_in("x[0]@@"), std::set<int>{});
+}
+
 TEST(InstanceName, ThatIsUnknownSuggestsWhatThereIs) {
   EXPECT_THAT(error_for("quantize@7").hint, HasSubstr("tune[1]/quantize, tune[2]/quantize"));
   EXPECT_THAT(error_for("laod").hint, HasSubstr("load"));

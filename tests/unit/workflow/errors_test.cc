@@ -48,6 +48,15 @@ const Faulty faulty[] = {
   4 |   tune: {loop: {max: 3, decide: [{default: break}]}}
     |          ^
 )"},
+    {"ATimeWithoutAUnit",
+     R"(stages:
+  load: {uses: model/load, with: {path: m}, timeout: 5}
+)",
+     R"(job.yaml:4:54: error: stages.load.timeout must be a text, not the number 5
+  4 |   load: {uses: model/load, with: {path: m}, timeout: 5}
+    |                                                      ^
+  hint: write a length of time with its unit, for example 90s
+)"},
     {"UnknownStage",
      R"(stages:
   load: {uses: model/laod, with: {path: m}}
