@@ -170,12 +170,15 @@ TEST(QuantizeMixedStage, RefusesSensitivitiesOfAnotherGridOrWithoutAPrecision) {
   EXPECT_THAT(result.hint, HasSubstr("quantize/sensitivity"));
 }
 
-TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefused) {
+TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefusedBeforeAnythingIsMeasured) {
   Runner runner;
-  const auto result = small(runner).parameter("bits_per_weight", 2.5).run();
-  EXPECT_EQ(result.code, "invalid_parameter");
-  EXPECT_EQ(result.where, "/bits_per_weight");
-  EXPECT_THAT(result.hint, HasSubstr("precisions"));
+  small(runner).parameter("bits_per_weight", 2.5);
+  for (const auto& result : {runner.plan(), runner.run()}) {
+    EXPECT_EQ(result.code, "invalid_parameter");
+    EXPECT_EQ(result.where, "/bits_per_weight");
+    EXPECT_THAT(result.hint, HasSubstr("precisions"));
+    EXPECT_FALSE(result.metrics.contains("sensitivity_seconds"));
+  }
 }
 
 }  // namespace
