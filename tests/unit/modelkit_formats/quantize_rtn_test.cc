@@ -231,6 +231,26 @@ TEST(QuantizeRtnStage, ANanIsNamedAndLeavesNoModel) {
   EXPECT_TRUE(result.outputs.empty());
 }
 
+TEST(QuantizeRtnStage, ANanInAWeightThatIsOnlyCopiedIsNamedToo) {
+  const testing::TemporaryFolder folder;
+  testing::write_tiny_model(folder.path());
+  const std::string name = "model.layers.1.input_layernorm.weight";
+  std::string content = testing::read_file(folder.path() / "model.safetensors");
+  const Checkpoint whole = Checkpoint::open(folder.path());
+  const std::size_t data = content.size() - whole.total_bytes();
+  const auto* begin = whole.tensor(whole.names().front()).bytes.data();
+  content.replace(data + static_cast<std::size_t>(whole.tensor(name).bytes.data() - begin), 2, "\xc0\x7f");
+  testing::write_file(folder.path() / "model.safetensors", content);
+  for (const char* type : {"int", "bf16"}) {
+    Runner runner;
+    const auto result =
+        runner.input("model", folder.path()).parameter("group_size", 0).parameter("type", type).run();
+    EXPECT_EQ(result.code, "not_finite") << type;
+    EXPECT_EQ(result.where, name) << type;
+    EXPECT_TRUE(result.outputs.empty());
+  }
+}
+
 TEST(QuantizeRtnStage, ATargetThatIsMissingIsNotSkippedSilently) {
   const testing::TemporaryFolder folder;
   testing::write_tiny_model(folder.path(), testing::kTinyConfig,
