@@ -174,6 +174,8 @@ TEST(QuantizeRtnStage, SixteenBitTypesArePlainModels) {
     const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
     EXPECT_TRUE(QuantizationConfig::parse(written.config(), "config.json").empty());
     EXPECT_EQ(ModelConfig::parse(written.config(), "config.json").dtype, dtype);
+    const auto config = ::presswork::Json::parse(written.config());  // tiny-llama's has both spellings
+    EXPECT_EQ(config.at("torch_dtype"), config.at("dtype"));
     EXPECT_EQ(written.tensor("model.layers.0.mlp.up_proj.weight").dtype, dtype);
     expect_errors(result.metrics.at("layer_errors"), written, {});
     EXPECT_EQ(result.metrics.at("bits_per_weight"), 16);
