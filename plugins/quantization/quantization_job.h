@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -101,7 +102,10 @@ struct Job {
       throw Error("invalid_parameter", "the patterns leave no module to quantize", "/ignore",
                   "remove some of them; ignore goes before targets, and is [lm_head] by default");
     }
-    for (const modelkit::LinearSite& site : targets.modules) grid().check_divides(site.in, site.module);
+    std::int64_t common = 0;
+    for (const modelkit::LinearSite& site : targets.modules) common = std::gcd(common, site.in);
+    for (const modelkit::LinearSite& site : targets.modules)
+      grid().check_divides(site.in, site.module, common);
   }
 
   modelkit::QuantizationGrid grid() const {
