@@ -44,11 +44,12 @@ class QuantizeMixed : public Stage {
     quantization::describe_calibration(description);
     quantization::describe_output_errors(description);
     quantization::describe_sensitivity(description);
-    description["inputs"]["sensitivity"] = {
-        {"type", "sensitivity"},
-        {"required", false},
-        {"description",
-         "Of quantize/sensitivity, with the same grid. Without it the sensitivities are measured here."}};
+    description["inputs"]["sensitivity"] = {{"type", "sensitivity"},
+                                            {"required", false},
+                                            {"description",
+                                             "Of quantize/sensitivity, for the same model, grid and "
+                                             "targets, and for all of the precisions. Without it the "
+                                             "sensitivities are measured here."}};
     return description;
   }
 
@@ -58,6 +59,8 @@ class QuantizeMixed : public Stage {
     const Job job = quantization::job_of_many_precisions(context, *folder);
     expect_fits(sizes(context, job), limit_bytes(context, job));
     Json plan = quantization::calibrated_plan(context, job);
+    if (const auto known = context.optional_input("sensitivity"))
+      quantization::read_divergences(context, job, *known);
     plan["memory_bytes"] =
         plan.at("memory_bytes").get<std::uint64_t>() + quantization::sensitivity_bytes(context, job);
     return plan;
