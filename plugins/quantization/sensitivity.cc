@@ -45,6 +45,7 @@ class QuantizeSensitivity : public Stage {
 
   void run(const Context& context) override {
     const Job job = quantization::job_of_many_precisions(context, context.input("model"));
+    quantization::warn_of_long_windows(context, job.model);
     modelkit::ThreadPool threads(context.threads());
     const auto found = quantization::measure_divergences(
         context, job, {.length = context.parameter<std::size_t>("window"), .samples = SIZE_MAX}, threads);
