@@ -112,11 +112,8 @@ inline modelkit::ModelSource open_model(const Context& context, const std::strin
                                         std::size_t window) {
   modelkit::ModelSource model = modelkit::ModelSource::open(context.input(input));
   modelkit::require_structure(model.checkpoint(), model.config(), model.quantization());
-  const std::int64_t most = model.config().max_position;
-  if (most > 0 && static_cast<std::int64_t>(window) > most) {
-    context.warning("the window is longer than the " + std::to_string(most) + " positions that the " + input +
-                    " was made for");
-  }
+  if (const auto warning = modelkit::window_warning(model.config(), window, input); !warning.empty())
+    context.warning(warning);
   return model;
 }
 

@@ -47,6 +47,8 @@ class Job {
   }
 
   void prune_by_wanda() {
+    const std::string too_long = window_warning(model_.config(), context_.parameter<std::size_t>("window"));
+    if (!too_long.empty()) context_.warning(too_long);
     const CalibrationSet calibration =
         calibration_set(Tokenizer::open(model_.checkpoint().folder()), context_.optional_input("calibration"),
                         {.length = context_.parameter<std::size_t>("window"),

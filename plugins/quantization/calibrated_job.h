@@ -58,6 +58,11 @@ inline void describe_output_errors(Json& description) {
   })json"));
 }
 
+inline void warn_of_long_windows(const Context& context, const modelkit::ModelConfig& model) {
+  const std::string warning = modelkit::window_warning(model, context.parameter<std::size_t>("window"));
+  if (!warning.empty()) context.warning(warning);
+}
+
 inline modelkit::Sampling calibration_sampling(const Context& context) {
   return {.length = context.parameter<std::size_t>("window"),
           .samples = context.parameter<std::size_t>("samples"),
@@ -230,6 +235,7 @@ struct CalibratedWork {
         limit(modelkit::state_limit(context.memory(), context.scratch_dir())) {
     for (const std::string& warning : set.warnings) context.warning(warning);
     if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
+    warn_of_long_windows(context, job.model);
   }
 
   void report(const Context& context) const {

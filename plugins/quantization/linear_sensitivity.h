@@ -6,10 +6,12 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "plugins/modelkit/analyze/sensitivity.h"
+#include "plugins/modelkit/evaluate/baseline_file.h"
 #include "plugins/modelkit/formats/json_text.h"
 #include "plugins/modelkit/formats/safetensors_writer.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
@@ -138,28 +140,56 @@ inline Json grid_json(const Context& context) {
           {"scale_dtype", context.parameters().at("scale_dtype")}};
 }
 
+// Tells the model that sensitivities are of from others.
+inline std::string measured_digest(const Context& context) {
+  return modelkit::weights_digest(modelkit::ModelSource::open(context.input("model")));
+}
+
+// Why the sensitivities in `document` are not those that the job needs; "" when they are. They may have more
+// precisions than it chooses from.
+inline std::string misfit(const Context& context, const Job& job, const Json& document) {
+  const Json &grid = document.at("grid"), &linears = document.at("linears");
+  if (document.at("weights_digest") != measured_digest(context))
+    return "the sensitivities are of another model";
+  if (grid != grid_json(context)) return "the sensitivities are of the grid " + grid.dump();
+  std::set<std::string> targets;
+  for (const modelkit::LinearSite& site : job.targets.modules) {
+    targets.insert(site.module);
+    if (!linears.contains(site.module)) return "the sensitivities lack the target " + site.module;
+    for (const int bits : precisions(context)) {
+      if (!linears.at(site.module).contains(std::to_string(bits)))
+        return "the sensitivities lack " + site.module + " at " + std::to_string(bits) + " bits";
+    }
+  }
+  for (const auto& [module, unused] : linears.items()) {
+    if (!targets.contains(module))
+      return "the sensitivities are of " + module + " too, which is no target here";
+  }
+  return "";
+}
+
 // Of a file of quantize/sensitivity: those of the job's targets at its precisions. Throws "invalid_input"
-// when they were measured on another grid, or some are missing.
+// when they are of another model, grid or targets, or lack a precision.
 inline Divergences read_divergences(const Context& context, const Job& job,
                                     const std::filesystem::path& path) {
   constexpr std::uint64_t kLargestFile = 64u << 20;
   const auto refuse = [&](const std::string& why) {
     return Error(
         "invalid_input", why, path.string(),
-        "connect the output sensitivity of quantize/sensitivity, with the same grid, targets and precisions");
+        "connect the output sensitivity of quantize/sensitivity, with the same model, grid, targets and "
+        "precisions");
   };
   const Json document = modelkit::parse_json(modelkit::read_text_file(path, kLargestFile), path.string());
   try {
-    if (document.at("grid") != grid_json(context))
-      throw refuse("the sensitivities are of the grid " + document.at("grid").dump());
+    if (const std::string why = misfit(context, job, document); !why.empty()) throw refuse(why);
     Divergences found;
     for (const modelkit::LinearSite& site : job.targets.modules) {
       for (const int bits : precisions(context))
         found[site.module].push_back(document.at("linears").at(site.module).at(std::to_string(bits)));
     }
     return found;
-  } catch (const Json::exception& error) {
-    throw refuse(std::string("lacks a sensitivity that is needed: ") + error.what());
+  } catch (const Json::exception&) {
+    throw refuse("not a file of quantize/sensitivity");
   }
 }
 

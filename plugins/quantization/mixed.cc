@@ -44,11 +44,12 @@ class QuantizeMixed : public Stage {
     quantization::describe_calibration(description);
     quantization::describe_output_errors(description);
     quantization::describe_sensitivity(description);
-    description["inputs"]["sensitivity"] = {
-        {"type", "sensitivity"},
-        {"required", false},
-        {"description",
-         "Of quantize/sensitivity, with the same grid. Without it the sensitivities are measured here."}};
+    description["inputs"]["sensitivity"] = {{"type", "sensitivity"},
+                                            {"required", false},
+                                            {"description",
+                                             "Of quantize/sensitivity, for the same model, grid and "
+                                             "targets, and for all of the precisions. Without it the "
+                                             "sensitivities are measured here."}};
     return description;
   }
 
@@ -56,8 +57,10 @@ class QuantizeMixed : public Stage {
     const auto folder = context.optional_input("model");
     if (!folder) return nullptr;
     const Job job = quantization::job_of_many_precisions(context, *folder);
-    limit_bytes(job, context.parameter<double>("bits_per_weight"));
+    expect_fits(sizes(context, job), limit_bytes(context, job));
     Json plan = quantization::calibrated_plan(context, job);
+    if (const auto known = context.optional_input("sensitivity"))
+      quantization::read_divergences(context, job, *known);
     plan["memory_bytes"] =
         plan.at("memory_bytes").get<std::uint64_t>() + quantization::sensitivity_bytes(context, job);
     return plan;
@@ -65,6 +68,7 @@ class QuantizeMixed : public Stage {
 
   void run(const Context& context) override {
     Job job = quantization::job_of_many_precisions(context, context.input("model"));
+    expect_fits(sizes(context, job), limit_bytes(context, job));  // before hours of measuring
     quantization::announce(context, job);
     ThreadPool threads(context.threads());
     choose(context, job, divergences(context, job, threads));
@@ -86,7 +90,8 @@ class QuantizeMixed : public Stage {
   }
 
   // Between the sizes of whole numbers of bits by their share.
-  static std::uint64_t limit_bytes(const Job& job, double bits) {
+  static std::uint64_t limit_bytes(const Context& context, const Job& job) {
+    const auto bits = context.parameter<double>("bits_per_weight");
     const double below = std::floor(bits), share = bits - below;
     double bytes = 0;
     for (const LinearSite& site : job.targets.modules) {
@@ -96,19 +101,29 @@ class QuantizeMixed : public Stage {
     return static_cast<std::uint64_t>(bytes);
   }
 
-  static void choose(const Context& context, Job& job, const quantization::Divergences& sensitivities) {
-    const std::vector<int> bits = quantization::precisions(context);
+  // Each target at each precision; losses are still to come.
+  static std::vector<std::vector<Choice>> sizes(const Context& context, const Job& job) {
     std::vector<std::vector<Choice>> items;
-    std::vector<Choice> uniform(bits.size());
     for (const LinearSite& site : job.targets.modules) {
       auto& item = items.emplace_back();
+      for (const int bits : quantization::precisions(context))
+        item.push_back({.bytes = job.bytes_of(site, bits)});
+    }
+    return items;
+  }
+
+  static void choose(const Context& context, Job& job, const quantization::Divergences& sensitivities) {
+    const std::vector<int> bits = quantization::precisions(context);
+    std::vector<std::vector<Choice>> items = sizes(context, job);
+    std::vector<Choice> uniform(bits.size());
+    for (std::size_t k = 0; k < items.size(); ++k) {
       for (std::size_t i = 0; i < bits.size(); ++i) {
-        item.push_back({job.bytes_of(site, bits[i]), sensitivities.at(site.module).at(i)});
-        uniform[i].bytes += item.back().bytes;
-        uniform[i].loss += item.back().loss;
+        items[k][i].loss = sensitivities.at(job.targets.modules[k].module).at(i);
+        uniform[i].bytes += items[k][i].bytes;
+        uniform[i].loss += items[k][i].loss;
       }
     }
-    const std::uint64_t limit = limit_bytes(job, context.parameter<double>("bits_per_weight"));
+    const std::uint64_t limit = limit_bytes(context, job);
     const Allocation chosen = allocate(items, limit);
     for (std::size_t i = 0; i < items.size(); ++i)
       job.bits[job.targets.modules[i].module] = bits[chosen.choices[i]];

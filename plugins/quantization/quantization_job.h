@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,7 +33,7 @@ inline void describe_grid(Json& description) {
 inline void describe_model(Json& description) {
   Json& properties = description["parameters"]["properties"];
   properties.update(Json::parse(R"json({
-    "targets": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": [], "description": "Modules to quantize, as patterns like those of ignore, which goes before. Empty: all linear modules of the decoder, and the head. A pattern that matches nothing is an error."},
+    "targets": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": [], "description": "Modules to quantize, as patterns like those of ignore, which goes before. Empty: all linear modules of the decoder, and the head (unless it is tied). A pattern that matches nothing is an error."},
     "ignore": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": ["lm_head"], "description": "Modules to keep: exact names, globs (model.layers.0.*) or re:<regex>. A pattern that matches nothing is an error. The list replaces the default, so name lm_head too if it is to be kept."},
     "scale_dtype": {"type": "string", "enum": ["float32", "float16", "model"], "default": "float32", "description": "Type of the stored scales. float32 is exact; model (the type of the weights) and float16 save up to 2 bytes a group and round the scales before the integers are chosen. export/hf writes GPTQ and AWQ only from float16 scales, which those formats hold."},
     "clip": {"type": "string", "enum": ["none", "mse"], "default": "none", "description": "none: a group's scale covers its largest weight. mse: the range is shrunk to where the squared error of the group's weights is least."}
@@ -101,7 +102,10 @@ struct Job {
       throw Error("invalid_parameter", "the patterns leave no module to quantize", "/ignore",
                   "remove some of them; ignore goes before targets, and is [lm_head] by default");
     }
-    for (const modelkit::LinearSite& site : targets.modules) grid().check_divides(site.in, site.module);
+    std::int64_t common = 0;
+    for (const modelkit::LinearSite& site : targets.modules) common = std::gcd(common, site.in);
+    for (const modelkit::LinearSite& site : targets.modules)
+      grid().check_divides(site.in, site.module, common);
   }
 
   modelkit::QuantizationGrid grid() const {

@@ -29,7 +29,7 @@ class QuantizeSensitivity : public Stage {
     description["outputs"] = {
         {"sensitivity",
          {{"type", "sensitivity"},
-          {"description", "Module to bits to divergence, and the grid that it is of, as JSON."}}}};
+          {"description", "Module to bits to divergence, and the model and grid that it is of, as JSON."}}}};
     return description;
   }
 
@@ -45,12 +45,15 @@ class QuantizeSensitivity : public Stage {
 
   void run(const Context& context) override {
     const Job job = quantization::job_of_many_precisions(context, context.input("model"));
+    quantization::warn_of_long_windows(context, job.model);
     modelkit::ThreadPool threads(context.threads());
     const auto found = quantization::measure_divergences(
         context, job, {.length = context.parameter<std::size_t>("window"), .samples = SIZE_MAX}, threads);
     const Json linears = quantization::divergences_json(found, quantization::precisions(context));
-    const Json document = {
-        {"presswork_sensitivity", 1}, {"grid", quantization::grid_json(context)}, {"linears", linears}};
+    const Json document = {{"presswork_sensitivity", 1},
+                           {"weights_digest", quantization::measured_digest(context)},
+                           {"grid", quantization::grid_json(context)},
+                           {"linears", linears}};
     const auto path = context.work_dir() / "sensitivity.json";
     modelkit::write_file_atomically(path, document.dump(2) + "\n");
     context.output("sensitivity", path);

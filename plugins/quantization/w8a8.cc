@@ -49,11 +49,11 @@ class QuantizeW8a8 : public Stage {
 
   Json plan(const Context& context) override {
     const auto folder = context.optional_input("model");
-    return folder ? quantization::calibrated_plan(context, Job(context, *folder, scheme(context))) : Json();
+    return folder ? quantization::calibrated_plan(context, asked_job(context, *folder)) : Json();
   }
 
   void run(const Context& context) override {
-    const Job job(context, context.input("model"), scheme(context));
+    const Job job = asked_job(context, context.input("model"));
     quantization::announce(context, job);
     const W8a8Options options{.grid = job.grid(),
                               .inputs = *job.scheme.inputs,
@@ -67,6 +67,24 @@ class QuantizeW8a8 : public Stage {
   }
 
  private:
+  static Job asked_job(const Context& context, const std::filesystem::path& folder) {
+    refuse_idle(context, "alpha", "smoothing", "alpha");
+    refuse_idle(context, "observer", "activations", "static");
+    refuse_idle(context, "percentile", "observer", "percentile");
+    return {context, folder, scheme(context)};
+  }
+
+  // The parameter `name` is heeded only where `other` is `value`. Whether it was given cannot be told: the
+  // default passes.
+  static void refuse_idle(const Context& context, const std::string& name, const char* other,
+                          const char* value) {
+    const Json common = describe().at("parameters").at("properties").at(name).at("default");
+    if (context.parameter<std::string>(other) == value || context.parameters().at(name) == common) return;
+    const std::string needed = std::string(other) + ": " + value;
+    throw Error("invalid_parameter", name + " is heeded only with " + needed, "/" + name,
+                "set " + needed + ", or leave out " + name);
+  }
+
   static QuantizationScheme scheme(const Context& context) {
     return {.format = PackedFormat::IntQuantized,
             .bits = 8,

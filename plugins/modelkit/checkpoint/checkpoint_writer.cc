@@ -33,6 +33,14 @@ void copy_beside(const fs::path& from, const fs::path& to) {
   }
 }
 
+void expect_finite(const std::string& name, DType dtype, std::span<const std::byte> data) {
+  const std::size_t count = data.size() / size_of(dtype);
+  const std::size_t bad = find_not_finite(dtype, data.data(), count);
+  if (bad == count) return;
+  throw Error("not_finite", "element " + std::to_string(bad) + " is NaN or infinite", name,
+              "use an intact copy of the model");
+}
+
 }  // namespace
 
 CheckpointWriter::CheckpointWriter(fs::path folder, std::vector<TensorPlan> plan,
@@ -47,7 +55,7 @@ CheckpointWriter::CheckpointWriter(fs::path folder, std::vector<TensorPlan> plan
     }
     filled += size;
     shard_plans_.back().push_back(tensor);
-    if (!shard_of_.emplace(tensor.name, shard_plans_.size() - 1).second) {
+    if (!places_.emplace(tensor.name, Place{shard_plans_.size() - 1, tensor.dtype}).second) {
       throw Error("internal", "the tensor is planned twice", tensor.name);
     }
   }
@@ -61,10 +69,11 @@ CheckpointWriter::CheckpointWriter(fs::path folder, std::vector<TensorPlan> plan
 }
 
 void CheckpointWriter::write(std::string_view name, std::span<const std::byte> data) {
-  const auto found = shard_of_.find(std::string(name));
-  if (found == shard_of_.end()) throw Error("internal", "the tensor is not planned", std::string(name));
-  const std::size_t shard = found->second;
+  const auto found = places_.find(std::string(name));
+  if (found == places_.end()) throw Error("internal", "the tensor is not planned", std::string(name));
+  const auto [shard, dtype] = found->second;
   if (published_[shard]) throw Error("internal", "the tensor is written twice", std::string(name));
+  expect_finite(found->first, dtype, data);
   auto& writer = writers_[shard];
   if (writer == nullptr) {
     writer = std::make_unique<SafetensorsWriter>(folder_ / shard_names_[shard], shard_plans_[shard]);
@@ -101,7 +110,7 @@ void CheckpointWriter::write_index() const {
   nlohmann::json weight_map = nlohmann::json::object();  // sorted by name
   std::uint64_t total = 0;
   for (const TensorPlan& tensor : plan_) {
-    weight_map[tensor.name] = shard_names_[shard_of_.at(tensor.name)];
+    weight_map[tensor.name] = shard_names_[places_.at(tensor.name).shard];
     total += tensor.byte_count();
   }
   const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};

@@ -30,7 +30,8 @@ class CheckpointWriter {
   CheckpointWriter(std::filesystem::path folder, std::vector<TensorPlan> plan,
                    std::uint64_t max_shard_bytes = kDefaultShardBytes);
 
-  // Any order; keeping to the plan's keeps one shard open at a time.
+  // Any order; keeping to the plan's keeps one shard open at a time. Throws "not_finite" naming the tensor
+  // and the element where `data` has NaN or infinity: no model is written that holds any.
   void write(std::string_view name, std::span<const std::byte> data);
 
   // Copies config and the files beside the weights of `source`, writes the index, opens the result again and
@@ -42,6 +43,10 @@ class CheckpointWriter {
   std::uint64_t file_bytes() const { return file_bytes_; }  // of the weight files
 
  private:
+  struct Place {
+    std::size_t shard = 0;
+    DType dtype = DType::F32;
+  };
   void write_index() const;
   void verify() const;
 
@@ -52,7 +57,7 @@ class CheckpointWriter {
   std::vector<std::unique_ptr<SafetensorsWriter>>
       writers_;  // null before the first and after the last tensor
   std::vector<bool> published_;
-  std::unordered_map<std::string, std::size_t> shard_of_;
+  std::unordered_map<std::string, Place> places_;
   std::uint64_t file_bytes_ = 0;
 };
 

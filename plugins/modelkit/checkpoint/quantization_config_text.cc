@@ -158,8 +158,9 @@ std::string QuantizationConfig::text(std::string_view config_text, const std::st
 
 std::string with_dtype(std::string_view config_text, DType dtype, const std::string& where) {
   Json config = parsed(config_text, where);
-  const bool old_name = config.contains("torch_dtype") && !config.contains("dtype");
-  config[old_name ? "torch_dtype" : "dtype"] = torch_name_of(dtype);
+  const bool old_name = config.contains("torch_dtype");
+  if (old_name) config["torch_dtype"] = torch_name_of(dtype);
+  if (!old_name || config.contains("dtype")) config["dtype"] = torch_name_of(dtype);
   return config.dump(2) + "\n";
 }
 

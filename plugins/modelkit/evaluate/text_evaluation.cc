@@ -36,6 +36,12 @@ StateLimit state_limit(std::uint64_t memory, const std::filesystem::path& folder
   return limit;
 }
 
+std::string window_warning(const ModelConfig& model, std::size_t window, const std::string& name) {
+  if (model.max_position <= 0 || static_cast<std::int64_t>(window) <= model.max_position) return "";
+  return "the window is longer than the " + std::to_string(model.max_position) + " positions that the " +
+         name + " was made for";
+}
+
 TextEvaluation evaluate_text(const ModelSource& model, const std::filesystem::path& text,
                              const Sampling& sampling, unsigned threads, const PassOptions& options) {
   const TokenWindows windows = read_windows(Tokenizer::open(model.checkpoint().folder()), text, sampling);

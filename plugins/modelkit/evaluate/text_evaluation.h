@@ -30,6 +30,9 @@ class CostMeter {
 // `memory` bytes (0: no limit) bound the hidden states held at once; the rest goes to a file in `folder`.
 StateLimit state_limit(std::uint64_t memory, const std::filesystem::path& folder);
 
+// That windows are longer than the model, called `name`, was made for; "" where they are not.
+std::string window_warning(const ModelConfig& model, std::size_t window, const std::string& name = "model");
+
 struct TextEvaluation {
   Perplexity result;
   std::string digest;  // of the token ids

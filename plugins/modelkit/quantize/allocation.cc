@@ -17,9 +17,15 @@ struct State {
 };
 
 std::uint64_t smallest(const std::vector<Choice>& item) {
-  return std::min_element(item.begin(), item.end(), [](const Choice& a, const Choice& b) {
-           return a.bytes < b.bytes;
-         })->bytes;
+  return std::min_element(item.begin(), item.end(),
+                          [](const Choice& a, const Choice& b) { return a.bytes < b.bytes; })
+      ->bytes;
+}
+
+std::uint64_t smallest(const std::vector<std::vector<Choice>>& items) {
+  std::uint64_t bytes = 0;
+  for (const auto& item : items) bytes += smallest(item);
+  return bytes;
 }
 
 // Leaves the states that no other one beats in both sums; by growing bytes and falling loss.
@@ -50,15 +56,18 @@ std::vector<State> extended(const std::vector<State>& states, const std::vector<
 
 }  // namespace
 
+void expect_fits(const std::vector<std::vector<Choice>>& items, std::uint64_t limit) {
+  const std::uint64_t least = smallest(items);
+  if (least <= limit) return;
+  throw Error("invalid_parameter",
+              "the smallest precisions take " + std::to_string(least) + " bytes; " + std::to_string(limit) +
+                  " are allowed",
+              "/bits_per_weight", "raise it, or add a smaller one to precisions");
+}
+
 Allocation allocate(const std::vector<std::vector<Choice>>& items, std::uint64_t limit) {
-  std::uint64_t rest = 0;  // that the items still to come take at least
-  for (const auto& item : items) rest += smallest(item);
-  if (rest > limit) {
-    throw Error("invalid_parameter",
-                "the smallest precisions take " + std::to_string(rest) + " bytes; " + std::to_string(limit) +
-                    " are allowed",
-                "/bits_per_weight", "raise it, or add a smaller one to precisions");
-  }
+  expect_fits(items, limit);
+  std::uint64_t rest = smallest(items);  // that the items still to come take at least
   std::vector<std::vector<State>> steps = {{State{}}};
   for (const auto& item : items) {
     rest -= smallest(item);

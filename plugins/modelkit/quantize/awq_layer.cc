@@ -255,7 +255,7 @@ void AwqLayer::quantize(const std::string& module, Gram& inputs) {
   figures = {
       {"weight_error", total.error.relative()},       {"rounding_error", total.rounding.relative()},
       {"output_error", relative(total.solved)},       {"rounding_output_error", relative(total.rounded)},
-      {"tokens", static_cast<double>(inputs.rows())}, {"scale_power", linear.scales->power}};
+      {"tokens", static_cast<double>(inputs.rows())}, {"scale_power", linear.scales->power.value_or(0)}};
   add_integer_figures(figures, rounded, total.clipped);
   add_input_figures(figures, inputs.mean_squares());
   effective_.emplace(module, float_weight(out, in, effective));

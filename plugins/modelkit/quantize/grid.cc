@@ -12,6 +12,17 @@ namespace {
 
 float stored(float scale, DType dtype) { return dtype == DType::F32 ? scale : rounded_through(dtype, scale); }
 
+// For a hint: the powers of two that are in use, or else the widest size of all.
+std::string fitting_sizes(std::int64_t inputs) {
+  std::string sizes;
+  for (std::int64_t size = 8; size <= 512; size *= 2) {
+    if (inputs % size == 0) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+  }
+  if (sizes.empty() && inputs > 1) sizes = std::to_string(inputs);
+  return sizes.empty() ? "use 0 (one scale per output channel)"
+                       : "sizes that fit: " + sizes + "; or 0 (one scale per output channel)";
+}
+
 }  // namespace
 
 ValueRange range_of(std::span<const float> values) {
@@ -20,19 +31,12 @@ ValueRange range_of(std::span<const float> values) {
   return range;
 }
 
-void QuantizationGrid::check_divides(std::int64_t in, const std::string& module) const {
+void QuantizationGrid::check_divides(std::int64_t in, const std::string& module, std::int64_t common) const {
   if (group_size == 0 || in % group_size == 0) return;
-  std::string fitting;
-  for (const std::int64_t size : {16, 32, 64, 128, 256, 512}) {
-    if (in % size == 0) fitting += (fitting.empty() ? "" : ", ") + std::to_string(size);
-  }
   throw Error("invalid_parameter",
               "the group size " + std::to_string(group_size) + " does not divide the " + std::to_string(in) +
                   " inputs of " + module,
-              "/group_size",
-              (fitting.empty() ? std::string("use 0 (one scale per output channel)")
-                               : "sizes that fit: " + fitting + "; or 0 (one scale per output channel)") +
-                  ", or add the module to ignore");
+              "/group_size", fitting_sizes(common) + ", or add the module to ignore");
 }
 
 double QuantizationError::relative() const {

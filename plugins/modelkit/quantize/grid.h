@@ -40,8 +40,9 @@ struct QuantizationGrid {
   std::int64_t groups(std::int64_t in) const { return group_size == 0 ? 1 : in / group_size; }
 
   // Throws "invalid_parameter" at /group_size when the group size does not divide `in`, naming `module` and
-  // sizes that would.
-  void check_divides(std::int64_t in, const std::string& module) const;
+  // sizes that divide the inputs of all modules: `common` is their greatest common divisor.
+  void check_divides(std::int64_t in, const std::string& module, std::int64_t common) const;
+  void check_divides(std::int64_t in, const std::string& module) const { check_divides(in, module, in); }
 };
 
 // Relative Frobenius error: ||W - dequantized|| / ||W||, from float64 sums by row; 0 for an all-zero matrix.

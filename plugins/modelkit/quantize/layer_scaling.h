@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ namespace presswork::modelkit {
 // Of a linear's columns and rows: it becomes W * columns / rows.
 struct Scaling {
   std::vector<float> columns, rows;
-  double power = 0;  // that the scales of its columns were found with; 0: they are 1
+  std::optional<double> power = {};  // that the scales of its columns were found with; none: they are 1
 };
 
 class LayerScaling {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <optional>
+#include <set>
+#include <sstream>
 
 #include "plugins/modelkit/checkpoint/module_pattern.h"
 #include "presswork/error.h"
@@ -23,23 +26,31 @@ class Patterns {
   bool match(std::string_view module) {
     bool any = false;
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
-      if (!patterns_[i].matches(module) && !(patterns_[i].text() == "lm_head" && module == head_)) continue;
+      if (!matches(i, module)) continue;
       ++counts_[i];
       any = true;
     }
     return any;
   }
 
-  void expect_all_used(const std::vector<LinearSite>& sites) const {
+  // `sites`: what they were tried on; a tied head is not among them.
+  void expect_all_used(const std::vector<LinearSite>& sites, bool tied_head) const {
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
       if (counts_[i] > 0) continue;
+      if (tied_head && matches(i, head_)) {
+        throw Error(
+            "invalid_parameter",
+            "the pattern \"" + patterns_[i].text() + "\" matches only the head " + std::string(head_) +
+                ", which shares the weight of the embedding (it is tied), and embeddings are never quantized",
+            place(i), "leave it out");
+      }
       std::string examples;
       // The first layer's names say how modules are called.
       for (std::size_t k = 0; k < sites.size() && k < 7; ++k) examples += sites[k].module + ", ";
-      throw Error(
-          "invalid_parameter", "the pattern \"" + patterns_[i].text() + "\" matches no module of this model",
-          place(i),
-          "modules are called " + examples + "..., lm_head; give an exact name, a glob or re:<regex>");
+      throw Error("invalid_parameter",
+                  "the pattern \"" + patterns_[i].text() + "\" matches no module of this model", place(i),
+                  "modules are called " + examples + "..." + (tied_head ? "" : ", " + std::string(head_)) +
+                      "; give an exact name, a glob or re:<regex>");
     }
   }
 
@@ -49,6 +60,10 @@ class Patterns {
   }
 
  private:
+  bool matches(std::size_t index, std::string_view module) const {
+    return patterns_[index].matches(module) || (patterns_[index].text() == "lm_head" && module == head_);
+  }
+
   std::string place(std::size_t index) const { return "/" + parameter_ + "/" + std::to_string(index); }
 
   std::string parameter_;
@@ -57,35 +72,70 @@ class Patterns {
   std::vector<std::size_t> counts_;
 };
 
-// "model.layers.*.mlp.up_proj": what the name is in all layers (and experts).
-std::string without_numbers(const std::string& module) {
-  std::string text, part;
-  for (std::size_t at = 0; at <= module.size(); ++at) {
-    if (at < module.size() && module[at] != '.') {
-      part += module[at];
-      continue;
-    }
+// A module's name in all layers (and experts), "model.layers.*.mlp.up_proj", and the number of its layer, if
+// it has one.
+struct Kind {
+  std::string name;
+  std::optional<int> layer;
+};
+
+Kind kind_of(const std::string& module) {
+  Kind kind;
+  std::string part;
+  for (std::istringstream parts(module); std::getline(parts, part, '.');) {
     const bool number = !part.empty() && std::all_of(part.begin(), part.end(),
                                                      [](unsigned char c) { return std::isdigit(c) != 0; });
-    text += (text.empty() ? "" : ".") + (number ? "*" : part);
-    part.clear();
+    if (number && !kind.layer) kind.layer = std::stoi(part);
+    kind.name += (kind.name.empty() ? "" : ".") + (number ? "*" : part);
   }
-  return text;
+  return kind;
 }
 
-// "28 modules: model.layers.*.mlp.up_proj (4), ..."
-std::string counted(const std::vector<std::string>& modules) {
-  std::vector<std::pair<std::string, std::size_t>> kinds;
-  std::map<std::string, std::size_t> places;
+using LayersByKind = std::map<std::string, std::set<int>>;
+
+LayersByKind layers_of(const std::vector<std::string>& modules) {
+  LayersByKind layers;
   for (const std::string& module : modules) {
-    const auto [place, fresh] = places.try_emplace(without_numbers(module), kinds.size());
-    if (fresh) kinds.emplace_back(place->first, 0);
-    ++kinds[place->second].second;
+    const Kind kind = kind_of(module);
+    if (kind.layer) layers[kind.name].insert(*kind.layer);
   }
-  std::string text = std::to_string(modules.size()) + (modules.size() == 1 ? " module: " : " modules: ");
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + kinds[i].first;
-    if (kinds[i].second > 1) text += " (" + std::to_string(kinds[i].second) + ")";
+  return layers;
+}
+
+// "3", or "{0,2-5}"
+std::string numbers(const std::set<int>& layers) {
+  std::string text;
+  for (auto at = layers.begin(); at != layers.end();) {
+    const int first = *at;
+    int last = first;
+    while (++at != layers.end() && *at == last + 1) ++last;
+    text += (text.empty() ? "" : ",") + std::to_string(first);
+    if (last > first) text += "-" + std::to_string(last);
+  }
+  return layers.size() == 1 ? text : "{" + text + "}";
+}
+
+// "28 modules: model.layers.*.mlp.up_proj (4), ..."; `all`: the layers that have such modules at all.
+std::string counted(const std::vector<std::string>& modules, const LayersByKind& all) {
+  std::vector<std::string> kinds;  // as they come
+  std::map<std::string, std::vector<std::string>> members;
+  for (const std::string& module : modules) {
+    const std::string name = kind_of(module).name;
+    if (members[name].empty()) kinds.push_back(name);
+    members[name].push_back(module);
+  }
+  const LayersByKind layers = layers_of(modules);
+  std::string text = std::to_string(modules.size()) + (modules.size() == 1 ? " module" : " modules");
+  for (const std::string& kind : kinds) {
+    text += kind == kinds.front() ? ": " : ", ";
+    const std::vector<std::string>& own = members.at(kind);
+    if (own.size() == 1) {
+      text += own.front();
+      continue;
+    }
+    std::string name = kind;
+    if (layers.at(kind) != all.at(kind)) name.replace(name.find('*'), 1, numbers(layers.at(kind)));
+    text += name + " (" + std::to_string(own.size()) + ")";
   }
   return text;
 }
@@ -95,9 +145,14 @@ std::string counted(const std::vector<std::string>& modules) {
 std::vector<std::string> QuantizationTargets::report() const {
   std::vector<std::string> quantized, lines;
   for (const LinearSite& site : modules) quantized.push_back(site.module);
-  lines.push_back("quantizes " + counted(quantized));
+  std::vector<std::string> everything = quantized;
+  everything.insert(everything.end(), ignored.begin(), ignored.end());
+  const LayersByKind all = layers_of(everything);
+  lines.push_back("quantizes " + counted(quantized, all));
   lines.push_back(ignored.empty() ? "keeps no linear module; embeddings and norms are always kept"
-                                  : "keeps, besides embeddings and norms, " + counted(ignored));
+                                  : "keeps, besides embeddings and norms, " + counted(ignored, all));
+  if (!tied_head.empty())
+    lines.push_back(tied_head + " shares the weight of the embedding (it is tied) and is kept with it");
   for (const PatternMatch& match : matches) {
     lines.push_back(match.parameter + " \"" + match.pattern + "\" matches " + std::to_string(match.modules) +
                     (match.modules == 1 ? " module" : " modules"));
@@ -121,7 +176,7 @@ QuantizationTargets select_targets(const ModelConfig& model, const std::vector<s
       result.ignored.push_back(site.module);
     }
   }
-  wanted.expect_all_used(sites);
+  wanted.expect_all_used(sites, model.tied_embeddings);
   // Not for quantizing, but real names that a pattern may rightly mention. Readers see routers and a tied
   // head as linear modules too.
   kept.match(architecture.embedding);
@@ -131,9 +186,10 @@ QuantizationTargets select_targets(const ModelConfig& model, const std::vector<s
   }
   if (model.tied_embeddings) {
     kept.match(architecture.head);
-    result.ignored.emplace_back(architecture.head);
+    result.tied_head = architecture.head;
+    result.ignored.push_back(result.tied_head);
   }
-  kept.expect_all_used(sites);
+  kept.expect_all_used(sites, false);
   wanted.add_to(result.matches);
   kept.add_to(result.matches);
   return result;

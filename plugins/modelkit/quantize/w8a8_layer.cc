@@ -287,7 +287,7 @@ void W8a8Layer::quantize(const std::string& module, const InputSample& sample, c
              {"tokens", static_cast<double>(sample.tokens)}};
   add_integer_figures(figures, weight, weights_beyond);
   add_input_figures(figures, mean_squares(sample));
-  if (scales.power > 0) figures["alpha"] = scales.power;
+  if (scales.power) figures["alpha"] = *scales.power;
   if (!inputs.dynamic) figures["clipped_inputs"] = clipped;
   weight.inputs = inputs;
   layer_.replace(module, weight);

@@ -86,7 +86,7 @@ void BlockTraining::train_steps(CalibrationLayer& layer, LearnedLayer& learned, 
     loss(d, out, windows);
     one.backward(d, weights, dweights, rope_, tape_, false);
     learned.take_gradients(dweights);
-    optimizer.step(schedule.factor(step));
+    optimizer.step(schedule.factor(step), layer_prefix(layer.model().config(), layer.index()));
   }
 }
 

@@ -58,7 +58,7 @@ void ModelTraining::run(const StepObserver& share) {
     TrainingStep now;
     now.loss = gradients_of(batches_.at(step), loss, targets ? &*targets : nullptr);
     now.factor = schedule.factor(step);
-    now.gradient_norm = optimizer_.step(now.factor);
+    now.gradient_norm = optimizer_.step(now.factor, "end-to-end training");
     steps_.push_back(now);
     if ((step + 1) % options_.checkpoint_steps == 0 || step + 1 == schedule.steps)
       save_training(file_, optimizer_, steps_, model_.compute());

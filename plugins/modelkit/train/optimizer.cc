@@ -16,13 +16,13 @@ void Optimizer::add(TrainedParameter parameter) {
   parameters_.push_back(std::move(parameter));
 }
 
-double Optimizer::step(double factor) {
+double Optimizer::step(double factor, const std::string& place) {
   double squares = 0;
   for (const TrainedParameter& each : parameters_) squares += gradients_.sum_of_squares(each.gradient);
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
     throw Error("not_finite", "the gradient holds NaN or infinity in step " + std::to_string(steps_ + 1),
-                "training", "lower the learning rates");
+                place, "lower the learning rates");
   }
   AdamwStep step{.beta1 = options_.beta1, .beta2 = options_.beta2, .epsilon = options_.epsilon};
   step.step = ++steps_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "plugins/modelkit/compute/gradients.h"
@@ -30,8 +31,8 @@ class Optimizer {
   void add(TrainedParameter parameter);
 
   // Moves all parameters, at `factor` of their rates; returns the gradient's norm before it was limited.
-  // Throws "not_finite" when that is NaN or infinity.
-  double step(double factor);
+  // Throws "not_finite" at `place`, what is trained, when that is NaN or infinity.
+  double step(double factor, const std::string& place = "training");
 
   std::int64_t steps() const { return steps_; }  // that were made
   const std::vector<TrainedParameter>& parameters() const { return parameters_; }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "plugins/modelkit/checkpoint/folder_files.h"
 #include "support.h"
 
@@ -76,6 +78,19 @@ TEST_F(CheckpointWriting, ALinkOutOfTheSourceIsNotCarriedOver) {
   const auto error = testing::error_of([&] { copy_with_shards_of(CheckpointWriter::kDefaultShardBytes); });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "invalid_input");
+}
+
+TEST_F(CheckpointWriting, NanAndInfinityAreRefusedByNameAndElement) {
+  CheckpointWriter writer(target(), {{"norm.weight", DType::F32, {3}}, {"ids", DType::I32, {1}}});
+  const float values[] = {1.0F, 2.0F, -INFINITY};
+  const auto error =
+      testing::error_of([&] { writer.write("norm.weight", std::as_bytes(std::span(values))); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, "not_finite");
+  EXPECT_EQ(error->where, "norm.weight");
+  EXPECT_THAT(error->what(), ::testing::HasSubstr("element 2"));
+  const std::int32_t same_bits_as_nan = 0x7fc00000;
+  EXPECT_NO_THROW(writer.write("ids", std::as_bytes(std::span(&same_bits_as_nan, 1))));
 }
 
 TEST_F(CheckpointWriting, AMissingTensorIsNoticed) {

@@ -25,6 +25,17 @@ const char* const kFull = R"({"quantization_config": {
                 "input_activations": {"num_bits":8,"type":"int","strategy":"token","dynamic":true}}},
   "sparsity_config": {}, "transform_config": {}, "version": "0.12.0"}})";
 
+TEST(QuantizationConfig, ATypeIsWrittenInTheSpellingsThatAreThere) {
+  const auto with_half = [](const char* text) {
+    return Json::parse(with_dtype(text, DType::F16, "config.json"));
+  };
+  EXPECT_EQ(with_half("{}"), Json({{"dtype", "float16"}}));
+  EXPECT_EQ(with_half(R"({"dtype": "float32"})"), Json({{"dtype", "float16"}}));
+  EXPECT_EQ(with_half(R"({"torch_dtype": "float32"})"), Json({{"torch_dtype", "float16"}}));
+  EXPECT_EQ(with_half(R"({"torch_dtype": "float32", "dtype": "float32"})"),
+            Json({{"torch_dtype", "float16"}, {"dtype", "float16"}}));
+}
+
 TEST(QuantizationConfig, EachModuleFindsItsScheme) {
   const auto config = QuantizationConfig::parse(kFull, "config.json");
   const auto* group = config.scheme_for("model.layers.0.mlp.up_proj");

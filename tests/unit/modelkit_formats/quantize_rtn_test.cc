@@ -114,7 +114,7 @@ TEST(QuantizeRtnStage, AGroupSizeThatDoesNotFitIsRefusedBeforeAnythingIsWritten)
   EXPECT_EQ(result.code, "invalid_parameter");
   EXPECT_EQ(result.where, "/group_size");
   EXPECT_THAT(result.message, HasSubstr("352 inputs of model.layers.0.mlp.down_proj"));
-  EXPECT_THAT(result.hint, HasSubstr("32"));
+  EXPECT_THAT(result.hint, HasSubstr("sizes that fit: 8, 16, 32; or 0"));  // 64 and 128 do not divide 352
 }
 
 TEST(QuantizeRtnStage, IgnoredModulesStayAsTheyAre) {
@@ -174,6 +174,8 @@ TEST(QuantizeRtnStage, SixteenBitTypesArePlainModels) {
     const Checkpoint written = Checkpoint::open(result.outputs.at("model"));
     EXPECT_TRUE(QuantizationConfig::parse(written.config(), "config.json").empty());
     EXPECT_EQ(ModelConfig::parse(written.config(), "config.json").dtype, dtype);
+    const auto config = ::presswork::Json::parse(written.config());  // tiny-llama's has both spellings
+    EXPECT_EQ(config.at("torch_dtype"), config.at("dtype"));
     EXPECT_EQ(written.tensor("model.layers.0.mlp.up_proj.weight").dtype, dtype);
     expect_errors(result.metrics.at("layer_errors"), written, {});
     EXPECT_EQ(result.metrics.at("bits_per_weight"), 16);
@@ -229,6 +231,26 @@ TEST(QuantizeRtnStage, ANanIsNamedAndLeavesNoModel) {
   EXPECT_EQ(result.code, "not_finite");
   EXPECT_EQ(result.where, "model.layers.0.self_attn.q_proj.weight");
   EXPECT_TRUE(result.outputs.empty());
+}
+
+TEST(QuantizeRtnStage, ANanInAWeightThatIsOnlyCopiedIsNamedToo) {
+  const testing::TemporaryFolder folder;
+  testing::write_tiny_model(folder.path());
+  const std::string name = "model.layers.1.input_layernorm.weight";
+  std::string content = testing::read_file(folder.path() / "model.safetensors");
+  const Checkpoint whole = Checkpoint::open(folder.path());
+  const std::size_t data = content.size() - whole.total_bytes();
+  const auto* begin = whole.tensor(whole.names().front()).bytes.data();
+  content.replace(data + static_cast<std::size_t>(whole.tensor(name).bytes.data() - begin), 2, "\xc0\x7f");
+  testing::write_file(folder.path() / "model.safetensors", content);
+  for (const char* type : {"int", "bf16"}) {
+    Runner runner;
+    const auto result =
+        runner.input("model", folder.path()).parameter("group_size", 0).parameter("type", type).run();
+    EXPECT_EQ(result.code, "not_finite") << type;
+    EXPECT_EQ(result.where, name) << type;
+    EXPECT_TRUE(result.outputs.empty());
+  }
 }
 
 TEST(QuantizeRtnStage, ATargetThatIsMissingIsNotSkippedSilently) {

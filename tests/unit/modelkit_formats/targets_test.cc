@@ -32,7 +32,20 @@ TEST(QuantizationTargets, ATiedHeadStaysAndMayBeNamed) {
   const auto targets = select_targets(tiny(true), {"lm_head"});
   EXPECT_EQ(targets.modules.size(), 14u);
   EXPECT_EQ(targets.ignored, std::vector<std::string>{"lm_head"});
-  EXPECT_EQ(select_targets(tiny(true), {}).ignored, std::vector<std::string>{"lm_head"});
+  const auto all = select_targets(tiny(true), {});
+  EXPECT_EQ(all.ignored, std::vector<std::string>{"lm_head"});
+  EXPECT_THAT(all.report(), ::testing::Contains(::testing::AllOf(HasSubstr("lm_head"), HasSubstr("tied"))));
+  EXPECT_THAT(select_targets(tiny(), {}).report(), ::testing::Not(::testing::Contains(HasSubstr("tied"))));
+}
+
+TEST(QuantizationTargets, ATiedHeadThatIsAskedForIsRefusedAsTied) {
+  for (const char* pattern : {"lm_head", "*head"}) {
+    const auto error = testing::error_of([&] { select_targets(tiny(true), {}, {"*mlp*", pattern}); });
+    ASSERT_TRUE(error) << pattern;
+    EXPECT_EQ(error->where, "/targets/1");
+    EXPECT_THAT(error->what(), HasSubstr("tied"));
+  }
+  EXPECT_EQ(select_targets(tiny(true), {}, {"*"}).modules.size(), 14u);  // others are meant as well
 }
 
 TEST(QuantizationTargets, PatternsOfAllKindsTakeModulesOut) {
@@ -74,6 +87,28 @@ TEST(QuantizationTargets, TheReportSaysWhatEachPatternMatches) {
                                            HasSubstr("lm_head")),
                           "targets \"*mlp*\" matches 6 modules", "targets \"*q_proj\" matches 2 modules",
                           "ignore \"lm_head\" matches 1 module", "ignore \"*down_proj\" matches 2 modules"));
+}
+
+TEST(QuantizationTargets, TheReportNamesASingleModuleAndTheLayersOfSome) {
+  std::string config = testing::kTinyConfig;
+  const std::string layers = "\"num_hidden_layers\": 2";
+  ASSERT_NE(config.find(layers), std::string::npos);
+  config.replace(config.find(layers), layers.size(), "\"num_hidden_layers\": 12");
+  const ModelConfig model = ModelConfig::parse(config, "config.json");
+  const auto quantizes = [&](const std::vector<std::string>& targets) {
+    return select_targets(model, {"lm_head"}, targets).report().front();
+  };
+  EXPECT_EQ(quantizes({"model.layers.2.mlp.up_proj"}), "quantizes 1 module: model.layers.2.mlp.up_proj");
+  EXPECT_EQ(quantizes({"re:.*layers\\.([0-2]|10|11|7)\\.mlp.up_proj", "*down_proj", "*.3.*k_proj"}),
+            "quantizes 19 modules: model.layers.{0-2,7,10-11}.mlp.up_proj (6), "
+            "model.layers.*.mlp.down_proj (12), model.layers.3.self_attn.k_proj");
+}
+
+TEST(QuantizationTargets, ExpertsOfOneLayerAreToldWithItsNumber) {
+  const auto path = std::filesystem::path(PRESSWORK_SOURCE_DIR) / "tests/data/fixtures/mixtral/config.json";
+  const ModelConfig model = ModelConfig::parse(testing::read_file(path), "config.json");
+  EXPECT_EQ(select_targets(model, {"lm_head"}, {"*.1.*.w1"}).report().front(),
+            "quantizes 3 modules: model.layers.1.block_sparse_moe.experts.*.w1 (3)");
 }
 
 TEST(QuantizationTargets, TheHeadIsKeptByItsUsualNameWhateverItIsCalled) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dense.h"
+#include "presswork/error.h"
 
 namespace presswork::modelkit {
 namespace {
@@ -53,6 +54,22 @@ TEST(GroupScale, AGroupOnTheGridIsKeptByEitherRange) {
     const QuantizationGrid grid{.bits = 4, .clipping = clipping};
     EXPECT_NEAR(error_of(w, fit_group(w.data(), 15, grid), grid), 0.0, 1e-12);
   }
+}
+
+TEST(QuantizationGrid, TheHintNamesSizesThatDivideTheInputsOfAllModules) {
+  const auto hint = [](std::int64_t in, std::int64_t common) {
+    try {
+      QuantizationGrid{.group_size = 33}.check_divides(in, "m", common);
+    } catch (const Error& error) {
+      return error.hint;
+    }
+    return std::string();
+  };
+  EXPECT_NE(hint(128, 32).find("sizes that fit: 8, 16, 32; or 0"), std::string::npos);
+  EXPECT_NE(hint(64, 8).find("sizes that fit: 8; or 0"), std::string::npos);
+  EXPECT_NE(hint(60, 12).find("sizes that fit: 12; or 0"), std::string::npos);
+  EXPECT_EQ(hint(64, 1).find("sizes"), std::string::npos);
+  EXPECT_EQ(hint(66, 1), "");
 }
 
 }  // namespace

@@ -118,6 +118,13 @@ TEST(QuantizeGptqStage, WithoutATextItTakesTheBundledOneAndSaysSo) {
   EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("only 32 tokens")));
 }
 
+TEST(QuantizeGptqStage, WarnsOfWindowsLongerThanTheModelWasMadeFor) {
+  Runner runner;
+  const auto result = small(runner).parameter("samples", 1).parameter("window", 513).run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("longer than the 512 positions")));
+}
+
 TEST(QuantizeGptqStage, TakesOptionsTogether) {
   for (const int bits : {2, 3, 8}) {
     Runner runner;

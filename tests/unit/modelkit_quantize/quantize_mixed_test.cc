@@ -134,6 +134,7 @@ TEST(QuantizeMixedStage, WhatWasMeasuredBeforeAnAttemptDiedIsTakenAndTheResultIs
 // As quantize/sensitivity writes it.
 ::presswork::Json sensitivity_file(const ::presswork::Json& linears) {
   return {{"presswork_sensitivity", 1},
+          {"weights_digest", weights_digest(ModelSource::open(kTinyLlama))},
           {"grid", {{"group_size", 32}, {"symmetric", true}, {"clip", "none"}, {"scale_dtype", "float32"}}},
           {"linears", linears}};
 }
@@ -152,30 +153,48 @@ TEST(QuantizeMixedStage, TakesSensitivitiesThatWereMeasuredBefore) {
   EXPECT_EQ(weights_of(result.outputs.at("model")), weights_of(expected.outputs.at("model")));
 }
 
-TEST(QuantizeMixedStage, RefusesSensitivitiesOfAnotherGridOrWithoutAPrecision) {
+TEST(QuantizeMixedStage, RefusesSensitivitiesOfAnythingElseAndSaysOfWhat) {
   const fs::path file = ::presswork::testing::process_folder() / "other.json";
-  ::presswork::Json content =
-      sensitivity_file({{"model.layers.0.self_attn.q_proj", {{"3", 0.1}, {"4", 0.0}}}});
-  testing::write_file(file, content.dump());
-  Runner lacking;
-  auto result = small(lacking).input("sensitivity", file).run();
-  EXPECT_EQ(result.code, "invalid_input");
-  EXPECT_THAT(result.message, HasSubstr("lacks a sensitivity"));
-  content["grid"]["group_size"] = 128;
-  testing::write_file(file, content.dump());
-  Runner other;
-  result = small(other).input("sensitivity", file).run();
-  EXPECT_EQ(result.code, "invalid_input");
-  EXPECT_THAT(result.message, HasSubstr("\"group_size\":128"));
-  EXPECT_THAT(result.hint, HasSubstr("quantize/sensitivity"));
+  ::presswork::Json linears;
+  for (const LinearSite& site : decoder_linears(ModelSource::open(kTinyLlama).config()))
+    linears[site.module] = {{"3", 0.1}, {"4", 0.0}, {"5", 0.0}, {"6", 0.0}};
+  const ::presswork::Json right = sensitivity_file(linears);
+  const auto refusal = [&](const ::presswork::Json& content, const char* parameter = "actorder",
+                           const ::presswork::Json& value = false) {
+    testing::write_file(file, content.dump());
+    Runner runner;
+    const auto result = small(runner).parameter(parameter, value).input("sensitivity", file).plan();
+    if (result.ok()) return std::string();
+    EXPECT_EQ(result.code, "invalid_input");
+    EXPECT_THAT(result.hint, HasSubstr("quantize/sensitivity"));
+    return result.message;
+  };
+  EXPECT_EQ(refusal(right), "") << "more precisions than are asked for";
+
+  ::presswork::Json other = right;
+  other["weights_digest"] = "sha256:0";
+  EXPECT_THAT(refusal(other), HasSubstr("another model"));
+  other = right;
+  other["grid"]["group_size"] = 128;
+  EXPECT_THAT(refusal(other), HasSubstr("\"group_size\":128"));
+  EXPECT_EQ(refusal(right, "precisions", {3, 8}),
+            "the sensitivities lack model.layers.0.self_attn.q_proj at 8 bits");
+  EXPECT_THAT(refusal(right, "targets", {"*.q_proj"}), HasSubstr("model.layers.0.mlp.down_proj too"));
+  other = right;
+  other["linears"].erase("model.layers.3.mlp.up_proj");
+  EXPECT_EQ(refusal(other), "the sensitivities lack the target model.layers.3.mlp.up_proj");
+  EXPECT_THAT(refusal({{"linears", {}}}), HasSubstr("not a file of quantize/sensitivity"));
 }
 
-TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefused) {
+TEST(QuantizeMixedStage, ALimitThatNothingFitsIsRefusedBeforeAnythingIsMeasured) {
   Runner runner;
-  const auto result = small(runner).parameter("bits_per_weight", 2.5).run();
-  EXPECT_EQ(result.code, "invalid_parameter");
-  EXPECT_EQ(result.where, "/bits_per_weight");
-  EXPECT_THAT(result.hint, HasSubstr("precisions"));
+  small(runner).parameter("bits_per_weight", 2.5);
+  for (const auto& result : {runner.plan(), runner.run()}) {
+    EXPECT_EQ(result.code, "invalid_parameter");
+    EXPECT_EQ(result.where, "/bits_per_weight");
+    EXPECT_THAT(result.hint, HasSubstr("precisions"));
+    EXPECT_FALSE(result.metrics.contains("sensitivity_seconds"));
+  }
 }
 
 }  // namespace

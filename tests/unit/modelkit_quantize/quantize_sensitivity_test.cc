@@ -22,6 +22,7 @@ TEST(QuantizeSensitivityStage, WritesEachLinearAtEachPrecisionWithItsGrid) {
   ASSERT_TRUE(result.ok()) << result.message;
   const auto document = ::presswork::Json::parse(std::ifstream(result.outputs.at("sensitivity")));
   EXPECT_EQ(document.at("grid").at("group_size"), 32);
+  EXPECT_EQ(document.at("weights_digest"), weights_digest(ModelSource::open(kTinyLlama)));
   EXPECT_EQ(document.at("linears"), result.metrics.at("sensitivities"));
   EXPECT_EQ(document.at("linears").size(), 28U);
   double few = 0, many = 0;

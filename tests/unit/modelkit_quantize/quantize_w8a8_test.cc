@@ -92,7 +92,30 @@ TEST(QuantizeW8a8Stage, AChosenAlphaIsTakenWhereverInputsCanBeScaled) {
   const auto none = small_job(plain).parameter("smoothing", "none").run();
   ASSERT_TRUE(none.ok()) << none.message;
   EXPECT_FALSE(none.metrics.contains("alphas"));
+  Runner zero;  // scales are 1 / max|w| then, not 1
+  const auto weights_only = small_job(zero).parameter("smoothing", "alpha").parameter("alpha", 0).run();
+  ASSERT_TRUE(weights_only.ok()) << weights_only.message;
+  EXPECT_EQ(weights_only.metrics.at("alphas").size(), 28U);
+  EXPECT_EQ(weights_only.metrics.at("alphas").at("model.layers.0.mlp.down_proj"), 0.0);
   EXPECT_EQ(none.metrics.at("mean_output_error"), none.metrics.at("mean_rounding_output_error"));
+}
+
+TEST(QuantizeW8a8Stage, AParameterThatNothingHeedsIsRefused) {
+  const auto refusal = [](std::vector<std::pair<std::string, ::presswork::Json>> parameters, bool run) {
+    Runner runner;
+    small_job(runner);
+    for (const auto& [name, value] : parameters) runner.parameter(name, value);
+    return run ? runner.run() : runner.plan();
+  };
+  for (const bool run : {false, true}) {
+    EXPECT_EQ(refusal({{"alpha", 0.6}}, run).where, "/alpha");
+    EXPECT_EQ(refusal({{"observer", "mse"}}, run).where, "/observer");
+    EXPECT_EQ(refusal({{"activations", "static"}, {"percentile", 99}}, run).where, "/percentile");
+  }
+  EXPECT_THAT(refusal({{"alpha", 0.6}}, false).hint, HasSubstr("set smoothing: alpha"));
+  EXPECT_TRUE(refusal({{"alpha", 0.5}}, false).ok());  // the default, which cannot be told from none
+  EXPECT_TRUE(
+      refusal({{"activations", "static"}, {"observer", "percentile"}, {"percentile", 99}}, false).ok());
 }
 
 TEST(QuantizeW8a8Stage, TheHeadIsRefusedAndEstimatesAreMadeBeforeAnythingIsDone) {

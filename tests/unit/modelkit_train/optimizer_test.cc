@@ -75,16 +75,17 @@ TEST_F(OptimizerTest, ADamagedFileCountsAsNone) {
   EXPECT_THAT(load_training(path, optimizer, *compute_), ::testing::IsEmpty());
 }
 
-TEST_F(OptimizerTest, AGradientThatIsNotFiniteIsAnErrorThatNamesTheStep) {
+TEST_F(OptimizerTest, AGradientThatIsNotFiniteIsAnErrorThatNamesTheStepAndThePlace) {
   Optimizer optimizer = make();
   step(optimizer, 0);
   compute_->write(optimizer.parameters()[0].gradient, std::vector<float>(30, NAN));
   try {
-    optimizer.step(1.0);
+    optimizer.step(1.0, "model.layers.3");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code, "not_finite");
     EXPECT_THAT(error.message, ::testing::HasSubstr("step 2"));
+    EXPECT_EQ(error.where, "model.layers.3");
   }
 }
 
