@@ -88,6 +88,7 @@ std::optional<RunResult> repeat_run(const std::string& question, const Surroundi
       around.ledger.roll_back();
       return std::nullopt;
     }
+    store::set_aside_former_run(around.workspace, result.run);
     around.ledger.commit();
   } catch (...) {
     around.ledger.roll_back();

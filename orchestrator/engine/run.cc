@@ -113,6 +113,7 @@ RunResult start_run(const Plan& plan, const Surroundings& surroundings, const Ru
   row.started = base::to_utc_string(surroundings.clock.now());
   surroundings.ledger.begin();  // durable at once, and with it what a session that died had yet to sync
   const std::string run = surroundings.ledger.create_run(row);
+  store::set_aside_former_run(surroundings.workspace, run);
   surroundings.ledger.commit();
   return Runner(plan, run, surroundings, options).execute();
 }

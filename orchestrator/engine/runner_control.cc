@@ -116,9 +116,10 @@ void Runner::end_iteration(std::uint32_t scope) {
     const std::string name = iteration_id(id(loop), iteration.iteration);
     const workflow::Loop& node = *graph_[loop].node->loop();
     const auto recorded = stands(scope) ? replay_.find(name) : replay_.end();
-    LoopDecided decided = recorded != replay_.end()
-                              ? LoopDecided{recorded->second.branch, find_case(node, recorded->second), {}}
-                              : decide(node, values_of(standing(), graph_.place_in(scope)));
+    LoopDecided decided =
+        recorded != replay_.end()
+            ? LoopDecided{recorded->second.branch, find_case(node, recorded->second), recorded->second.inputs}
+            : decide(node, values_of(standing(), graph_.place_in(scope)));
     if (recorded == replay_.end()) {
       in_transaction();
       around_.ledger.put(store::DecisionRow{run_, name, decided.way, decided.inputs, now()});

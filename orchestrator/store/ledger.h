@@ -20,7 +20,7 @@ namespace presswork::store {
 struct RunRow {
   std::string id;  // "r1", "r2", … in the order of their start
   std::string workflow;
-  std::string state;           // running, interrupted, succeeded, failed, cancelled
+  std::string state;           // running, interrupted, partial, succeeded, failed, cancelled
   base::Json plan;             // all that a resume needs; runs() leaves it null
   std::string started, ended;  // UTC; `ended` empty while it runs
   std::string message;         // why it failed

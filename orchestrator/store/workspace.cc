@@ -125,4 +125,16 @@ Workspace existing_workspace(const fs::path& root) {
   return Workspace{*folder};
 }
 
+void set_aside_former_run(const Workspace& workspace, const std::string& run) {
+  const fs::path folder = workspace.logs(run).parent_path();
+  base::FileSystem& files = base::real_file_system();
+  if (!files.status(folder)) return;
+  fs::path aside;
+  for (int n = 1; aside.empty() || files.status(aside); ++n) {
+    aside = folder;
+    aside += ".former-" + std::to_string(n);
+  }
+  files.rename(folder, aside);
+}
+
 }  // namespace presswork::store

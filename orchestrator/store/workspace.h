@@ -36,6 +36,10 @@ Workspace open_workspace(const fs::path& root, const fs::path& store = {});
 // The workspace at `root` as it is, for commands that only look; throws Error{not_found} when there is none.
 Workspace existing_workspace(const fs::path& root);
 
+// What a run of this name left in a ledger that was set aside (journal, logs) is renamed, so that the new run
+// of the name begins with nothing: to runs/r1.former-1, -2, … Throws Error{io, permission}.
+void set_aside_former_run(const Workspace& workspace, const std::string& run);
+
 struct LockHolder {
   std::int64_t pid = 0;
   std::string command;  // as in /proc/PID/cmdline, words parted by spaces

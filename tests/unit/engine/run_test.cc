@@ -577,6 +577,15 @@ stages:
   EXPECT_EQ(text("r1", "c"), "C2A1B2A1");
 }
 
+// After a ledger was set aside, say: the numbers of runs begin anew.
+TEST_F(EngineTest, ARunBeginsWithNothingOfAFormerOneOfItsName) {
+  fs::create_directories(workspace.logs("r1"));
+  std::ofstream(workspace.logs("r1").parent_path() / "events.jsonl") << "{}";
+  EXPECT_EQ(run(chain).run, "r1");
+  EXPECT_FALSE(fs::exists(workspace.logs("r1").parent_path() / "events.jsonl"));
+  EXPECT_TRUE(fs::exists(workspace.root / "runs" / "r1.former-1" / "events.jsonl"));
+}
+
 TEST_F(EngineTest, NothingIsHashedOnTheThreadThatListensToTheChildren) {
   std::ofstream(folder / "data.txt") << "data";
   const char* const yaml = R"(
