@@ -204,6 +204,11 @@ struct Node {
     const Stage* found = stage();
     return found != nullptr && found->matrix ? &*found->matrix : nullptr;
   }
+  // Whether its failure counts as being skipped.
+  bool may_fail() const {
+    const Stage* found = stage();
+    return found != nullptr && found->on_failure == OnFailure::carry_on;
+  }
 };
 
 // Nodes that see each other: those of the workflow, or of a loop's body. A body also sees what is around its
