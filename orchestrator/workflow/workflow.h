@@ -67,7 +67,7 @@ struct Retry {
   int attempts = 1;  // in all
   std::chrono::milliseconds backoff{0};
   std::chrono::milliseconds backoff_cap{std::chrono::minutes(10)};
-  std::vector<std::string> on;  // failure classes; empty: crashed, infrastructure
+  std::vector<std::string> on = {"crashed", "infrastructure"};  // kinds of failure
 };
 
 struct Resources {

@@ -200,10 +200,13 @@ stages:
 TEST_F(EngineTest, DoesNotRetryOtherFailures) {
   const auto result = run(R"(
 stages:
-  a: {uses: test/work, with: {fails: failed}, retry: {attempts: 3, on: [crashed]}}
+  a: {uses: test/work, with: {fails: failed}, retry: {attempts: 3}}
 )");
   EXPECT_EQ(result.state, "failed");
   EXPECT_EQ(executor->started.size(), 1u);
+  EXPECT_THAT(ledger->attempts(result.run).at(0).hint,
+              HasSubstr("it is not tried again: \"retry\" is for crashed, infrastructure; to retry this, "
+                        "add failed to its \"on\""));
 }
 
 TEST_F(EngineTest, AnAttemptThatNoHostWroteALogForNamesNone) {
