@@ -87,6 +87,23 @@ TEST_F(EngineTest, AParameterThatTheStageRefusesIsFoundBeforeAnythingRuns) {
   EXPECT_TRUE(executor->started.empty());
 }
 
+TEST_F(EngineTest, AValueThatAWorkflowCannotTakeIsFoundBeforeAnythingRuns) {
+  const auto code = [&](const Json& params) {
+    try {
+      run("params: {n: {type: integer, default: 0}}\n"
+          "stages: {t: {loop: {max: \"${{ params.n }}\", body: {b: {uses: test/work}}, decide: [{default: "
+          "break}]}}}\n",
+          params);
+    } catch (const base::Error& error) {
+      return error.code;
+    }
+    return base::ErrorCode::internal;
+  };
+  EXPECT_EQ(code({}), base::ErrorCode::invalid_workflow);
+  EXPECT_EQ(code({{"n", 20000}}), base::ErrorCode::invalid_input);
+  EXPECT_TRUE(ledger->runs().empty());
+}
+
 TEST_F(EngineTest, EqualWorkIsDoneOnceEvenWhenBothStagesAreReadyTogether) {
   const auto result =
       run("stages: {a: {uses: test/work, with: {text: x}}, b: {uses: test/work, with: {text: x}}}\n");
