@@ -157,6 +157,18 @@ void add_attempts(Text& text, const Json& attempts) {
   text.block("ATTEMPTS", table);
 }
 
+// Values, and the artifacts by who made them.
+std::string state_text(const Json& iteration) {
+  std::string all = assignments(value_of(iteration, "state"));
+  const Json artifacts = value_of(iteration, "artifacts");
+  if (!artifacts.is_object()) return all;
+  for (const auto& [name, artifact] : artifacts.items()) {
+    all += (all.empty() ? "" : ", ") + one_line(name) + " = " +
+           one_line(text_of(artifact, "instance") + "." + text_of(artifact, "output"));
+  }
+  return all;
+}
+
 void add_iterations(Text& text, const Json& iterations) {
   constexpr std::size_t most = 30;
   report::Table table = columns(4);
@@ -165,7 +177,7 @@ void add_iterations(Text& text, const Json& iterations) {
   for (std::size_t i = first; i < iterations.size(); ++i) {
     const Json& one = iterations[i];
     const std::string outcome = text_of(one, "outcome"), inputs = assignments(value_of(one, "inputs"));
-    table.add({shown(value_of(one, "number")), report::truncate(assignments(value_of(one, "state")), 50),
+    table.add({shown(value_of(one, "number")), report::truncate(state_text(one), 50),
                outcome.empty() ? text.style().dim("not decided") : one_line(outcome),
                inputs.empty() ? "" : text.style().dim("by " + report::truncate(inputs, 60))});
   }

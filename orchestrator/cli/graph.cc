@@ -1,5 +1,7 @@
 #include "orchestrator/report/graph.h"
 
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -36,12 +38,23 @@ report::RunToDraw facts_of(Session& session, const store::RunRow& run) {
           base::to_utc_string(session.clock().now())};
 }
 
+// A workflow that is still being written is drawn all the same.
+workflow::Workflow read(Session& session, const std::string& file) {
+  workflow::Workflow read = workflow::parse(read_workflow(file), file);
+  workflow::Faults faults;
+  check_alone(session, read, faults);
+  if (!faults.empty())
+    spdlog::warn("this workflow could not run; `presswork validate{} {}` says why", session.same_arguments(),
+                 quoted(file));
+  return read;
+}
+
 report::Drawing drawing_of(Session& session, const GraphOptions& options) {
   if (!is_run(options.what)) {
     if (options.expand)
       throw base::Error(base::ErrorCode::usage,
                         "--expand shows the instances of a run; " + options.what + " is none");
-    return report::drawing_of(workflow::parse(read_workflow(options.what), options.what));
+    return report::drawing_of(read(session, options.what));
   }
   const report::RunToDraw run = facts_of(session, session.find_run(options.what));
   if (options.expand) return report::drawing_of(run);
@@ -85,7 +98,8 @@ Verb graph_verb() {
           "Mermaid "
           "diagram, which Markdown viewers show, as a Graphviz file, as a picture (svg), or as a page to "
           "zoom and "
-          "search in (html). The last two need no other program, and the page loads nothing.",
+          "search in (html). The last two need no other program, and the page loads nothing. A "
+          "workflow whose stages are not right yet is drawn, too, with a warning on stderr.",
           "  presswork graph workflows/quantize-int4.yaml --format svg --out graph.svg\n"
           "  presswork graph r3 --format html --out run.html",
           [](CLI::App& app) -> std::function<int(Session&)> {

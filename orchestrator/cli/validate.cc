@@ -20,7 +20,7 @@ int validate(Session& session, const std::vector<std::string>& files) {
     try {
       workflow::Faults faults;
       const auto workflow = workflow::parse(read_workflow(file), file, faults);
-      if (workflow) workflow::check(*workflow, session.catalogue(), faults);
+      if (workflow) check_alone(session, *workflow, faults);
       faults.throw_if_any();
       if (!session.options().json) {
         const std::size_t count = workflow->nodes.size();
@@ -48,9 +48,9 @@ int validate(Session& session, const std::vector<std::string>& files) {
 
 Verb validate_verb() {
   return {"validate", "Check workflow files",
-          "Checks each FILE: syntax, names, types, parameters and connections of the stages. Every fault is "
-          "shown "
-          "with its line and a suggestion. Exit code 3 when a workflow is invalid.",
+          "Checks each FILE: syntax, names, types, parameters and connections of the stages; what depends on "
+          "parameters of the workflow, with their defaults. Every fault is shown with its line and a "
+          "suggestion. Exit code 3 when a workflow is invalid.",
           "  presswork validate workflows/*.yaml", [](CLI::App& app) -> std::function<int(Session&)> {
             auto files = std::make_shared<std::vector<std::string>>();
             app.add_option("FILE", *files, "Workflows, YAML files")->required()->type_name("");

@@ -42,6 +42,11 @@ std::string read_workflow(const std::string& file) {
   return base::real_file_system().read(file);
 }
 
+void check_alone(Session& session, const workflow::Workflow& workflow, workflow::Faults& faults) {
+  workflow::check(workflow, session.catalogue(), faults);
+  workflow::check_values(workflow, session.catalogue(), workflow::default_params(workflow), faults);
+}
+
 Asked asked_of(const WorkflowOptions& options) {
   Asked asked{
       options.file, read_workflow(options.file), given_params(options.params_file, options.params), {}};

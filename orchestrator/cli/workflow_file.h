@@ -26,6 +26,9 @@ void add_params(CLI::App& app, WorkflowOptions& options);
 // The text of the file; throws Error{not_found, usage} with a hint about what lies near.
 std::string read_workflow(const std::string& file);
 
+// Adds what is wrong with a workflow whose parameters have their defaults.
+void check_alone(Session& session, const workflow::Workflow& workflow, workflow::Faults& faults);
+
 // What the options ask for, read but not looked into.
 struct Asked {
   std::string file, text;

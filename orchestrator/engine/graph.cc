@@ -48,10 +48,9 @@ std::string label(const Json& cell, std::size_t number) {
 
 Graph::Graph(const workflow::Workflow& workflow, const Json& params, const plugins::Catalogue& catalogue)
     : catalogue_(&catalogue) {
-  const workflow::ValueOf value_of = [&](const workflow::Name& name) -> std::optional<Json> {
-    if (name.parts.size() != 2 || name.parts[0] != "params" || !params.contains(name.parts[1])) return {};
-    return params[name.parts[1]];
-  };
+  const Json no_cell = Json::object();
+  const workflow::ValueOf value_of = workflow::known_values(params, no_cell);
+  workflow::Faults faults;
   workflow::walk(workflow::View::of(workflow), [&](const workflow::View& view) {
     for (const workflow::Node& node : view.scope->nodes) {
       const workflow::Node* lineage = view.lineage(node);
@@ -60,7 +59,7 @@ Graph::Graph(const workflow::Workflow& workflow, const Json& params, const plugi
       auto& known = cells_[lineage];
       if (known) continue;
       auto cells = std::make_shared<Cells>();
-      cells->values = workflow::cells(*lineage->matrix(), value_of);
+      cells->values = workflow::cells(*lineage->matrix(), value_of, faults).value_or(std::vector<Json>{});
       for (std::size_t i = 0; i < cells->values.size(); ++i) {
         cells->labels.push_back(label(cells->values[i], i));
       }
@@ -72,6 +71,7 @@ Graph::Graph(const workflow::Workflow& workflow, const Json& params, const plugi
       known = std::move(cells);
     }
   });
+  faults.throw_if_any();
   StepScope root;
   root.nodes = &workflow;
   add_scope(std::move(root), "");

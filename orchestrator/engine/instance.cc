@@ -225,8 +225,7 @@ std::map<std::string, BoundInput> bind_exports(const Standing& standing, const P
 }
 
 bool is_tolerated(const Step& step, const Instance& instance) {
-  return is_failed(instance.state) && step.node->stage() != nullptr &&
-         step.node->stage()->on_failure == workflow::OnFailure::carry_on;
+  return is_failed(instance.state) && step.node->may_fail();
 }
 
 namespace {

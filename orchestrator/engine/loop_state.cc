@@ -76,16 +76,6 @@ LoopState next_state(const Standing& standing, std::uint32_t scope, const workfl
   return state;
 }
 
-int most_iterations(const workflow::Loop& loop, const workflow::ValueOf& value_of) {
-  const Json max = loop.max.evaluate(value_of);
-  if (max.is_number_integer() && max >= Json(1) && max <= Json(workflow::Loop::most_iterations)) {
-    return max.get<int>();
-  }
-  throw Error(ErrorCode::stage_failed, "\"max\" is " + max.dump(),
-              "it must be an integer from 1 to " + std::to_string(workflow::Loop::most_iterations),
-              loop.max_where);
-}
-
 LoopDecided decide(const workflow::Loop& loop, const workflow::ValueOf& value_of) {
   LoopDecided decided;
   const workflow::ValueOf noting = recording(value_of, decided.inputs);

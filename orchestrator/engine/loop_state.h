@@ -21,9 +21,6 @@ LoopState loop_state_from(const base::Json& json);
 LoopState initial_state(const Standing& standing, std::size_t loop);
 LoopState next_state(const Standing& standing, std::uint32_t scope, const workflow::LoopCase* chosen);
 
-// Throws Error{stage_failed} for what is no number of iterations.
-int most_iterations(const workflow::Loop& loop, const workflow::ValueOf& value_of);
-
 // Which way a loop goes after an iteration: break, continue or fail, and by which case.
 struct LoopDecided {
   std::string way;

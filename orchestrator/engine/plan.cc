@@ -31,6 +31,14 @@ Plan assemble(std::string text, const std::filesystem::path& file, workflow::Ove
   return plan;
 }
 
+bool takes_input_path(const plugins::StageDescription& stage) {
+  const auto properties = stage.parameters.find("properties");
+  return properties != stage.parameters.end() &&
+         std::any_of(properties->begin(), properties->end(), [](const Json& schema) {
+           return schema.is_object() && schema.value("format", "") == "input-path";
+         });
+}
+
 // Whether the stage's parameters are known before the run.
 bool reads_only_constants(const workflow::Template& with) {
   for (const auto& hole : with.holes()) {
@@ -52,18 +60,14 @@ void check_input_paths(const Step& step, const Json& with) {
   }
 }
 
-// Stages whose parameters depend on the workflow's alone are checked before anything runs, and so are the
-// files that they name.
-void check_known_parameters(const Plan& plan) {
+// The files that are named by parameters which are known before anything runs.
+void check_known_paths(const Plan& plan) {
   const Instances none(plan.graph.size());
   for (std::size_t i = 0; i < plan.graph.size(); ++i) {
     const Step& step = plan.graph[i];
-    if (step.stage == nullptr || !reads_only_constants(step.node->stage()->with)) continue;
-    try {
-      check_input_paths(step, bind_parameters({plan, plan.graph, none}, i));
-    } catch (const Error& error) {
-      throw Error(ErrorCode::invalid_input, error.message, error.hint, error.where);
-    }
+    if (step.stage == nullptr || !takes_input_path(*step.stage)) continue;
+    if (!reads_only_constants(step.node->stage()->with)) continue;
+    check_input_paths(step, bind_parameters({plan, plan.graph, none}, i));
   }
 }
 
@@ -82,8 +86,12 @@ Plan make_plan(std::string text, const std::filesystem::path& file, const Json& 
                workflow::Overrides overrides) {
   Plan plan = assemble(std::move(text), file, std::move(overrides), catalogue);
   plan.params = workflow::resolve_params(plan.workflow, given, directory);
+  // What the values that were given make of a workflow which may be sound is the fault of those.
+  workflow::Faults faults(given.empty() ? ErrorCode::invalid_workflow : ErrorCode::invalid_input);
+  workflow::check_values(plan.workflow, catalogue, plan.params, faults);
+  faults.throw_if_any();
   plan.graph = Graph(plan.workflow, plan.params, catalogue);
-  check_known_parameters(plan);
+  check_known_paths(plan);
   return plan;
 }
 

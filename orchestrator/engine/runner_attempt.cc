@@ -271,10 +271,15 @@ void Runner::discard_attempt(std::size_t step, bool succeeded) {
 namespace {
 
 bool retries_on(const workflow::Retry& retry, executor::Ending ending) {
-  const std::string name(executor::to_string(ending));
-  if (retry.on.empty())
-    return ending == executor::Ending::crashed || ending == executor::Ending::infrastructure;
-  return std::find(retry.on.begin(), retry.on.end(), name) != retry.on.end();
+  return std::find(retry.on.begin(), retry.on.end(), executor::to_string(ending)) != retry.on.end();
+}
+
+// Why a failure is not tried again though attempts are left.
+std::string retry_hint(const workflow::Retry& retry, executor::Ending ending) {
+  std::string kinds;
+  for (const std::string& kind : retry.on) kinds += (kinds.empty() ? "" : ", ") + kind;
+  return "it is not tried again: \"retry\" is for " + kinds + "; to retry this, add " +
+         std::string(executor::to_string(ending)) + " to its \"on\"";
 }
 
 // Doubles with each failure, up to the cap.
@@ -288,8 +293,13 @@ milliseconds backoff_after(const workflow::Retry& retry, int failures) {
 
 void Runner::attempt_failed(std::size_t step) {
   Work& work = this->work(step);
-  const executor::Outcome& outcome = work.outcome;
+  executor::Outcome& outcome = work.outcome;
   const bool stopped = stop_heeded_ > 0;
+  const workflow::Retry& retry = stage(step).retry;
+  const bool left = !stopped && ++work.failures < retry.attempts;
+  const bool again = left && retries_on(retry, outcome.ending);
+  if (left && !again && outcome.ending != executor::Ending::cancelled)
+    outcome.hint += (outcome.hint.empty() ? "" : "; ") + retry_hint(retry, outcome.ending);
   work.attempt.outcome = executor::to_string(outcome.ending);
   work.attempt.code = outcome.code;
   work.attempt.message = outcome.message;
@@ -316,8 +326,7 @@ void Runner::attempt_failed(std::size_t step) {
     tell("stage_cancelled", step, news);
     return;
   }
-  const workflow::Retry& retry = stage(step).retry;
-  if (++work.failures < retry.attempts && retries_on(retry, outcome.ending)) {
+  if (again) {
     const milliseconds wait = backoff_after(retry, work.failures);
     work.not_before = around_.clock.monotonic() + wait;
     work.phase = Phase::waiting;

@@ -233,11 +233,9 @@ class Drawer {
   // 0 where a parameter that decides it has no value.
   std::size_t count(const Node* lineage) const {
     if (lineage == nullptr) return 0;
-    try {
-      return workflow::cells(*lineage->matrix(), value_of_).size();
-    } catch (const base::Error&) {
-      return 0;
-    }
+    workflow::Faults ignored;  // validate shows them
+    const auto cells = workflow::cells(*lineage->matrix(), value_of_, ignored);
+    return cells ? cells->size() : 0;
   }
 
   workflow::ValueOf value_of_;

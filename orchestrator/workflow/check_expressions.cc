@@ -35,6 +35,17 @@ class ExpressionCheck {
     }
   }
 
+  void max(const Template& max) {
+    for (const Template::Hole& one : max.holes()) {
+      hole(one);
+      const auto type = check(one.expression, true);
+      if (type && !(one.whole && fits(*type, Type::number))) {
+        faults_.add(one.expression.where(), "\"max\" takes an integer; this is " +
+                                                std::string(to_string(one.whole ? *type : Type::string)));
+      }
+    }
+  }
+
   void choice(const Choice& choice) {
     if (choice.where) boolean(*choice.where, "\"where\"");
     if (!choice.objective) return;
@@ -76,9 +87,11 @@ class ExpressionCheck {
  private:
   std::optional<Type> check(const Expression& expression, bool silent = false) {
     try {
-      return expression.check(type_of_);
+      const Type type = expression.check(type_of_);
+      if (expression.names().empty()) expression.evaluate({});  // what is constant can fail now as well
+      return type;
     } catch (const Error& error) {
-      if (!silent) faults_.add(error);
+      if (!silent) faults_.add(error.where, error.message, error.hint);
       return {};
     }
   }
@@ -106,7 +119,7 @@ void check_loop(const View& view, const Node& node, const plugins::Catalogue* ca
   ExpressionCheck outside(type_of_names(view, catalogue, nullptr), faults);
   const View body = view.inside(loop);
   ExpressionCheck inside(type_of_names(body, catalogue, nullptr), faults);
-  for (const Template::Hole& hole : loop.max.holes()) outside.hole(hole);
+  outside.max(loop.max);
   check_static(loop.max, loop.max_where, "\"max\"", faults);
   for (const StateVariable& variable : loop.state) {
     if (variable.type) outside.state(variable, variable.initial, variable.where);

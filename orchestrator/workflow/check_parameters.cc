@@ -22,14 +22,15 @@ std::string dotted(std::string_view pointer) {
   return path;
 }
 
-// An error about a value that is not known yet.
-bool concerns_hole(const base::SchemaError& error, const Template& with) {
-  return std::any_of(with.holes().begin(), with.holes().end(), [&](const Template::Hole& hole) {
-    if (error.pointer == hole.pointer) return hole.whole || error.kind != "type";
+// The hole whose value the error is about; null where it is about what is written out.
+const Template::Hole* hole_of(const base::SchemaError& error, const Template& with) {
+  const auto found = std::find_if(with.holes().begin(), with.holes().end(), [&](const Template::Hole& hole) {
+    if (is_at_or_below(error.pointer, hole.pointer)) return hole.whole || error.kind != "type";
     const bool combined =
         error.kind == "oneOf" || error.kind == "anyOf" || error.kind == "allOf" || error.kind == "not";
     return combined && is_at_or_below(hole.pointer, error.pointer);
   });
+  return found == with.holes().end() ? nullptr : &*found;
 }
 
 // The part of the schema that speaks of the value at the pointer; null where nothing does.
@@ -103,7 +104,7 @@ void check_parameters(const View& view, const plugins::Catalogue& catalogue, con
   const Stage& stage = *node.stage();
   const base::Json given = stage.with.source().is_null() ? base::Json::object() : stage.with.source();
   for (const base::SchemaError& error : base::validate(description.parameters, given)) {
-    if (concerns_hole(error, stage.with)) continue;
+    if (hole_of(error, stage.with) != nullptr) continue;  // check_parameter_values() may know it
     if (error.kind == "additionalProperties") {
       faults.add(stage.with.key_where(error.pointer),
                  description.id + " has no parameter \"" + dotted(error.pointer) + "\"",
@@ -120,6 +121,30 @@ void check_parameters(const View& view, const plugins::Catalogue& catalogue, con
   }
   const TypeOf type_of = type_of_names(view, &catalogue, &node);
   for (const Template::Hole& hole : stage.with.holes()) check_hole(hole, type_of, description, faults);
+}
+
+void check_parameter_values(const Stage& stage, const plugins::StageDescription& description,
+                            const base::Json& params, const std::vector<base::Json>& cells, Faults& faults) {
+  if (stage.with.is_literal() || !stage.with.is_known(known_values(params, cells.front()))) return;
+  for (const base::Json& cell : cells) {
+    const auto add = [&](const base::Where& where, const std::string& message, const std::string& hint = {}) {
+      if (faults.has(where)) return;
+      faults.add(where, message + (cell.empty() ? "" : ", in the matrix's " + cell.dump()), hint);
+    };
+    base::Json with;
+    try {
+      with = stage.with.evaluate(known_values(params, cell));
+    } catch (const base::Error& error) {
+      add(error.where, error.message, error.hint);
+      continue;
+    }
+    for (const base::SchemaError& error : base::validate(description.parameters, with)) {
+      const Template::Hole* hole = hole_of(error, stage.with);
+      if (hole == nullptr) continue;
+      add(hole->expression.where(),
+          "the parameter \"" + dotted(error.pointer) + "\" of " + description.id + " " + error.message);
+    }
+  }
 }
 
 }  // namespace presswork::workflow

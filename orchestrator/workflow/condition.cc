@@ -41,6 +41,8 @@ Conditions::Conditions(const Scope& scope, const NeedGraph& graph)
     if (const Select* select = scope.nodes[node].select()) {
       conditions_[node] = both(conditions_[node], of(select->from));
     }
+    if (scope.nodes[node].may_fail())
+      conditions_[node] = both(conditions_[node], Condition::has_result(node));
   }
 }
 
@@ -71,7 +73,7 @@ Condition Conditions::of_edge(const After& after) const {
 Condition Conditions::control(std::size_t self, const std::vector<std::size_t>& needs) const {
   const Node& node = scope_.nodes[self];
   if (node.join == Join::all_done) return Condition::always();
-  if (node.join == Join::on_failure) return Condition{{{{self, 0}}}, false};
+  if (node.join == Join::on_failure) return Condition::has_result(self);
   if (node.join == Join::all_success) {
     Condition all = Condition::always();
     for (const After& after : node.after) all = both(all, of_edge(after));
@@ -188,8 +190,9 @@ std::string Conditions::text(const Condition& condition) const {
     for (std::size_t i = 0; i < way.size(); ++i) {
       const Node& node = scope_.nodes[way[i].first];
       if (i > 0) all += " and ";
-      all += node.decision() != nullptr ? node.id + "." + node.decision()->branches()[way[i].second]
-                                        : "a failure before " + node.id;
+      all += node.decision() != nullptr      ? node.id + "." + node.decision()->branches()[way[i].second]
+             : node.join == Join::on_failure ? "a failure before " + node.id
+                                             : "a success of " + node.id;
     }
   }
   return all.empty() ? "never" : all;

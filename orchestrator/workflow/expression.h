@@ -77,6 +77,7 @@ class Template {
                         const std::function<base::Where(const std::string&)>& key_where_of = {});
 
   bool is_literal() const { return expressions_.empty(); }
+  bool is_known(const ValueOf& value_of) const;  // whether all that it reads has a value
   const base::Json& source() const { return source_; }
   // Every expression in it, with the JSON pointer of the string that it stands in.
   struct Hole {

@@ -53,7 +53,13 @@ void Faults::add(base::Error error) {
 }
 
 void Faults::add(const base::Where& where, std::string message, std::string hint) {
-  errors_.emplace_back(base::ErrorCode::invalid_workflow, std::move(message), std::move(hint), where);
+  errors_.emplace_back(code_, std::move(message), std::move(hint), where);
+}
+
+bool Faults::has(const base::Where& where) const {
+  return std::any_of(errors_.begin(), errors_.end(), [&](const base::Error& error) {
+    return error.where.line == where.line && error.where.column == where.column;
+  });
 }
 
 void Faults::throw_if_any() {

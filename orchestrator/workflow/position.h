@@ -19,12 +19,17 @@ class Faults {
  public:
   static constexpr std::size_t max_shown = 20;
 
+  // `code` is that of faults which are added without one.
+  explicit Faults(base::ErrorCode code = base::ErrorCode::invalid_workflow) : code_(code) {}
+
   void add(base::Error error);
   void add(const base::Where& where, std::string message, std::string hint = {});
   bool empty() const { return errors_.empty(); }
+  bool has(const base::Where& where) const;  // whether something is wrong at this very place
   void throw_if_any();
 
  private:
+  base::ErrorCode code_;
   std::vector<base::Error> errors_;
 };
 

@@ -120,6 +120,7 @@ class NodeReader {
     retry.backoff = parts_.duration(map, "backoff", retry.backoff);
     retry.backoff_cap = parts_.duration(map, "backoff_cap", retry.backoff_cap);
     if (const YamlEntry* on = map.find("on")) {
+      retry.on.clear();
       for (const YamlPtr& item : on->value->items) retry.on.push_back(item->scalar.get<std::string>());
     }
   }

@@ -73,4 +73,13 @@ base::Json resolve_params(const Workflow& workflow, const base::Json& given, con
   return values;
 }
 
+base::Json default_params(const Workflow& workflow) {
+  Faults reported;  // when the workflow was read
+  base::Json values = base::Json::object();
+  for (const Param& param : workflow.params) {
+    if (param.fallback) resolve(workflow, param, base::Json::object(), {}, values, reported);
+  }
+  return values;
+}
+
 }  // namespace presswork::workflow

@@ -117,6 +117,14 @@ Template Template::parse(const base::Json& value, const WhereOf& where_of, const
   return result;
 }
 
+bool Template::is_known(const ValueOf& value_of) const {
+  return std::all_of(expressions_.begin(), expressions_.end(), [&](const Hole& hole) {
+    const std::vector<Name>& names = hole.expression.names();
+    return std::all_of(names.begin(), names.end(),
+                       [&](const Name& name) { return value_of(name).has_value(); });
+  });
+}
+
 base::Json Template::evaluate(const ValueOf& value_of) const {
   base::Json result = source_;
   unescape(result);

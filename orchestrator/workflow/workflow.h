@@ -67,7 +67,7 @@ struct Retry {
   int attempts = 1;  // in all
   std::chrono::milliseconds backoff{0};
   std::chrono::milliseconds backoff_cap{std::chrono::minutes(10)};
-  std::vector<std::string> on;  // failure classes; empty: crashed, infrastructure
+  std::vector<std::string> on = {"crashed", "infrastructure"};  // kinds of failure
 };
 
 struct Resources {
@@ -204,6 +204,11 @@ struct Node {
     const Stage* found = stage();
     return found != nullptr && found->matrix ? &*found->matrix : nullptr;
   }
+  // Whether its failure counts as being skipped.
+  bool may_fail() const {
+    const Stage* found = stage();
+    return found != nullptr && found->on_failure == OnFailure::carry_on;
+  }
 };
 
 // Nodes that see each other: those of the workflow, or of a loop's body. A body also sees what is around its
@@ -262,8 +267,23 @@ std::vector<const Input*> inputs(const Node& node);
 // The nodes that a name in an expression reads: none for params, state, loop and matrix.
 bool reads_node(const Name& name);
 
-// The matrix's cells as {axis: value}, in order. Throws Error{invalid_workflow}: no list, an exclusion that
-// matches nothing, a cell given twice, too many.
-std::vector<base::Json> cells(const Matrix& matrix, const ValueOf& value_of);
+// The parameters that have a default, with it.
+base::Json default_params(const Workflow& workflow);
+
+// The values of params.NAME and matrix.NAME; no other name has one. Both must outlive the result.
+ValueOf known_values(const base::Json& params, const base::Json& cell);
+
+// The matrix's cells as {axis: value}, in order; nothing when there is none, or an axis has no value yet.
+// Adds faults: no list, an exclusion that matches nothing, a cell given twice, too many.
+std::optional<std::vector<base::Json>> cells(const Matrix& matrix, const ValueOf& value_of, Faults& faults);
+
+// How often the loop may run its body. Throws Error{invalid_workflow}.
+int most_iterations(const Loop& loop, const ValueOf& value_of);
+
+// Checks what these parameters, which need not be all, make of the workflow: matrices, loops' `max`, and the
+// parameters of stages, as far as they depend on nothing that only a run finds out. For a workflow that has
+// been through check().
+void check_values(const Workflow& workflow, const plugins::Catalogue& catalogue, const base::Json& params,
+                  Faults& faults);
 
 }  // namespace presswork::workflow

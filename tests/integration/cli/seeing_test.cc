@@ -25,7 +25,7 @@ class Seeing : public Command {
         "    after: small.yes\n"
         "    loop:\n"
         "      max: 5\n"
-        "      state: {i: {type: integer, initial: 10}}\n"
+        "      state: {i: {type: integer, initial: 10}, text: {type: artifact, initial: best.text}}\n"
         "      body:\n"
         "        step:\n"
         "          uses: test/echo\n"
@@ -33,7 +33,7 @@ class Seeing : public Command {
         "          with: {value: \"${{ state.i }}\", fail: \"${{ params.fail }}\"}\n"
         "      decide:\n"
         "        - {when: step.metrics.value > 10, then: break}\n"
-        "        - {default: continue, set: {i: \"${{ state.i + 1 }}\"}}\n"
+        "        - {default: continue, set: {i: \"${{ state.i + 1 }}\", text: step.text}}\n"
         "      outputs: {text: step.text}\n"
         "  last: {uses: test/echo, after: tune, inputs: {model: tune.text}}\n");
   }
@@ -51,7 +51,11 @@ TEST_F(Seeing, ExplainTellsHowALoopASelectionAndADecisionCameOut) {
   EXPECT_EQ(loop["iterations"][1]["state"], (Json{{"i", 11}}));
   EXPECT_EQ(loop["iterations"][1]["inputs"], (Json{{"step.metrics.value", 11}}));
   const std::string text = presswork({"explain", "r1", "tune"}).out;
-  EXPECT_TRUE(has(text, "ITERATIONS\n  1  i = 10  continue  by step.metrics.value = 10\n")) << text;
+  EXPECT_TRUE(has(text,
+                  "ITERATIONS\n"
+                  "  1  i = 10, text = make[n=2].text     continue  by step.metrics.value = 10\n"
+                  "  2  i = 11, text = tune[1]/step.text  break     by step.metrics.value = 11\n"))
+      << text;
 
   const std::string best = presswork({"explain", "r1", "best"}).out;
   EXPECT_TRUE(has(best, "chosen   make[n=2]\n")) << best;

@@ -213,6 +213,33 @@ TEST_F(Workflow, RunsStatusAndLogsLookBack) {
   EXPECT_NE(wrong.err.find("first"), std::string::npos) << wrong.err;
 }
 
+TEST_F(Workflow, ValidateRefusesWhatPlanAndRunRefuse) {
+  const std::string faulty =
+      file("faulty.yaml",
+           "presswork: 1\n"
+           "name: faulty\n"
+           "stages:\n"
+           "  a: {uses: test/echo, matrix: {n: [x, 1]}, with: {fail: \"${{ matrix.n }}\"}}\n"
+           "  b: {uses: test/noop, matrix: {n: [1], exclude: [{n: 1}]}}\n");
+  for (const char* verb : {"validate", "plan", "run"}) {
+    const Finished finished = presswork({verb, faulty});
+    EXPECT_EQ(finished.code, 3) << verb;
+    EXPECT_NE(finished.err.find("faulty.yaml:4:"), std::string::npos) << verb << finished.err;
+    EXPECT_NE(finished.err.find("faulty.yaml:5:"), std::string::npos) << verb << finished.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(workspace() / "runs" / "r1"));
+}
+
+TEST_F(Workflow, AWorkflowThatIsNotValidYetIsDrawnWithAWarning) {
+  const std::string draft = file("draft.yaml", "presswork: 1\nname: d\nstages: {a: {uses: test/nope}}\n");
+  const Finished finished = presswork({"graph", draft});
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_NE(finished.out.find("test/nope"), std::string::npos) << finished.out;
+  EXPECT_NE(finished.err.find("warning: this workflow could not run; `presswork validate"), std::string::npos)
+      << finished.err;
+  EXPECT_EQ(presswork({"graph", two_stages()}).err, "");
+}
+
 TEST_F(Workflow, RunsLeavesOutTheTimeBeforeAResume) {
   ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
   // A pause that is longer than all of the run.

@@ -79,7 +79,7 @@ stages:
     on_failure: POLICY
     with: {value: "${{ matrix.n }}", fails: "${{ matrix.n == 2 ? \"failed\" : \"\" }}", times: 9}
   best: {select: {from: q, maximize: "q.metrics.value"}}
-  use: {uses: test/work, with: {value: "${{ best.metrics.value }}"}}
+  use: {uses: test/work, after: [best], with: {value: "${{ best.metrics.value }}"}}
 )yaml";
 
 std::string with_policy(const std::string& policy) {
@@ -93,9 +93,7 @@ TEST_F(EngineTest, ACellThatMayFailIsLeftOutOfTheSelection) {
   EXPECT_EQ(executor->started.back().parameters.at("value"), 3);
 }
 
-TEST_F(EngineTest, ACellThatMustNotFailFailsTheRun) {
-  EXPECT_EQ(run(with_policy("fail")).state, "failed");
-}
+TEST_F(EngineTest, ACellThatMustNotFailFailsTheRun) { EXPECT_EQ(run(with_policy("fail")).state, "failed"); }
 
 TEST_F(EngineTest, ACellThatIsNewRunsAloneAgainstTheCache) {
   run(sweep);

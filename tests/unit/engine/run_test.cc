@@ -87,6 +87,23 @@ TEST_F(EngineTest, AParameterThatTheStageRefusesIsFoundBeforeAnythingRuns) {
   EXPECT_TRUE(executor->started.empty());
 }
 
+TEST_F(EngineTest, AValueThatAWorkflowCannotTakeIsFoundBeforeAnythingRuns) {
+  const auto code = [&](const Json& params) {
+    try {
+      run("params: {n: {type: integer, default: 0}}\n"
+          "stages: {t: {loop: {max: \"${{ params.n }}\", body: {b: {uses: test/work}}, decide: [{default: "
+          "break}]}}}\n",
+          params);
+    } catch (const base::Error& error) {
+      return error.code;
+    }
+    return base::ErrorCode::internal;
+  };
+  EXPECT_EQ(code({}), base::ErrorCode::invalid_workflow);
+  EXPECT_EQ(code({{"n", 20000}}), base::ErrorCode::invalid_input);
+  EXPECT_TRUE(ledger->runs().empty());
+}
+
 TEST_F(EngineTest, EqualWorkIsDoneOnceEvenWhenBothStagesAreReadyTogether) {
   const auto result =
       run("stages: {a: {uses: test/work, with: {text: x}}, b: {uses: test/work, with: {text: x}}}\n");
@@ -200,10 +217,13 @@ stages:
 TEST_F(EngineTest, DoesNotRetryOtherFailures) {
   const auto result = run(R"(
 stages:
-  a: {uses: test/work, with: {fails: failed}, retry: {attempts: 3, on: [crashed]}}
+  a: {uses: test/work, with: {fails: failed}, retry: {attempts: 3}}
 )");
   EXPECT_EQ(result.state, "failed");
   EXPECT_EQ(executor->started.size(), 1u);
+  EXPECT_THAT(ledger->attempts(result.run).at(0).hint,
+              HasSubstr("it is not tried again: \"retry\" is for crashed, infrastructure; to retry this, "
+                        "add failed to its \"on\""));
 }
 
 TEST_F(EngineTest, AnAttemptThatNoHostWroteALogForNamesNone) {

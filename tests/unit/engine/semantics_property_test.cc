@@ -61,7 +61,7 @@ class Generator {
       const char* const rules[] = {"all_success", "any_success", "all_done", "on_failure"};
       node.join = rules[below(4)];
     }
-    node.conditional = !node.after.empty();
+    node.conditional = node.tolerated || !node.after.empty();
   }
 
   std::mt19937 random_;

@@ -82,6 +82,58 @@ TEST(ConditionTest, AHandlerOfFailuresMayNotRun) {
       "");
 }
 
+TEST(ConditionTest, AStageWhoseFailureCountsAsASkipMayHaveNoResult) {
+  const std::string c = "  c: {uses: s/t, on_failure: continue}\n";
+  EXPECT_EQ(faults(c + "  r: {uses: s/t, inputs: {m: c.m}}\n"),
+            "\"r\" reads c.m, but \"c\" may fail (on_failure: continue)");
+  EXPECT_EQ(faults(c + "  r: {decide: [{when: c.metrics.q > 1, then: a}]}\n"),
+            "\"r\" reads c.metrics.q, but \"c\" may fail (on_failure: continue)");
+  EXPECT_EQ(faults(c + "  r: {uses: s/t, after: [c]}\n  s: {uses: s/t, inputs: {m: r.m}}\n"),
+            "\"s\" reads r.m, but \"r\" runs only after a success of c");
+  EXPECT_EQ(faults(c + "  r: {uses: s/t, after: [d.yes, c], inputs: {m: c.m}}\n"),
+            "\"r\" reads c.m, but \"c\" may fail (on_failure: continue)");
+  EXPECT_EQ(faults(c + "  r: {uses: s/t, after: [c], inputs: {m: c.m}}\n"), "");
+  EXPECT_EQ(faults(c + "  r: {uses: s/t, inputs: {m: \"first(c.m, a.m)\"}}\n"), "");
+  EXPECT_EQ(faults(c + "  r: {decide: [{when: \"has(c.metrics.q)\", then: a}, {default: b}]}\n"), "");
+  EXPECT_EQ(faults("  c: {uses: s/t, on_failure: rollback}\n  r: {uses: s/t, inputs: {m: c.m}}\n"), "");
+}
+
+TEST(ConditionTest, ALoopOffersOnlyWhatItsBodyHasForSure) {
+  const auto loop = [](const std::string& output, const std::string& metric) {
+    return faults(
+        "  t: {loop: {max: 2, body: {q: {uses: s/t, on_failure: continue}, z: {uses: s/t}}, decide: "
+        "[{default: break}], outputs: {o: \"" +
+        output + "\"}, metrics: {v: \"" + metric + "\"}}}\n");
+  };
+  EXPECT_EQ(loop("q.m", "1"),
+            "the end of the iteration reads q.m, but \"q\" may fail (on_failure: continue)");
+  EXPECT_EQ(loop("z.m", "q.metrics.v"),
+            "the end of the iteration reads q.metrics.v, but \"q\" may fail (on_failure: continue)");
+  EXPECT_EQ(loop("first(q.m, z.m)", "first(q.metrics.v, 0)"), "");
+  EXPECT_EQ(faults("  t: {loop: {max: 2, state: {i: {type: number, initial: 1}}, body: {q: {uses: s/t, "
+                   "on_failure: continue}}, decide: [{when: \"has(q.metrics.v)\", then: continue, set: {i: "
+                   "\"${{ q.metrics.v }}\"}}, {default: break}]}}\n"),
+            "");
+}
+
+TEST(ConditionTest, ASelectionReadsOnlyTheCellsThatHaveAllOfIt) {
+  const std::string cells =
+      "  q: {uses: s/t, matrix: {n: [1, 2]}, on_failure: continue}\n"
+      "  f: {uses: s/t, matrix: {from: q}, after: [q], inputs: {m: q.m}, on_failure: continue}\n"
+      "  best: {select: {from: f, minimize: q.metrics.v, outputs: {m: q.m}}}\n";
+  EXPECT_EQ(faults(cells + "  r: {uses: s/t, after: [best], inputs: {m: best.m}}\n"), "");
+  EXPECT_EQ(faults(cells + "  r: {uses: s/t, inputs: {m: best.m}}\n"),
+            "\"r\" reads best.m, but \"best\" runs only after a success of q and a success of f");
+  EXPECT_EQ(faults("  q: {uses: s/t, matrix: {n: [1]}, after: [d.yes]}\n"
+                   "  best: {select: {from: q, minimize: q.metrics.v}}\n"),
+            "")
+      << "it is skipped with what it selects from";
+  EXPECT_EQ(faults("  q: {uses: s/t, matrix: {n: [1]}}\n"
+                   "  f: {uses: s/t, matrix: {from: q}, after: [d.yes]}\n"
+                   "  best: {select: {from: q, minimize: f.metrics.v}}\n"),
+            "\"best\" reads f.metrics.v, but \"f\" runs only after d.yes");
+}
+
 TEST(ConditionTest, AllDoneRunsWhateverWasSkipped) {
   EXPECT_EQ(faults("  r: {uses: s/t, after: [x], join: all_done}\n  s: {uses: s/t, inputs: {m: r.m}}\n"), "");
   EXPECT_EQ(faults("  r: {uses: s/t, after: [x], join: all_done, inputs: {m: x.m}}\n"),

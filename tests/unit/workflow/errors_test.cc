@@ -342,6 +342,106 @@ stages:
                           "there is no node \"loda\"", "there is no parameter \"bits\""}));
 }
 
+// "LINE:COLUMN message" of all that is wrong with it once its parameters have their defaults.
+std::vector<std::string> faults_of_values(const std::string& yaml) {
+  workflow::Faults faults;
+  const auto read = workflow::parse("presswork: 1\nname: job\n" + yaml, "job.yaml", faults);
+  if (read) {
+    workflow::check(*read, Stages(), faults);
+    workflow::check_values(*read, Stages(), workflow::default_params(*read), faults);
+  }
+  std::vector<std::string> all;
+  const auto add = [&](const base::Error& error) {
+    all.push_back(std::to_string(error.where.line) + ":" + std::to_string(error.where.column) + " " +
+                  error.message);
+  };
+  try {
+    faults.throw_if_any();
+  } catch (const base::Error& error) {
+    add(error);
+    for (const base::Error& other : error.others) add(other);
+  }
+  return all;
+}
+
+TEST(ValueFaultsTest, OfAMatrixAreAllShown) {
+  EXPECT_EQ(faults_of_values(R"(params: {l: {type: list, default: [1, [2]]}, o: {type: list, default: []}}
+stages:
+  a: {uses: report/summary, matrix: {n: [2, 2], m: [1, [2]]}}
+  b: {uses: report/summary, matrix: {n: [1], exclude: [{n: 1}]}}
+  c: {uses: report/summary, matrix: {n: [1, 2], exclude: [{z: 1}, {n: 5}], include: [{n: 1}, {x: 3}]}}
+  d: {uses: report/summary, matrix: {include: [{n: 1, m: 1}, {n: 2}, {n: {x: 1}, m: 2}]}}
+  e: {uses: report/summary, matrix: {n: "${{ params.l }}", m: "${{ params.o }}"}}
+)"),
+            (std::vector<std::string>{
+                "5:45 the matrix value \"n\" has 2 twice",
+                "5:56 the matrix value \"m\": [2] is no number, text or boolean",
+                "6:37 the exclusions leave nothing of the matrix",
+                "7:59 the matrix has no value \"z\"",
+                "7:67 this exclusion matches no combination of the matrix",
+                "7:86 the matrix has the combination {\"n\":1} twice",
+                "7:94 the matrix has no value \"x\"",
+                "7:94 this combination lacks a value for \"n\"",
+                "8:62 this combination lacks a value for \"m\"",
+                "8:70 the matrix value \"n\": {\"x\":1} is no number, text or boolean",
+                "9:41 the matrix value \"n\": [2] is no number, text or boolean",
+                "9:63 the matrix value \"m\" needs a list with something in it",
+            }));
+}
+
+TEST(ValueFaultsTest, OfParametersAreFoundInTheFirstCellThatHasThem) {
+  EXPECT_EQ(faults_of_values(R"(params:
+  bits: {type: integer, default: 3}
+  given: {type: integer}
+stages:
+  load: {uses: model/load, with: {path: m}}
+  a: {uses: quantize/rtn, matrix: {n: [4, x, y]}, inputs: {model: load.model}, with: {bits: "${{ matrix.n }}"}}
+  b: {uses: quantize/rtn, inputs: {model: load.model}, with: {bits: "${{ params.bits }}"}}
+  c: {uses: quantize/rtn, inputs: {model: load.model}, with: {bits: "${{ params.given }}"}}
+  t:
+    loop:
+      max: 2
+      body: {q: {uses: quantize/rtn, inputs: {model: load.model}, with: {bits: "${{ int(8 / (params.bits - 3)) }}"}}}
+      decide: [{default: break}]
+)"),
+            (std::vector<std::string>{
+                "8:98 the parameter \"bits\" of quantize/rtn must be an integer, not the text \"x\", in the "
+                "matrix's {\"n\":\"x\"}",
+                "9:74 the parameter \"bits\" of quantize/rtn must be 4 or 8, not 3",
+                "14:91 division by zero",
+            }));
+}
+
+TEST(ValueFaultsTest, OfWhatIsConstantNeedNoStages) {
+  EXPECT_EQ(faults_of_values(R"(stages:
+  a: {uses: no/such, with: {v: "${{ 1 / 0 }}", w: "${{ 1 / 2 }}"}}
+  d: {decide: [{when: "[1][2] > 1", then: x}, {default: y}]}
+checklist: [{title: T, check: "int('x') > 1"}]
+)"),
+            (std::vector<std::string>{
+                "4:13 there is no stage \"no/such\"",
+                "4:39 division by zero",
+                "5:27 the list has 1 items, and no item 2",
+                "6:32 the text \"x\" is not a number",
+            }));
+}
+
+TEST(ValueFaultsTest, OfALoopsMax) {
+  EXPECT_EQ(
+      faults_of_values(R"(params: {s: {type: string}, n: {type: integer, default: 0}, x: {type: integer}}
+stages:
+  a: {loop: {max: "${{ params.s }}", body: {q: {uses: report/summary}}, decide: [{default: break}]}}
+  b: {loop: {max: "${{ params.n }}", body: {r: {uses: report/summary}}, decide: [{default: break}]}}
+  c: {loop: {max: "${{ params.x }}", body: {u: {uses: report/summary}}, decide: [{default: break}]}}
+  d: {loop: {max: "4", body: {v: {uses: report/summary}}, decide: [{default: break}]}}
+)"),
+      (std::vector<std::string>{
+          "5:24 \"max\" takes an integer; this is a text",
+          "6:19 \"max\" is 0",
+          "8:19 \"max\" is \"4\"",
+      }));
+}
+
 TEST(FaultsTest, WhatDoesNotFitTheSchemaIsNotReadFurther) {
   workflow::Faults faults;
   EXPECT_FALSE(workflow::parse("presswork: 1\nname: job\nstages: {a: {uses: 5}}\n", "job.yaml", faults));
