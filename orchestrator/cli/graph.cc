@@ -32,8 +32,10 @@ bool is_run(const std::string& what) {
 
 report::RunToDraw facts_of(Session& session, const store::RunRow& run) {
   store::Ledger& ledger = session.ledger();
-  return {run, ledger.instances(run.id), ledger.attempts(run.id), ledger.decisions(run.id),
-          base::to_utc_string(session.clock().now())};
+  report::RunToDraw facts{run, ledger.instances(run.id), ledger.attempts(run.id), ledger.decisions(run.id),
+                          base::to_utc_string(session.clock().now())};
+  for (store::InstanceRow& row : facts.instances) row.state = state_now(run, row.state);
+  return facts;
 }
 
 report::Drawing drawing_of(Session& session, const GraphOptions& options) {

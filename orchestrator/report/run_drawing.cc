@@ -28,7 +28,8 @@ int weight_of(const std::string& state) {
 
 // Of work done in this run: a cached stage took none.
 double seconds_of(const InstanceRow& row, const RunToDraw& run) {
-  if (row.started.empty() || row.state == "cached" || row.state == "pending") return 0;
+  if (row.started.empty() || row.state == "cached" || row.state == "pending" || row.state == "interrupted")
+    return 0;
   return seconds_between(row.started, row.ended.empty() ? run.now : row.ended).value_or(0);
 }
 

@@ -317,6 +317,15 @@ TEST(RunDrawing, ShowsTheWorstOfManyInstancesAndCountsThem) {
   EXPECT_EQ(drawing.nodes[3].state, "pending") << "the run has not come to it";
 }
 
+TEST(RunDrawing, CountsNoTimeOfWhatWasInterruptedAtATimeThatNobodyKnows) {
+  Drawing drawing = drawn();
+  RunToDraw run = run_of_drawn();
+  run.instances.back().state = "interrupted";
+  add_run(drawing, run);
+  EXPECT_EQ(drawing.nodes[2].state, "interrupted");
+  EXPECT_DOUBLE_EQ(drawing.nodes[2].seconds, 10);
+}
+
 TEST(RunDrawing, AddsNodesForInstancesThatTheWorkflowDoesNotHave) {
   Drawing drawing = drawn();
   RunToDraw run = run_of_drawn();
