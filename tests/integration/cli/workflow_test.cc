@@ -1,6 +1,7 @@
 #include <regex>
 
 #include "command.h"
+#include "orchestrator/base/units.h"
 
 namespace presswork::testing {
 namespace {
@@ -178,6 +179,17 @@ TEST_F(Workflow, PlanShowsWhichModulesPatternsMatchAndRefusesOnesThatMatchNothin
 TEST_F(Workflow, GraphDrawsEveryStage) {
   EXPECT_NE(presswork({"graph", two_stages()}).out.find("second"), std::string::npos);
   EXPECT_EQ(presswork({"graph", two_stages(), "--format", "dot"}).out.rfind("digraph", 0), 0u);
+}
+
+TEST_F(Workflow, StatusAndGraphTellTheSameTimes) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  const base::Json stages = presswork({"status", "--json"}).json()["stages"];
+  const std::string drawn = presswork({"graph", "r1", "--format", "dot"}).out;
+  for (const base::Json& stage : stages) {
+    const std::string time = base::format_seconds(stage["seconds"].get<double>());
+    const std::string label = stage["id"].get<std::string>() + "\\ntest/echo\\n" + time + "\"";
+    EXPECT_NE(drawn.find(label), std::string::npos) << label << " is not in " << drawn;
+  }
 }
 
 TEST_F(Workflow, RunsStatusAndLogsLookBack) {

@@ -317,6 +317,16 @@ TEST(RunDrawing, ShowsTheWorstOfManyInstancesAndCountsThem) {
   EXPECT_EQ(drawing.nodes[3].state, "pending") << "the run has not come to it";
 }
 
+TEST(RunDrawing, ShowsTheTimeThatTheWorkItselfTook) {
+  Drawing drawing = drawn();
+  RunToDraw run = run_of_drawn();
+  run.seconds = {{"load", 5}, {"small[bits=4]", 3}, {"small[bits=8]", 4}};
+  run.instances.back().state = "succeeded";
+  add_run(drawing, run);
+  EXPECT_DOUBLE_EQ(drawing.nodes[0].seconds, 0) << "the cache had it";
+  EXPECT_DOUBLE_EQ(drawing.nodes[2].seconds, 4);
+}
+
 TEST(RunDrawing, CountsNoTimeOfWhatWasInterruptedAtATimeThatNobodyKnows) {
   Drawing drawing = drawn();
   RunToDraw run = run_of_drawn();
