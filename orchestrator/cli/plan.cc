@@ -20,6 +20,7 @@ namespace {
 
 struct PlanOptions {
   WorkflowOptions workflow;
+  LimitOptions limits;
   bool explain = false, exit_code = false;
 };
 
@@ -30,6 +31,13 @@ struct Sum {
   std::size_t to_run = 0, unknown_time = 0;
 };
 
+// All that is said of a plan.
+struct Foresight {
+  std::vector<engine::Preview> previews;
+  Sum sum;
+  std::vector<base::Error> misfits;  // why the run would be refused
+};
+
 std::string problem_of(const executor::Outcome& outcome) {
   std::string text = outcome.where.empty() ? outcome.message : outcome.where + ": " + outcome.message;
   if (!outcome.hint.empty()) text += "; " + outcome.hint;
@@ -37,7 +45,8 @@ std::string problem_of(const executor::Outcome& outcome) {
 }
 
 engine::Estimate ask_stage(Session& session, const fs::path& folder, const engine::Step& step,
-                           const base::Json& with, const std::map<std::string, executor::InputFile>& inputs) {
+                           const base::Json& with, const std::map<std::string, executor::InputFile>& inputs,
+                           int cores) {
   executor::StageRequest request;
   request.token = 1;
   request.verb = executor::Verb::plan;
@@ -50,7 +59,7 @@ engine::Estimate ask_stage(Session& session, const fs::path& folder, const engin
   request.work_dir = folder / request.attempt;
   request.scratch_dir = folder / (request.attempt + ".scratch");
   request.seed = step.node->stage()->seed;
-  request.threads = static_cast<unsigned>(session.limits({}).cores);
+  request.threads = static_cast<unsigned>(cores);
   request.timeout = std::chrono::minutes(1);
   fs::create_directories(request.work_dir);
   session.executor().start(std::move(request));
@@ -68,12 +77,15 @@ engine::Estimate ask_stage(Session& session, const fs::path& folder, const engin
 }
 
 // Against an empty workspace when there is none yet: a plan leaves nothing behind.
-std::vector<engine::Preview> preview_of(Session& session, const engine::Plan& plan, bool explain) {
+std::vector<engine::Preview> preview_of(Session& session, const engine::Plan& plan, bool explain,
+                                        const engine::Limits& limits) {
   const ScratchFolder folder;
   const engine::PreviewOptions options{
-      explain, [&](const engine::Step& step, const base::Json& with, const auto& inputs) {
-        return ask_stage(session, folder.path(), step, with, inputs);
-      }};
+      explain,
+      [&](const engine::Step& step, const base::Json& with, const auto& inputs) {
+        return ask_stage(session, folder.path(), step, with, inputs, limits.cores);
+      },
+      limits};
   if (session.has_workspace()) return engine::preview(plan, session.ledger(), session.artifacts(), options);
   const auto ledger = store::Ledger::open(folder.path() / "ledger.db");
   store::ArtifactStore artifacts(base::real_file_system(), folder.path() / "store");
@@ -107,11 +119,10 @@ base::Json to_json(const engine::Estimate& estimate) {
   return json;
 }
 
-base::Json to_json(const engine::Plan& plan, const std::vector<engine::Preview>& previews, const Sum& sum,
-                   bool explain) {
+base::Json to_json(const engine::Plan& plan, const Foresight& foresight, bool explain) {
   base::Json json = {
       {"workflow", plan.workflow.name}, {"params", plan.params}, {"stages", base::Json::array()}};
-  for (const engine::Preview& preview : previews) {
+  for (const engine::Preview& preview : foresight.previews) {
     base::Json stage = {{"id", preview.id},
                         {"kind", preview.kind},
                         {"uses", preview.uses},
@@ -126,9 +137,16 @@ base::Json to_json(const engine::Plan& plan, const std::vector<engine::Preview>&
     if (explain && preview.action == "run") stage["changed"] = preview.changed;
     json["stages"].push_back(std::move(stage));
   }
-  json["total"] = {{"to_run", sum.to_run},         {"without_time", sum.unknown_time},
-                   {"seconds", sum.seconds},       {"memory_bytes", sum.memory_bytes},
-                   {"disk_bytes", sum.disk_bytes}, {"free_bytes", sum.free_bytes}};
+  const Sum& sum = foresight.sum;
+  json["total"] = {{"to_run", sum.to_run},
+                   {"without_time", sum.unknown_time},
+                   {"seconds", sum.seconds},
+                   {"memory_bytes", sum.memory_bytes},
+                   {"disk_bytes", sum.disk_bytes},
+                   {"free_bytes", sum.free_bytes}};
+  json["cannot_fit"] = base::Json::array();
+  for (const base::Error& misfit : foresight.misfits)
+    json["cannot_fit"].push_back({{"message", misfit.message}, {"hint", misfit.hint}});
   return json;
 }
 
@@ -140,6 +158,15 @@ std::string estimate_text(const engine::Preview& preview) {
   if (estimate.disk_bytes) parts.push_back(base::format_bytes(*estimate.disk_bytes) + " on disk");
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+std::string misfits_text(const std::vector<base::Error>& misfits, const report::Style& style) {
+  std::string text;
+  for (const base::Error& misfit : misfits) {
+    text += style.red("can never fit") + ": " + report::one_line(misfit.message) + "\n  " +
+            report::one_line(misfit.hint) + "\n";
+  }
   return text;
 }
 
@@ -165,12 +192,12 @@ std::string sum_text(const Sum& sum, const report::Style& style) {
   return text;
 }
 
-std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>& previews, const Sum& sum,
-                    bool explain, const report::Style& style) {
+std::string to_text(const engine::Plan& plan, const Foresight& foresight, bool explain,
+                    const report::Style& style) {
   report::Table table(
       {{style.bold("STAGE")}, {style.bold("USES")}, {style.bold("ACTION")}, {style.bold("WHY")}});
   std::map<std::string, std::size_t> counts;
-  for (const engine::Preview& preview : previews) {
+  for (const engine::Preview& preview : foresight.previews) {
     ++counts[preview.action];
     std::string why = report::one_line(preview.why);
     if (preview.action == "cached" && preview.seconds > 0)
@@ -195,26 +222,42 @@ std::string to_text(const engine::Plan& plan, const std::vector<engine::Preview>
   for (const auto& [action, count] : counts) {
     totals += (totals.empty() ? "" : ", ") + std::to_string(count) + " " + action;
   }
-  return text + totals + "\n" + sum_text(sum, style);
+  return text + totals + "\n" + sum_text(foresight.sum, style) + misfits_text(foresight.misfits, style);
+}
+
+Foresight foresee(Session& session, const engine::Plan& plan, const PlanOptions& options) {
+  const engine::Limits limits = session.limits(options.limits);
+  Foresight foresight;
+  foresight.previews = preview_of(session, plan, options.explain, limits);
+  foresight.sum = sum_of(session, foresight.previews);
+  foresight.misfits = engine::misfits(plan.workflow, limits);
+  for (const engine::Preview& preview : foresight.previews) {
+    if (preview.misfit) foresight.misfits.push_back(*preview.misfit);
+  }
+  return foresight;
+}
+
+int exit_code_of(const Foresight& foresight, const PlanOptions& options) {
+  const auto is_any = [&foresight](const auto& which) {
+    return std::any_of(foresight.previews.begin(), foresight.previews.end(), which);
+  };
+  if (!foresight.misfits.empty()) return kCannotFit;
+  if (is_any([](const engine::Preview& preview) { return !preview.estimate.problem.empty(); }))
+    return kFailed;
+  const bool work = is_any(
+      [](const engine::Preview& preview) { return preview.action == "run" || preview.action == "unknown"; });
+  return options.exit_code && work ? kWorkToDo : kOk;
 }
 
 int plan(Session& session, const PlanOptions& options) {
   const engine::Plan plan = plan_of(session, options.workflow);
-  const std::vector<engine::Preview> previews = preview_of(session, plan, options.explain);
-  const Sum sum = sum_of(session, previews);
+  const Foresight foresight = foresee(session, plan, options);
   if (session.options().json) {
-    session.output().json(to_json(plan, previews, sum, options.explain));
+    session.output().json(to_json(plan, foresight, options.explain));
   } else {
-    session.output().text(to_text(plan, previews, sum, options.explain, session.output().style()));
+    session.output().text(to_text(plan, foresight, options.explain, session.output().style()));
   }
-  if (std::any_of(previews.begin(), previews.end(),
-                  [](const engine::Preview& preview) { return !preview.estimate.problem.empty(); })) {
-    return kFailed;
-  }
-  const bool work = std::any_of(previews.begin(), previews.end(), [](const engine::Preview& preview) {
-    return preview.action == "run" || preview.action == "unknown";
-  });
-  return options.exit_code && work ? kWorkToDo : kOk;
+  return exit_code_of(foresight, options);
 }
 
 }  // namespace
@@ -225,8 +268,8 @@ Verb plan_verb() {
       "Says for each stage of the workflow in FILE whether it would run, whether its result is known "
       "already, or what it waits for, and what the whole is expected to take: by what the stages "
       "themselves say, else by the last run. What a stage has to say of its work (which modules it "
-      "quantizes, for instance) stands below it; one that refuses its parameters makes the exit code 1. Runs "
-      "nothing.",
+      "quantizes, for instance) stands below it; one that refuses its parameters makes the exit code 1, one "
+      "that can never fit into the limits makes it 5. Runs nothing.",
       "  presswork plan workflows/quantize-int4.yaml --explain",
       [](CLI::App& app) -> std::function<int(Session&)> {
         auto options = std::make_shared<PlanOptions>();
@@ -236,6 +279,7 @@ Verb plan_verb() {
                      "Say for what would run which part of its key the workflow's last run had otherwise, "
                      "and what it is expected to take");
         app.add_flag("--exit-code", options->exit_code, "Exit with 10 when there is work to do");
+        add_limits(app, options->limits);
         return [options](Session& session) { return plan(session, *options); };
       }};
 }
