@@ -24,11 +24,11 @@ struct PlanOptions {
   bool explain = false, exit_code = false;
 };
 
-// What the plan comes to: time one after another, the largest memory, all disk.
+// What the plan comes to: time one after another, the largest memory, all disk. `unknown_…` is in none of it.
 struct Sum {
   double seconds = 0;
   std::uint64_t memory_bytes = 0, disk_bytes = 0, free_bytes = 0;
-  std::size_t to_run = 0, unknown_time = 0;
+  std::size_t to_run = 0, unknown_time = 0, unknown_stages = 0, unknown_loops = 0;
 };
 
 // All that is said of a plan.
@@ -95,6 +95,8 @@ std::vector<engine::Preview> preview_of(Session& session, const engine::Plan& pl
 Sum sum_of(Session& session, const std::vector<engine::Preview>& previews) {
   Sum sum;
   for (const engine::Preview& preview : previews) {
+    if (preview.is_open || (preview.action == "unknown" && preview.kind == "loop")) ++sum.unknown_loops;
+    if (preview.action == "unknown" && preview.kind == "stage") ++sum.unknown_stages;
     if (preview.action != "run") continue;
     ++sum.to_run;
     sum.seconds += preview.estimate.seconds.value_or(0);
@@ -143,7 +145,8 @@ base::Json to_json(const engine::Plan& plan, const Foresight& foresight, bool ex
                    {"seconds", sum.seconds},
                    {"memory_bytes", sum.memory_bytes},
                    {"disk_bytes", sum.disk_bytes},
-                   {"free_bytes", sum.free_bytes}};
+                   {"free_bytes", sum.free_bytes},
+                   {"not_counted", {{"stages", sum.unknown_stages}, {"loops", sum.unknown_loops}}}};
   json["cannot_fit"] = base::Json::array();
   for (const base::Error& misfit : foresight.misfits)
     json["cannot_fit"].push_back({{"message", misfit.message}, {"hint", misfit.hint}});
@@ -161,6 +164,21 @@ std::string estimate_text(const engine::Preview& preview) {
   return text;
 }
 
+std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// What the sums leave out, which may be most of the work.
+std::string not_counted_text(const Sum& sum) {
+  std::string text;
+  if (sum.unknown_stages > 0)
+    text = counted(sum.unknown_stages, "stage") + " waiting for what is not known yet";
+  if (sum.unknown_loops > 0)
+    text += (text.empty() ? "" : ", ") + counted(sum.unknown_loops, "loop") +
+            " whose iterations are not known yet";
+  return text.empty() ? "" : "not counted: " + text + "\n";
+}
+
 std::string misfits_text(const std::vector<base::Error>& misfits, const report::Style& style) {
   std::string text;
   for (const base::Error& misfit : misfits) {
@@ -171,7 +189,7 @@ std::string misfits_text(const std::vector<base::Error>& misfits, const report::
 }
 
 std::string sum_text(const Sum& sum, const report::Style& style) {
-  if (sum.to_run == 0) return "";
+  if (sum.to_run == 0) return not_counted_text(sum);
   std::string text = "expected: ";
   text += sum.unknown_time == sum.to_run
               ? "no time is known"
@@ -185,7 +203,7 @@ std::string sum_text(const Sum& sum, const report::Style& style) {
     text += "; " + base::format_bytes(sum.disk_bytes) + " of disk, of " + base::format_bytes(sum.free_bytes) +
             " free";
   }
-  text += "\n";
+  text += "\n" + not_counted_text(sum);
   if (sum.free_bytes > 0 && sum.disk_bytes > sum.free_bytes) {
     text += style.red("the disk is too small for it") + ": free some, or put --store elsewhere\n";
   }

@@ -58,6 +58,7 @@ struct Preview {
   std::vector<std::string> changed;
   Estimate estimate;
   std::string estimate_by;            // "the stage itself", "run r3"; empty: nobody can tell
+  bool is_open = false;               // a loop that would go on to iterations of which nothing is known yet
   std::optional<base::Error> misfit;  // why the run would be refused, by what it expects itself
 };
 

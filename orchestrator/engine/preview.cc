@@ -188,6 +188,7 @@ class Previewer {
     const int max = most_iterations(loop, values_of(standing(), graph_.place_of(step)));
     preview.action = "loop";
     preview.why = "at most " + std::to_string(max) + " iterations";
+    preview.is_open = true;
     const std::size_t place = previews_.size();
     previews_.push_back(std::move(preview));
     LoopState state = initial_state(standing(), step);
@@ -208,6 +209,7 @@ class Previewer {
         state = next_state(standing(), scope, decided.chosen);
         continue;
       }
+      previews_[place].is_open = false;
       previews_[place].why = exhausted ? "is exhausted after " + std::to_string(number) + " iterations"
                                        : "would " + decided.way + " in iteration " + std::to_string(number);
       if (decided.way == "fail" || (exhausted && loop.on_exhausted == workflow::Loop::Exhausted::fail)) {

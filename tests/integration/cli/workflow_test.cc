@@ -218,6 +218,28 @@ TEST_F(Workflow, PlanAndRunRefuseWhatExpectsMoreThanThereIs) {
   EXPECT_EQ(presswork({"resume", run.json()["run"]}).code, 0);
 }
 
+TEST_F(Workflow, PlanSaysWhatItsSumsLeaveOut) {
+  const std::string workflow = file("unknown.yaml",
+                                    "presswork: 1\n"
+                                    "name: unknown\n"
+                                    "stages:\n"
+                                    "  a: {uses: test/echo}\n"
+                                    "  b: {uses: test/echo, inputs: {model: a.text}}\n"
+                                    "  c: {uses: test/echo, inputs: {model: b.text}}\n"
+                                    "  tune:\n"
+                                    "    loop:\n"
+                                    "      max: 3\n"
+                                    "      body: {q: {uses: test/echo}}\n"
+                                    "      decide: [{default: break}]\n");
+  EXPECT_EQ(presswork({"plan", workflow, "--json"}).json()["total"]["not_counted"],
+            base::Json({{"stages", 2}, {"loops", 1}}));
+  const std::string said = presswork({"plan", workflow}).out;
+  EXPECT_NE(
+      said.find("\nnot counted: 2 stages waiting for what is not known yet, 1 loop whose iterations are"),
+      std::string::npos)
+      << said;
+}
+
 TEST_F(Workflow, GraphDrawsEveryStage) {
   EXPECT_NE(presswork({"graph", two_stages()}).out.find("second"), std::string::npos);
   EXPECT_EQ(presswork({"graph", two_stages(), "--format", "dot"}).out.rfind("digraph", 0), 0u);

@@ -134,6 +134,7 @@ stages:
   EXPECT_THAT(previews.at("huge").misfit->message, HasSubstr("stage huge expects to need 1001 B"));
   EXPECT_FALSE(previews.at("said").misfit) << "what the workflow says goes before what the stage expects";
   EXPECT_FALSE(previews.at("may").misfit) << "the run goes on without it";
+  EXPECT_TRUE(previews.at("tune").is_open);
 }
 
 }  // namespace
