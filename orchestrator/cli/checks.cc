@@ -228,6 +228,11 @@ std::vector<Check> check_workspace(Session& session) {
   add(
       "lock", [&] { return check_lock(session); }, "");
   add(
+      "disk", [&] { return std::vector<Check>{check_space(root)}; }, "");
+  add(
+      "ledger", [&] { return check_ledger(session); }, "start a new workspace");
+  if (checks.back().subject == "ledger" && checks.back().state == "fail") return checks;  // the rest reads it
+  add(
       "clock",
       [&] {
         const std::vector<store::RunRow> runs = session.ledger().runs();
@@ -237,10 +242,6 @@ std::vector<Check> check_workspace(Session& session) {
       "");
   add(
       "left-overs", [&] { return check_left_overs(session); }, "");
-  add(
-      "disk", [&] { return std::vector<Check>{check_space(root)}; }, "");
-  add(
-      "ledger", [&] { return check_ledger(session); }, "start a new workspace");
   add(
       "store", [&] { return check_store(session); }, "run the workflow again");
   return checks;

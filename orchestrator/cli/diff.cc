@@ -14,10 +14,16 @@ struct DiffOptions {
   bool exit_code = false;
 };
 
+report::RunRecord record_of(Session& session, const std::string& run) {
+  report::RunRecord record = report::read_record(session.find_run(run), session.ledger());
+  for (report::RunRecord::Entry& entry : record.entries)
+    entry.row.state = state_now(record.run, entry.row.state);
+  return record;
+}
+
 int diff(Session& session, const DiffOptions& options) {
-  const report::RunRecord a = report::read_record(session.find_run(options.a), session.ledger());
-  const report::RunRecord b = report::read_record(session.find_run(options.b), session.ledger());
-  const report::Difference difference = report::compare(a, b);
+  const report::Difference difference =
+      report::compare(record_of(session, options.a), record_of(session, options.b));
   if (session.options().json) {
     session.output().json(report::to_json(difference));
   } else {

@@ -55,6 +55,16 @@ std::string said_why(Session& session, const store::RunRow& run, const store::In
   return why;
 }
 
+// Not begun, or begun and to be done again: after a stop, or between two attempts.
+std::string why_pending(Session& session, const store::RunRow& run, const store::InstanceRow& row) {
+  std::string why = row.cause.empty() ? "the run has not come to it" : row.cause;
+  for (const store::AttemptRow& attempt : session.ledger().attempts(run.id)) {
+    if (attempt.instance == row.id)
+      why = "it is to run again: attempt " + std::to_string(attempt.number) + " ended as " + attempt.outcome;
+  }
+  return why;
+}
+
 std::string why_of(Session& session, const store::RunRow& run, const store::InstanceRow& row,
                    const std::optional<store::CheckpointRow>& checkpoint) {
   if (row.state == "skipped" || row.state == "failed" || row.state == "timed_out") return row.cause;
@@ -63,9 +73,10 @@ std::string why_of(Session& session, const store::RunRow& run, const store::Inst
     return "the cache has a result of its key: " + checkpoint->instance + " of " + checkpoint->run +
            " made it at " + checkpoint->created;
   }
-  if (row.state == "pending") return row.cause.empty() ? "the run has not come to it" : row.cause;
+  if (row.state == "pending") return why_pending(session, run, row);
   const std::string why = said_why(session, run, row);
-  return why.empty() ? "" : "it ran, for " + why;
+  const std::string end = row.state == "interrupted" ? ", when the run's process died" : "";
+  return why.empty() ? "" : "it ran, for " + why + end;
 }
 
 // The files that path parameters name. Only what is known without reading much; throws when it is more.
@@ -182,16 +193,17 @@ Json attempts_of(Session& session, const store::RunRow& run, const std::string& 
   const std::string now = base::to_utc_string(session.clock().now());
   for (const store::AttemptRow& row : session.ledger().attempts(run.id)) {
     if (row.instance != id) continue;
+    const bool died = row.outcome.empty() && run.state != "running";  // at a time that nobody knows
     const auto seconds = report::seconds_between(row.started, row.ended.empty() ? now : row.ended);
     list.push_back({{"number", row.number},
-                    {"outcome", row.outcome},
+                    {"outcome", died ? "interrupted" : row.outcome},
                     {"code", row.code},
                     {"message", row.message},
                     {"where", row.where},
                     {"hint", row.hint},
                     {"started", row.started},
                     {"ended", row.ended},
-                    {"seconds", seconds ? Json(*seconds) : Json()},
+                    {"seconds", seconds && !died ? Json(*seconds) : Json()},
                     {"log", row.log}});
   }
   return list;
@@ -204,7 +216,7 @@ Json needs_of(Session& session, const store::RunRow& run, const store::InstanceR
     states[brief.id] = brief.state;
   for (const std::string& need : row.needs) {
     const auto it = states.find(need);
-    list.push_back({{"id", need}, {"state", it == states.end() ? "pending" : it->second}});
+    list.push_back({{"id", need}, {"state", it == states.end() ? "pending" : state_now(run, it->second)}});
   }
   return list;
 }
@@ -236,7 +248,8 @@ void pass_on(Json& json, const store::InstanceRow& row) {
 
 }  // namespace
 
-Json explanation_of(Session& session, const store::RunRow& run, const store::InstanceRow& row) {
+Json explanation_of(Session& session, const store::RunRow& run, store::InstanceRow row) {
+  row.state = state_now(run, row.state);
   const auto checkpoint = row.key.empty() || row.uses.empty()
                               ? std::nullopt
                               : session.ledger().checkpoint(row.key, row.checkpoint);

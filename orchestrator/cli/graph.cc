@@ -34,8 +34,17 @@ bool is_run(const std::string& what) {
 
 report::RunToDraw facts_of(Session& session, const store::RunRow& run) {
   store::Ledger& ledger = session.ledger();
-  return {run, ledger.instances(run.id), ledger.attempts(run.id), ledger.decisions(run.id),
-          base::to_utc_string(session.clock().now())};
+  report::RunToDraw facts{run,
+                          ledger.instances(run.id),
+                          {},
+                          ledger.attempts(run.id),
+                          ledger.decisions(run.id),
+                          base::to_utc_string(session.clock().now())};
+  for (store::InstanceRow& row : facts.instances) row.state = state_now(run, row.state);
+  for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run.id)) {
+    if (checkpoint) facts.seconds[instance.id] = checkpoint->seconds;
+  }
+  return facts;
 }
 
 // A workflow that is still being written is drawn all the same.

@@ -159,6 +159,10 @@ std::vector<store::RunRow> Session::runs() {
   return rows;
 }
 
+std::string state_now(const store::RunRow& run, const std::string& state) {
+  return state == "running" && run.state != "running" ? "interrupted" : state;
+}
+
 store::RunRow Session::find_run(const std::string& id) {
   need_workspace();
   const std::vector<store::RunRow> rows = runs();

@@ -94,6 +94,10 @@ class Session {
   std::unique_ptr<store::ArtifactStore> artifacts_;
 };
 
+// The state that an instance of the run is in by now: what was running when the run's process died is
+// "interrupted", though nobody has written that down.
+std::string state_now(const store::RunRow& run, const std::string& state);
+
 // Where this program lies, and the host beside it. The build tree is laid out like an installation.
 fs::path executable_path();
 fs::path host_path();

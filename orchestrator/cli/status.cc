@@ -67,6 +67,7 @@ int status(Session& session, const StatusOptions& options) {
                         plan ? &*plan : nullptr, session.options().json);
   summary.run.state = run.state;
   summary.run.message = run.message;
+  for (report::NodeSummary& node : summary.nodes) node.state = state_now(run, node.state);
   if (plan) summary.checklist = engine::evaluate_checklist(*plan, session.ledger(), run.id);
   summary.seconds = report::without_pauses(summary.seconds, session.workspace().root / "runs" / run.id);
   if (const auto file = report_file(session, summary)) summary.report = *file;

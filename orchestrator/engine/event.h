@@ -23,6 +23,7 @@ namespace presswork::engine {
 //                             retry_in_ms?, tolerated?}
 // stage_skipped    node       {cause}
 // stage_cancelled  stage      {}
+// stage_rolling_back stage    {uses, attempt (that failed), pid, log}
 // stage_rolled_back stage     {uses, state (of the rollback), message}
 // selected         selection  {chosen, among, value}
 // loop_iteration   loop       {iteration, max, state}

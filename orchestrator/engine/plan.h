@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orchestrator/base/json.h"
 #include "orchestrator/engine/estimate.h"
 #include "orchestrator/engine/graph.h"
+#include "orchestrator/engine/limits.h"
 #include "orchestrator/executor/executor.h"
 #include "orchestrator/plugins/catalogue.h"
 #include "orchestrator/store/artifact_store.h"
@@ -55,7 +57,9 @@ struct Preview {
   // 4"), when `explain` is asked for and that run came to it.
   std::vector<std::string> changed;
   Estimate estimate;
-  std::string estimate_by;  // "the stage itself", "run r3"; empty: nobody can tell
+  std::string estimate_by;            // "the stage itself", "run r3"; empty: nobody can tell
+  bool is_open = false;               // a loop that would go on to iterations of which nothing is known yet
+  std::optional<base::Error> misfit;  // why the run would be refused, by what it expects itself
 };
 
 // What a stage's plan() says of a run with these parameters and inputs.
@@ -65,6 +69,7 @@ using AskStage = std::function<Estimate(const Step& step, const base::Json& with
 struct PreviewOptions {
   bool explain = false;
   AskStage ask = {};  // called for one instance of each matrix only, whose answer stands for the others
+  Limits limits = {};
 };
 std::vector<Preview> preview(const Plan& plan, store::Ledger& ledger, store::ArtifactStore& artifacts,
                              const PreviewOptions& options = {});

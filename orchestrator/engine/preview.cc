@@ -134,21 +134,26 @@ class Previewer {
         preview.changed = key_changes(*row, parts);
     }
     if (options_.ask && graph_[step].stage->estimates) {
-      preview.estimate = own_estimate(step, binding);
-      preview.estimate_by = "the stage itself";
+      ask(step, binding, preview);
     }
     if (last != last_keys_.end()) recall(last->second, preview);
   }
 
-  const Estimate& own_estimate(std::size_t step, const Binding& binding) {
+  void ask(std::size_t step, const Binding& binding, Preview& preview) {
     const auto [place, fresh] = asked_.try_emplace(graph_[step].node);
-    if (!fresh) return place->second;
-    std::map<std::string, executor::InputFile> inputs;
-    for (const auto& [name, input] : binding.inputs) {
-      inputs[name] = {artifacts_.locate(input.digest).string(), input.type, input.digest, input.instance,
-                      input.output};
+    if (fresh) {
+      std::map<std::string, executor::InputFile> inputs;
+      for (const auto& [name, input] : binding.inputs) {
+        inputs[name] = {artifacts_.locate(input.digest).string(), input.type, input.digest, input.instance,
+                        input.output};
+      }
+      place->second = options_.ask(graph_[step], binding.with, inputs);
+      const bool matters = graph_[step].node->stage()->on_failure != workflow::OnFailure::carry_on;
+      if (matters && wants_estimate(graph_[step]))
+        preview.misfit = misfit("stage " + preview.id, place->second, options_.limits);
     }
-    return place->second = options_.ask(graph_[step], binding.with, inputs);
+    preview.estimate = place->second;
+    preview.estimate_by = "the stage itself";
   }
 
   // What it took the last time; the stage's own word goes before it.
@@ -183,6 +188,7 @@ class Previewer {
     const int max = most_iterations(loop, values_of(standing(), graph_.place_of(step)));
     preview.action = "loop";
     preview.why = "at most " + std::to_string(max) + " iterations";
+    preview.is_open = true;
     const std::size_t place = previews_.size();
     previews_.push_back(std::move(preview));
     LoopState state = initial_state(standing(), step);
@@ -203,6 +209,7 @@ class Previewer {
         state = next_state(standing(), scope, decided.chosen);
         continue;
       }
+      previews_[place].is_open = false;
       previews_[place].why = exhausted ? "is exhausted after " + std::to_string(number) + " iterations"
                                        : "would " + decided.way + " in iteration " + std::to_string(number);
       if (decided.way == "fail" || (exhausted && loop.on_exhausted == workflow::Loop::Exhausted::fail)) {

@@ -2,10 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <iterator>
 #include <set>
 
 #include "orchestrator/base/file_system.h"
-#include "orchestrator/base/units.h"
 #include "orchestrator/engine/named_steps.h"
 #include "orchestrator/engine/runner.h"
 
@@ -63,39 +63,16 @@ void clean_up(const Surroundings& around) {
 
 namespace {
 
-[[noreturn]] void cannot_fit(const workflow::Node& node, const std::string& what, const std::string& hint) {
-  throw Error(ErrorCode::cannot_fit, "stage " + node.id + " asks for " + what, hint, node.where);
-}
-
-void refuse_what_cannot_fit(const workflow::Scope& scope, const Limits& limits) {
-  for (const workflow::Node& node : scope.nodes) {
-    if (node.loop() != nullptr) refuse_what_cannot_fit(*node.loop()->body, limits);
-    if (node.stage() == nullptr) continue;
-    const workflow::Resources& wanted = node.stage()->resources;
-    if (limits.memory > 0 && wanted.memory.value_or(0) > limits.memory) {
-      cannot_fit(node,
-                 base::format_bytes(*wanted.memory) + " of memory, and the limit is " +
-                     base::format_bytes(limits.memory),
-                 "lower resources.memory of the stage, raise --memory, or use a larger machine");
-    }
-    if (wanted.gpus > limits.gpus) {
-      cannot_fit(node, std::to_string(wanted.gpus) + " GPUs, and there are " + std::to_string(limits.gpus),
-                 "say with --gpus how many there are");
-    }
-    for (const auto& [name, count] : wanted.tokens) {
-      const auto there = limits.tokens.find(name);
-      const int most = there == limits.tokens.end() ? 0 : there->second;
-      if (count <= most) continue;
-      cannot_fit(
-          node,
-          std::to_string(count) + " of the tokens \"" + name + "\", and there are " + std::to_string(most),
-          "say with --token " + name + "=N how many there are");
-    }
-  }
+void refuse_what_cannot_fit(const Plan& plan, const Limits& limits) {
+  std::vector<Error> errors = misfits(plan.workflow, limits);
+  if (errors.empty()) return;
+  Error first = std::move(errors.front());
+  first.others.assign(std::make_move_iterator(errors.begin() + 1), std::make_move_iterator(errors.end()));
+  throw first;
 }
 
 void check_options(const Plan& plan, const RunOptions& options) {
-  refuse_what_cannot_fit(plan.workflow, options.limits);
+  refuse_what_cannot_fit(plan, options.limits);
   check_forced(plan, options.force);
   check_until(plan, options.until);
 }

@@ -10,6 +10,7 @@
 
 #include "orchestrator/base/clock.h"
 #include "orchestrator/engine/event.h"
+#include "orchestrator/engine/limits.h"
 #include "orchestrator/engine/plan.h"
 #include "orchestrator/executor/executor.h"
 #include "orchestrator/store/artifact_store.h"
@@ -30,13 +31,6 @@ struct Surroundings {
   base::Clock& clock;
   Observer& observer;
   const StopRequest& stop;
-};
-
-struct Limits {
-  int cores = 1;
-  std::uint64_t memory = 0;  // bytes; 0: no limit
-  int gpus = 0;
-  std::map<std::string, int> tokens = {};  // what is not named here, there is none of
 };
 
 struct RunOptions {

@@ -197,6 +197,7 @@ void Runner::include(std::size_t first) {
   if (!past_.empty()) take_over(first);
   for (std::size_t step = first; step < size; ++step) {
     if (has_ended(instances_[step].state)) continue;
+    asks_ = asks_ || (options_.limits.memory > 0 && wants_estimate(graph_[step]));
     ++unfinished_[graph_[step].scope];
     for (const std::uint32_t need : graph_[step].needs) {
       if (has_ended(instances_[need].state)) continue;
@@ -209,7 +210,7 @@ void Runner::include(std::size_t first) {
 
 void Runner::settle() {
   while (!ready_.empty() || !ended_iterations_.empty()) {
-    if (stop_heeded_ > 0) return;
+    if (stop_heeded_ > 0 || refused_) return;
     if (!ended_iterations_.empty()) {
       const std::uint32_t scope = ended_iterations_.front();
       ended_iterations_.pop_front();
@@ -375,7 +376,7 @@ void Runner::heed_stop() {
 
 bool Runner::finished() const {
   if (!running_.empty() || worker_.busy()) return false;
-  return stop_heeded_ > 0 || (ready_.empty() && ended_iterations_.empty() && waiting_.empty());
+  return stop_heeded_ > 0 || refused_ || (ready_.empty() && ended_iterations_.empty() && waiting_.empty());
 }
 
 milliseconds Runner::patience() const {
@@ -406,7 +407,7 @@ RunResult Runner::conclude() {
     if (message.empty()) message = id(step) + ": " + instance.cause;
   }
   if (!beyond) result.checklist = evaluate_checklist(standing());
-  if (incomplete) {
+  if (incomplete && !refused_) {
     result.state = "interrupted";
     message = "stopped on request";
   } else if (!result.failed.empty()) {
@@ -423,7 +424,7 @@ RunResult Runner::conclude() {
     }
   }
   in_transaction();
-  around_.ledger.set_run_state(run_, result.state, incomplete ? "" : now(), message);
+  around_.ledger.set_run_state(run_, result.state, result.state == "interrupted" ? "" : now(), message);
   if (is_repeatable(result)) remember(result);
   tell("run_ended", {{"state", result.state}, {"message", message}});
   commit();

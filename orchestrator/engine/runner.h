@@ -109,6 +109,7 @@ class Runner {
   void check_inputs(std::size_t step);
   void lose_input(std::size_t step, const std::string& digest, const store::Damage& damage);
   void admit();
+  bool all_asked();
   void ask(std::size_t step);
   void heed_estimate(std::size_t step, const executor::Outcome& outcome);
   Share share_of(std::size_t step) const;
@@ -174,6 +175,8 @@ class Runner {
   std::map<std::size_t, OpenLoop> loops_;                         // by step
   std::set<std::size_t> waiting_;                         // for their share of the machine, in plan order
   std::set<std::size_t> paused_;                          // of those, before a retry
+  std::set<std::size_t> held_;                            // they wait until all are asked: see all_asked()
+  std::unordered_set<std::string> asked_;                 // meanwhile, by key
   std::unordered_map<std::string, std::size_t> in_work_;  // by key: of what runs or is being published
   SoundArtifacts sound_;                                  // as this turn found them
   std::map<std::string, std::string> files_;              // named as inputs, by path: digests
@@ -188,6 +191,9 @@ class Runner {
   std::map<std::string, std::vector<store::IterationRow>> iterations_;  // by loop
   std::vector<bool> stands_;  // by step: what an earlier session left of it is still what it comes to
   std::vector<bool> firm_;    // by scope: likewise, of the loop's state when the iteration began
+  bool asks_ = false;         // some stage is to be asked what it expects to need
+  bool begun_ = false;        // all that could be asked before anything is run have answered
+  bool refused_ = false;      // and one of them can never fit: nothing is run
   std::size_t kept_ = 0;      // stages that an earlier session finished
 
   bool open_ = false;        // a ledger transaction

@@ -112,6 +112,14 @@ void Runner::on(const executor::HostEvent& event) {
   switch (event.kind) {
     case executor::HostEvent::Kind::started:
       work.attempt.pid = event.pid;
+      if (work.phase == Phase::undoing) {
+        tell("stage_rolling_back", step,
+             {{"uses", work.row.uses},
+              {"attempt", work.attempt.number},
+              {"pid", event.pid},
+              {"log", work.attempt.log}});
+        break;
+      }
       tell("stage_started", step,
            {{"uses", work.row.uses},
             {"attempt", work.attempt.number},
@@ -341,11 +349,17 @@ void Runner::attempt_failed(std::size_t step) {
     tell("stage_failed", step, std::move(retried));
     return;
   }
-  if (stage(step).on_failure == workflow::OnFailure::rollback) {
+  const bool wants_rollback = stage(step).on_failure == workflow::OnFailure::rollback;
+  if (wants_rollback && graph_[step].stage->rollback) {
     undo(step);
-  } else {
-    give_up(step);
+    return;
   }
+  if (wants_rollback) {
+    tell("stage_log", step,
+         {{"level", "warning"},
+          {"text", "nothing was rolled back: the stage has no rollback of its own (on_failure: rollback)"}});
+  }
+  give_up(step);
 }
 
 // The stage's own rollback takes back what its failed attempts did outside of the store.

@@ -1,7 +1,7 @@
 // A stage from ready to its first attempt: bound, looked up, admitted.
 #include <algorithm>
+#include <utility>
 
-#include "orchestrator/base/units.h"
 #include "orchestrator/engine/evidence.h"
 #include "orchestrator/engine/facts.h"
 #include "orchestrator/engine/named_steps.h"
@@ -180,6 +180,8 @@ void Runner::lose_input(std::size_t step, const std::string& digest, const store
 
 void Runner::admit() {
   if (stop_heeded_ > 0) return;
+  if (!begun_) begun_ = !asks_ || all_asked();
+  if (!begun_ || refused_) return;
   const auto moment = around_.clock.monotonic();
   for (auto at = waiting_.begin(); at != waiting_.end() && used_.cores < options_.limits.cores;) {
     const std::size_t step = *at++;  // only this one may leave the set below
@@ -201,6 +203,24 @@ void Runner::admit() {
     paused_.erase(step);
     start_attempt(step);
   }
+}
+
+// Before anything is run, every stage whose turn has come by then is asked what it expects to need: one that
+// can never fit is to be known while nothing has been done. True once all have answered.
+bool Runner::all_asked() {
+  for (auto at = waiting_.begin(); at != waiting_.end() && used_.cores < options_.limits.cores;) {
+    const std::size_t step = *at++;  // which leaves the set
+    const bool is_due = wants_estimate(graph_[step]) && !work(step).estimate;
+    if (is_due && asked_.insert(work(step).row.key).second) {  // one speaks for all that do the same work
+      ask(step);
+    } else {
+      waiting_.erase(step);
+      held_.insert(step);
+    }
+  }
+  if (!waiting_.empty() || used_.cores > 0 || worker_.busy()) return false;
+  waiting_ = std::exchange(held_, {});
+  return true;
 }
 
 Runner::Share Runner::share_of(std::size_t step) const {
@@ -231,13 +251,9 @@ void Runner::heed_estimate(std::size_t step, const executor::Outcome& outcome) {
   one.phase = Phase::waiting;
   // A stage that cannot tell, or fails to, runs without an estimate.
   one.estimate = outcome.ending == executor::Ending::succeeded ? estimate_from(outcome.document) : Estimate{};
-  const std::uint64_t needed = one.estimate->memory_bytes.value_or(0), limit = options_.limits.memory;
-  if (limit > 0 && needed > limit) {
-    fail(step, State::failed, std::string(base::to_string(base::ErrorCode::cannot_fit)),
-         Error(base::ErrorCode::cannot_fit,
-               "it expects to need " + base::format_bytes(needed) + " of memory, and the limit is " +
-                   base::format_bytes(limit),
-               "use a larger machine, raise --memory, or say with resources.memory what it needs"));
+  if (const auto error = misfit("it", *one.estimate, options_.limits)) {
+    fail(step, State::failed, std::string(base::to_string(error->code)), *error);
+    refused_ = refused_ || (!begun_ && !is_tolerated(graph_[step], instances_[step]));
     return;
   }
   waiting_.insert(step);

@@ -35,7 +35,7 @@ void Board::follow(const engine::Event& event, Time now) {
     begun_ = now;
     announced_ = static_cast<std::size_t>(std::max(0.0, number_of(event.data, "stages")));
     counts_.kept = static_cast<std::size_t>(std::max(0.0, number_of(event.data, "kept")));
-  } else if (kind == "stage_started") {
+  } else if (kind == "stage_started" || kind == "stage_rolling_back") {
     start(event, now);
   } else if (kind == "stage_waiting") {
     waiting_[event.instance] = {text_of(event.data, "for"), std::nullopt, 1};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -64,6 +65,7 @@ Drawing drawing_of(const workflow::Workflow& workflow, const base::Json& params 
 struct RunToDraw {
   store::RunRow run;
   std::vector<store::InstanceRow> instances;
+  std::map<std::string, double> seconds;  // of the work itself, as its checkpoint has it, by instance
   std::vector<store::AttemptRow> attempts;
   std::vector<store::DecisionRow> decisions;
   std::string now;  // UTC, for how long something has been running

@@ -134,6 +134,10 @@ std::string describe(const engine::Event& event, const Style& style, Verbosity v
            one_line(text_of(event.data, "workflow")) + (flag_of(event.data, "resumed") ? ", resumed" : "");
   }
   if (kind == "decision_made") return decision(event, style, width);
+  if (kind == "stage_rolling_back" && verbosity >= 1) {
+    return style.glyph("↩", "<") + " " + one_line(event.instance) + " is rolled back after attempt " +
+           std::to_string(static_cast<long>(number_of(event.data, "attempt")));
+  }
   if (kind == "stage_rolled_back") {
     const bool done = text_of(event.data, "state") == "succeeded";
     const std::string how = text_of(event.data, "message");

@@ -26,9 +26,12 @@ int weight_of(const std::string& state) {
   return static_cast<int>(it - std::begin(kDrawnStates));
 }
 
-// Of work done in this run: a cached stage took none.
+// Of work done in this run: a cached stage took none. What has no checkpoint, or not yet, took as long as it
+// was under way.
 double seconds_of(const InstanceRow& row, const RunToDraw& run) {
-  if (row.started.empty() || row.state == "cached" || row.state == "pending") return 0;
+  if (row.started.empty() || row.state == "cached" || row.state == "pending" || row.state == "interrupted")
+    return 0;
+  if (const auto known = run.seconds.find(row.id); known != run.seconds.end()) return known->second;
   return seconds_between(row.started, row.ended.empty() ? run.now : row.ended).value_or(0);
 }
 

@@ -19,6 +19,8 @@ using base::ErrorCode;
 
 namespace {
 
+constexpr std::uint64_t smallest_database = 512;  // bytes: SQLite's smallest page
+
 // The ledger appears complete or not at all: it is made under another name. So an empty file is never taken
 // for a new ledger, but for a damaged one.
 void create(const fs::path& file) {
@@ -73,8 +75,9 @@ std::unique_ptr<Ledger> Ledger::open(const fs::path& path, Mode mode) {
                 "start a run, or name the workspace with --workspace");
   }
   if (!status) create(file);
-  if (status && status->size == 0) {
-    throw Error(ErrorCode::corrupt, "the ledger " + file.native() + " is empty: it was cut off",
+  if (status && status->size < smallest_database) {
+    throw Error(ErrorCode::corrupt,
+                "the ledger " + file.native() + " was cut off at byte " + std::to_string(status->size),
                 "the artifacts in the store are intact. Move the file aside: the next run starts a new one");
   }
   const int access = mode == Mode::read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;

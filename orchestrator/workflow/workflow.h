@@ -72,7 +72,7 @@ struct Retry {
 
 struct Resources {
   std::optional<std::uint64_t> memory;  // bytes
-  std::optional<int> cores;
+  std::optional<int> cores;             // more than there are: all of them
   int gpus = 0;
   std::map<std::string, int> tokens;  // named things of which the machine has so many: licences, disks, …
 };

@@ -31,8 +31,8 @@ class FakeClock : public base::Clock {
 };
 
 // Runs stages at once and in order: `test/work` writes its parameter `text` to its output `out`, followed by
-// the contents of its inputs, and reports `value` as a metric. `fails` is an Ending for its first `times`
-// attempts, unless all is mended.
+// the contents of its inputs, and reports `value` as a metric. Asked, it expects to need `expects` bytes.
+// `fails` is an Ending for its first `times` attempts, unless all is mended.
 class FakeExecutor : public executor::Executor {
  public:
   explicit FakeExecutor(FakeClock& clock) : clock_(clock) {}
@@ -84,8 +84,14 @@ class FakeExecutor : public executor::Executor {
     executor::Outcome outcome;
     outcome.token = request.token;
     outcome.seconds = 1.5;
+    if (request.verb == executor::Verb::plan) {
+      outcome.ending = executor::Ending::succeeded;
+      outcome.document = {{"memory_bytes", request.parameters.value("expects", 0.0)}};
+      return outcome;
+    }
     const std::string fails = request.parameters.value("fails", "");
-    if (!fails.empty() && !mended && attempts_[request.parameters.dump()]++ < request.parameters.value("times", 1)) {
+    if (!fails.empty() && !mended &&
+        attempts_[request.parameters.dump()]++ < request.parameters.value("times", 1)) {
       for (auto ending : {executor::Ending::failed, executor::Ending::crashed, executor::Ending::timed_out,
                           executor::Ending::out_of_memory, executor::Ending::infrastructure}) {
         if (fails == executor::to_string(ending)) outcome.ending = ending;

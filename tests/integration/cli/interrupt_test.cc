@@ -39,6 +39,8 @@ TEST_F(Interrupt, CtrlCStopsTheRunAndSaysHowToGoOn) {
   EXPECT_NE(said.find("Go on with: presswork resume r1"), std::string::npos) << said;
   EXPECT_NE(said.find("stopping: what runs is asked to end"), std::string::npos) << said;
   EXPECT_EQ(presswork({"status", "--json"}).json()["state"], "interrupted");
+  EXPECT_EQ(presswork({"explain", "r1", "slow", "--json"}).json()["why"],
+            "it is to run again: attempt 1 ended as cancelled");
   const Finished resumed = presswork({"resume", "--json"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(resumed.json()["run"], "r1");
@@ -57,6 +59,19 @@ TEST_F(Interrupt, ACancelWhoseTimeIsOverSaysThatTheRunHasNotEnded) {
             std::string::npos)
       << late.err;
   EXPECT_EQ(wait_for(pid), 130);
+}
+
+TEST_F(Interrupt, AStageOfARunThatWasKilledIsInterruptedAndNotRunning) {
+  interrupted_by(SIGKILL);
+  const base::Json status = presswork({"status", "--json"}).json();
+  EXPECT_EQ(status["state"], "interrupted");
+  EXPECT_EQ(status["stages"][1]["state"], "interrupted") << status;
+  const base::Json told = presswork({"explain", "r1", "slow", "--json"}).json();
+  EXPECT_EQ(told["state"], "interrupted");
+  EXPECT_EQ(told["attempts"][0]["outcome"], "interrupted");
+  EXPECT_TRUE(told["attempts"][0]["seconds"].is_null());
+  const std::string graph = presswork({"graph", "r1", "--format", "dot"}).out;
+  EXPECT_EQ(graph.find("running"), std::string::npos) << graph;
 }
 
 TEST_F(Interrupt, TerminationAndHangUpAreExitCode143) {

@@ -92,6 +92,18 @@ TEST_F(StoreCare, DoctorFindsAFlippedBitAndItsAdviceMendsIt) {
   EXPECT_EQ(finding()["state"], "ok");
 }
 
+TEST_F(StoreCare, DoctorTellsOfADamagedLedgerOnce) {
+  ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
+  fs::resize_file(workspace() / "ledger.db", 20);
+  const Finished doctor = presswork({"doctor", "--json"});
+  EXPECT_EQ(doctor.code, 1);
+  std::vector<std::string> failed;
+  for (const base::Json& check : doctor.list("checks")) {
+    if (check["state"] == "fail") failed.push_back(check["subject"]);
+  }
+  EXPECT_EQ(failed, std::vector<std::string>{"ledger"}) << doctor.out;
+}
+
 TEST_F(StoreCare, RepairForgetsWhatIsLostAndTheNextRunMakesItAnew) {
   ASSERT_EQ(presswork({"run", flow("a", 1)}).code, 0);
   const fs::path object = object_of("r1", "second");

@@ -1,6 +1,7 @@
 #include <regex>
 
 #include "command.h"
+#include "orchestrator/base/units.h"
 
 namespace presswork::testing {
 namespace {
@@ -195,9 +196,84 @@ TEST_F(Workflow, PlanShowsWhichModulesPatternsMatchAndRefusesOnesThatMatchNothin
       << refused.out;
 }
 
+TEST_F(Workflow, PlanAndRunRefuseWhatCanNeverFit) {
+  const std::string declared = file("declared.yaml",
+                                    "presswork: 1\n"
+                                    "name: declared\n"
+                                    "stages:\n"
+                                    "  a: {uses: test/noop, resources: {memory: 2GiB}}\n"
+                                    "  b: {uses: test/noop, resources: {tokens: {licence: 2}}}\n");
+  const Finished refused = presswork({"plan", declared, "--memory", "1GiB", "--token", "licence=1"});
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_NE(refused.out.find("can never fit: stage a asks for 2.00 GiB of memory, and the limit is 1.00 GiB"),
+            std::string::npos)
+      << refused.out;
+  const Finished json = presswork({"plan", declared, "--memory", "1GiB", "--json"});
+  EXPECT_EQ(json.code, 5);
+  EXPECT_EQ(json.json()["cannot_fit"].size(), 2u) << json.out;
+  const Finished run = presswork({"run", declared, "--memory", "1GiB"});
+  EXPECT_EQ(run.code, 5);
+  EXPECT_NE(run.err.find("2 of the tokens \"licence\""), std::string::npos) << "both are told: " << run.err;
+  EXPECT_EQ(presswork({"plan", declared, "--memory", "4GiB", "--token", "licence=2"}).code, 0);
+}
+
+// quantize/rtn says itself how much memory it needs.
+TEST_F(Workflow, PlanAndRunRefuseWhatExpectsMoreThanThereIs) {
+  const std::string workflow =
+      file("expects.yaml",
+           "presswork: 1\n"
+           "name: expects\n"
+           "stages:\n"
+           "  load: {uses: model/load, with: {path: " PRESSWORK_SOURCE_DIR
+           "/examples/models/tiny-llama}}\n"
+           "  other: {uses: test/noop}\n"
+           "  small: {uses: quantize/rtn, inputs: {model: load.model}, with: {group_size: 32}}\n");
+  ASSERT_EQ(presswork({"run", workflow, "--until", "load"}).code, 0);
+  const Finished plan = presswork({"plan", workflow, "--memory", "1KiB"});
+  EXPECT_EQ(plan.code, 5) << plan.err;
+  EXPECT_NE(plan.out.find("can never fit: stage small expects to need"), std::string::npos) << plan.out;
+  const Finished run = presswork({"run", workflow, "--memory", "1KiB", "--json"});
+  EXPECT_EQ(run.code, 5) << run.err;
+  EXPECT_EQ(run.json()["stages"][1]["state"], "pending") << "nothing is run: " << run.out;
+  EXPECT_EQ(presswork({"resume", run.json()["run"]}).code, 0);
+}
+
+TEST_F(Workflow, PlanSaysWhatItsSumsLeaveOut) {
+  const std::string workflow = file("unknown.yaml",
+                                    "presswork: 1\n"
+                                    "name: unknown\n"
+                                    "stages:\n"
+                                    "  a: {uses: test/echo}\n"
+                                    "  b: {uses: test/echo, inputs: {model: a.text}}\n"
+                                    "  c: {uses: test/echo, inputs: {model: b.text}}\n"
+                                    "  tune:\n"
+                                    "    loop:\n"
+                                    "      max: 3\n"
+                                    "      body: {q: {uses: test/echo}}\n"
+                                    "      decide: [{default: break}]\n");
+  EXPECT_EQ(presswork({"plan", workflow, "--json"}).json()["total"]["not_counted"],
+            base::Json({{"stages", 2}, {"loops", 1}}));
+  const std::string said = presswork({"plan", workflow}).out;
+  EXPECT_NE(
+      said.find("\nnot counted: 2 stages waiting for what is not known yet, 1 loop whose iterations are"),
+      std::string::npos)
+      << said;
+}
+
 TEST_F(Workflow, GraphDrawsEveryStage) {
   EXPECT_NE(presswork({"graph", two_stages()}).out.find("second"), std::string::npos);
   EXPECT_EQ(presswork({"graph", two_stages(), "--format", "dot"}).out.rfind("digraph", 0), 0u);
+}
+
+TEST_F(Workflow, StatusAndGraphTellTheSameTimes) {
+  ASSERT_EQ(presswork({"run", two_stages()}).code, 0);
+  const base::Json stages = presswork({"status", "--json"}).json()["stages"];
+  const std::string drawn = presswork({"graph", "r1", "--format", "dot"}).out;
+  for (const base::Json& stage : stages) {
+    const std::string time = base::format_seconds(stage["seconds"].get<double>());
+    const std::string label = stage["id"].get<std::string>() + "\\ntest/echo\\n" + time + "\"";
+    EXPECT_NE(drawn.find(label), std::string::npos) << label << " is not in " << drawn;
+  }
 }
 
 TEST_F(Workflow, RunsStatusAndLogsLookBack) {

@@ -51,7 +51,7 @@ inline plugins::StageDescription fake_stage(const std::string& id) {
   stage.title = id;
   stage.parameters = Json::parse(R"({"type": "object", "additionalProperties": false, "properties": {
       "text": {"type": "string", "default": ""}, "value": {"type": "number"}, "fails": {"type": "string"},
-      "times": {"type": "integer"}, "silent": {"type": "boolean"},
+      "times": {"type": "integer"}, "expects": {"type": "number"}, "silent": {"type": "boolean"},
       "path": {"type": "string", "format": "input-path"}}})");
   stage.additional_inputs = "any";
   stage.outputs["out"] = {"text", ""};
@@ -77,7 +77,10 @@ class EngineTest : public ::testing::Test {
     many.inputs["x"] = {"text", true, "", true};
     plugins::StageDescription undoable = fake_stage("test/undoable");
     undoable.rollback = true;
-    catalogue = plugins::make_catalogue({fake_stage("test/work"), restless, reader, wide, many, undoable});
+    plugins::StageDescription weighed = fake_stage("test/weighed");
+    weighed.estimates = true;
+    catalogue =
+        plugins::make_catalogue({fake_stage("test/work"), restless, reader, wide, many, undoable, weighed});
     open();
   }
   void TearDown() override {

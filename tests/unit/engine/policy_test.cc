@@ -23,7 +23,20 @@ stages:
   EXPECT_EQ(result.state, "failed");
   ASSERT_EQ(executor->started.size(), 2u);
   EXPECT_EQ(executor->started[1].verb, executor::Verb::rollback);
-  EXPECT_THAT(recorder.lines, Contains("stage_rolled_back a"));
+  EXPECT_THAT(recorder.lines,
+              ElementsAre("run_started", "stage_started a", "stage_rolling_back a", "stage_rolled_back a",
+                          "stage_failed a failed", "run_ended failed"));
+}
+
+TEST_F(EngineTest, AFailedStageThatHasNoRollbackIsNotSaidToBeRolledBack) {
+  const auto result = run(R"yaml(
+stages:
+  a: {uses: test/work, with: {text: a, fails: failed, times: 9}, on_failure: rollback}
+)yaml");
+  EXPECT_EQ(result.state, "failed");
+  EXPECT_EQ(executor->started.size(), 1u);
+  EXPECT_THAT(recorder.lines, ElementsAre("run_started", "stage_started a", "stage_log a",
+                                          "stage_failed a failed", "run_ended failed"));
 }
 
 TEST_F(EngineTest, TokensLimitWhoRunsAtOnce) {

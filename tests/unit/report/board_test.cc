@@ -38,6 +38,14 @@ TEST_F(BoardOfARun, CountsEachStageOnceWhateverBecameOfIt) {
             (std::vector<std::string>{"5/6 done", "1 failed", "1 kept", "1 cached", "1 skipped"}));
 }
 
+TEST_F(BoardOfARun, AStageThatIsRolledBackRunsInAnotherProcess) {
+  send("stage_started", "a", {{"uses", "x"}, {"attempt", 2}, {"pid", 13}}, 0);
+  send("stage_rolling_back", "a", {{"uses", "x"}, {"attempt", 2}, {"pid", 14}}, 1);
+  ASSERT_EQ(board.running().size(), 1u);
+  EXPECT_EQ(board.running().front().pid, 14);
+  EXPECT_EQ(board.running().front().attempt, 2);
+}
+
 TEST_F(BoardOfARun, KnowsMoreStagesThanAnnouncedOnceALoopBringsThem) {
   send("run_started", "", {{"stages", 1}}, 0);
   for (int i = 1; i <= 3; ++i) send("stage_cached", "tune[" + std::to_string(i) + "]/a", {}, 0);

@@ -317,6 +317,25 @@ TEST(RunDrawing, ShowsTheWorstOfManyInstancesAndCountsThem) {
   EXPECT_EQ(drawing.nodes[3].state, "pending") << "the run has not come to it";
 }
 
+TEST(RunDrawing, ShowsTheTimeThatTheWorkItselfTook) {
+  Drawing drawing = drawn();
+  RunToDraw run = run_of_drawn();
+  run.seconds = {{"load", 5}, {"small[bits=4]", 3}, {"small[bits=8]", 4}};
+  run.instances.back().state = "succeeded";
+  add_run(drawing, run);
+  EXPECT_DOUBLE_EQ(drawing.nodes[0].seconds, 0) << "the cache had it";
+  EXPECT_DOUBLE_EQ(drawing.nodes[2].seconds, 4);
+}
+
+TEST(RunDrawing, CountsNoTimeOfWhatWasInterruptedAtATimeThatNobodyKnows) {
+  Drawing drawing = drawn();
+  RunToDraw run = run_of_drawn();
+  run.instances.back().state = "interrupted";
+  add_run(drawing, run);
+  EXPECT_EQ(drawing.nodes[2].state, "interrupted");
+  EXPECT_DOUBLE_EQ(drawing.nodes[2].seconds, 10);
+}
+
 TEST(RunDrawing, AddsNodesForInstancesThatTheWorkflowDoesNotHave) {
   Drawing drawing = drawn();
   RunToDraw run = run_of_drawn();

@@ -75,6 +75,16 @@ class LedgerDamage : public ::testing::Test {
 
 TEST_F(LedgerDamage, IsNoneWhenItIsWhole) { EXPECT_FALSE(read_all()); }
 
+TEST_F(LedgerDamage, AStumpIsSaidToBeCutOffAndNotTakenForAnotherDatabase) {
+  for (const std::size_t length : {0, 1, 50, 99, 100, 511}) {
+    put_back(whole_.substr(0, length));
+    const auto error = read_all();
+    ASSERT_TRUE(error) << length;
+    EXPECT_NE(error->message.find("was cut off at byte " + std::to_string(length)), std::string::npos)
+        << error->message;
+  }
+}
+
 TEST_F(LedgerDamage, IsReportedWhereverTheFileIsCutOff) {
   std::vector<std::size_t> lengths = {0, 1, 15, 16, 17, 99, 100, 101, 512, 4095, 4096, 4097};
   for (std::size_t at = 8192; at < whole_.size(); at += 4096)
