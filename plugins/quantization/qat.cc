@@ -46,7 +46,7 @@ class QuantizeQat : public Stage {
       "inputs": {},
       "metrics": {
         "layer_training_errors_before": {"type": "array", "description": "The layer_training_errors before each layer's training, with what it starts from."},
-        "layer_training_errors": {"type": "array", "description": "Of each layer after its training in the first phase: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
+        "layer_training_errors": {"type": "array", "description": "Of each layer after its training in the first phase, never more than before it: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
         "losses": {"type": "array", "description": "Of the second phase, step by step: the loss in nats per token, before the step."},
         "learning_rates": {"type": "array", "description": "Of each step of the second phase: the learning rate as a share of its peak."},
         "gradient_norms": {"type": "array", "description": "Of each step of the second phase: the norm of the gradient before it was limited."},
@@ -129,8 +129,7 @@ class QuantizeQat : public Stage {
                       .decay = context.parameter<double>("weight_decay")},
             .optimizer = optimizer_options(context),
             .seed = context.seed(),
-            .scale_dtype = job.scale_dtype,
-            .from_integers = context.parameter<std::string>("start") == "gptq"};
+            .scale_dtype = job.scale_dtype};
   }
 
   static ModelTrainingOptions model_options(const Context& context, const Job& job) {
@@ -177,19 +176,22 @@ class QuantizeQat : public Stage {
     const GptqLayerOptions options{.gptq = {.grid = job.grid()}, .targets = quantization::layer_targets(job)};
     if (context.parameter<std::string>("start") == "gptq")
       return [options, &threads](CalibrationLayer& layer) {
-        return quantize_layer_gptq(layer, options, threads);
+        BlockTraining::Beginning beginning;
+        beginning.change = quantize_layer_gptq(layer, options, threads, &beginning.weights);
+        return beginning;
       };
     return [options, &threads](CalibrationLayer& layer) {
-      LayerChange change;
+      BlockTraining::Beginning beginning;
       for (const LinearSite& site : layer_sites(layer.model().config(), layer.index()).linears) {
         const std::string name = layer.whole_name(site.module);
         if (!options.targets.contains(name)) continue;
-        LinearWeight weight =
-            quantize_rtn(layer.weight(site.module), options.gptq.grid, name, threads).weight;
+        const LinearWeight original = layer.weight(site.module);
+        LinearWeight weight = quantize_rtn(original, options.gptq.grid, name, threads).weight;
         layer.replace(site.module, weight);
-        change.linears.emplace(site.module, std::move(weight));
+        beginning.change.linears.emplace(site.module, std::move(weight));
+        beginning.weights.emplace(site.module, original.dequantize());
       }
-      return change;
+      return beginning;
     };
   }
 
@@ -215,6 +217,18 @@ class QuantizeQat : public Stage {
     }
   }
 
+  static void tell_training(const Context& context, std::int64_t layer, const LayerChange& change) {
+    const double before = change.layer.at("output_error_before"), after = change.layer.at("output_error");
+    const std::string name = "layer " + std::to_string(layer) + ": ";
+    if (after < before) {
+      context.info(name + "output error " + std::to_string(before) + " before training, " +
+                   std::to_string(after) + " after");
+    } else {
+      context.warning(name + "training did not lower its output error of " + std::to_string(before) +
+                      ", so it stays as it was before; give more text, or lower the learning rates");
+    }
+  }
+
   static void train_blocks(const Context& context, const Job& job, const CalibratedWork& work,
                            Transformer& model, LayerStore& blocks) {
     const auto begin = std::chrono::steady_clock::now();
@@ -232,11 +246,7 @@ class QuantizeQat : public Stage {
       before = static_cast<double>(layer.index());
       show(before / layers);
       LayerChange change = training.train(layer);
-      if (!change.layer.empty()) {
-        context.info("layer " + std::to_string(layer.index()) + ": output error " +
-                     std::to_string(change.layer.at("output_error_before")) + " before training, " +
-                     std::to_string(change.layer.at("output_error")) + " after");
-      }
+      if (!change.layer.empty()) tell_training(context, layer.index(), change);
       measure(work.source, layer.index(), layer.tokens(), change, threads);
       return change;
     });

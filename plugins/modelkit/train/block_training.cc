@@ -46,24 +46,21 @@ void BlockTraining::advance(std::int64_t index) {
 }
 
 LayerChange BlockTraining::train(CalibrationLayer& layer) {
-  LayerChange change = start_(layer);
-  if (options_.epochs == 0) return change;
+  auto [change, weights] = start_(layer);
+  if (options_.epochs == 0) return std::move(change);
   advance(layer.index());
   Compute& compute = model_.compute();
   const TrainingLayer one(compute, *gradients_, model_.source(), layer.index());
-  std::map<std::string, std::vector<float>> weights;
-  if (!options_.from_integers) {
-    for (const auto& [module, ints] : change.linears) weights[module] = layer.weight(module).dequantize();
-  }
   LearnedLayer learned(compute, *gradients_, model_.source(), one, change.linears, options_.scale_dtype,
                        Learned::WeightsAndScales, weights);
   weights.clear();
-  change.layer["output_error_before"] = mean_error(layer, one, learned.quantize(weights_));
+  const double before = mean_error(layer, one, learned.quantize(weights_));
   train_steps(layer, learned, one);
-  change.layer["output_error"] = mean_error(layer, one, learned.quantize(weights_));
-  change.linears = learned.result();
+  const double after = mean_error(layer, one, learned.quantize(weights_));
+  if (after < before) change.linears = learned.result();
+  change.layer = {{"output_error_before", before}, {"output_error", std::min(before, after)}};
   for (const auto& [module, weight] : change.linears) layer.replace(module, weight);
-  return change;
+  return std::move(change);
 }
 
 void BlockTraining::train_steps(CalibrationLayer& layer, LearnedLayer& learned, const TrainingLayer& one) {

@@ -37,6 +37,15 @@ TEST(QuantizeQatStage, TrainingLowersTheErrorOfEachLayerAndThenTheLoss) {
   EXPECT_EQ(load_linear(written, config, "model.layers.0.mlp.up_proj").grouped_int()->bits, 3);
 }
 
+TEST(QuantizeQatStage, FromGptqTrainingLowersTheErrorOfEachLayerToo) {
+  Runner runner;
+  const auto result = small(runner).parameter("end_to_end_epochs", 0).parameter("start", "gptq").run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const auto before = result.metrics.at("layer_training_errors_before").get<std::vector<double>>(),
+             after = result.metrics.at("layer_training_errors").get<std::vector<double>>();
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_LT(after[i], before[i]);
+}
+
 TEST(QuantizeQatStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
   Runner runner, fresh;
   const auto first = small(runner).run();
