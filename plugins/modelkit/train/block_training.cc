@@ -35,7 +35,8 @@ BlockTraining::BlockTraining(Transformer& model, const TokenWindows& windows, co
     *room = model.compute().allocate(options.batch * windows.length(), target_.width());
 }
 
-void BlockTraining::advance(std::int64_t index) {
+void BlockTraining::advance(std::int64_t index, PhaseTimes& times) {
+  const PhaseTimes::Scope timed(times, "passes");
   for (; passed_ <= index; ++passed_) {
     DecoderLayer layer = model_.layer(passed_);
     target_.each([&](const Matrix& block, std::size_t, std::size_t) {
@@ -48,7 +49,8 @@ void BlockTraining::advance(std::int64_t index) {
 LayerChange BlockTraining::train(CalibrationLayer& layer) {
   auto [change, weights] = start_(layer);
   if (options_.epochs == 0) return std::move(change);
-  advance(layer.index());
+  advance(layer.index(), layer.times());
+  const PhaseTimes::Scope timed(layer.times(), "training");
   Compute& compute = model_.compute();
   const TrainingLayer one(compute, *gradients_, model_.source(), layer.index());
   LearnedLayer learned(compute, *gradients_, model_.source(), one, change.linears, options_.scale_dtype,

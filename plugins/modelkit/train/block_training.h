@@ -50,7 +50,7 @@ class BlockTraining {
 
  private:
   // The states that enter layer `index` of the model as it was become those behind it.
-  void advance(std::int64_t index);
+  void advance(std::int64_t index, PhaseTimes& times);
   void train_steps(CalibrationLayer& layer, LearnedLayer& learned, const TrainingLayer& one);
   // The loss and, in `d`, its gradient by `out`, for the windows of a batch.
   double loss(const Matrix& d, const Matrix& out, const std::vector<std::size_t>& windows);
