@@ -38,6 +38,7 @@ inline void describe_calibration(Json& description) {
     "calibration_tokens": {"type": "integer", "description": "Tokens that the weights were calibrated on."},
     "calibration_digest": {"type": "string", "description": "SHA-256 of the calibration's token ids (little-endian 32-bit, window after window)."},
     "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input."},
+    "calibration_warnings": {"type": "array", "description": "What seems wrong with the calibration text: a sentence each (warning), with its parts for a report in another language (warning_parts)."},
     "resumed_layers": {"type": "integer", "description": "Layers that an earlier attempt had finished."},
     "calibration_seconds": {"type": "number", "unit": "s", "description": "Time for calibrating and quantizing the layers that were not resumed."},
     "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of the stage's process."}
@@ -235,7 +236,7 @@ struct CalibratedWork {
         set(modelkit::calibration_set(modelkit::Tokenizer::open(source.checkpoint().folder()),
                                       context.optional_input("calibration"), calibration_sampling(context))),
         limit(modelkit::state_limit(context.memory(), context.scratch_dir())) {
-    for (const std::string& warning : set.warnings) context.warning(warning);
+    for (const modelkit::Message& warning : set.warnings) context.warning(warning.text());
     if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
   }
 
@@ -243,6 +244,7 @@ struct CalibratedWork {
     context.metric("calibration_tokens", set.windows.ids().size());
     context.metric("calibration_digest", set.windows.digest());
     context.metric("calibration_bundled", set.bundled);
+    context.metric("calibration_warnings", set.warnings_json());
     context.metric("peak_memory_bytes", modelkit::peak_resident_bytes());
   }
 

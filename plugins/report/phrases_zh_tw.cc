@@ -5,6 +5,10 @@ namespace presswork::summary {
 const std::map<std::string, std::string>& traditional_chinese() {
   static const std::map<std::string, std::string> table{
       {", logarithmic", "（對數刻度）"},
+      {"{0}: {1}", "{0}：{1}"},
+      {"{0} was calibrated on the text that is bundled with Presswork, since none was given; text of the "
+       "kind that the model will be used for may serve it better.",
+       "未提供校準文本，{0} 以 Presswork 內建的文本進行校準；使用模型實際用途的文本可能有更好的結果。"},
       {"All of them as a table", "全部列成表格"},
       {"Because", "依據"},
       {"Before", "壓縮前"},
