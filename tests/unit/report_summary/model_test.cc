@@ -98,6 +98,14 @@ TEST(ReportModel, TellsErrorsByLayerOfTheStepThatMadeThem) {
   EXPECT_EQ(model_of(facts, Phrases("en"))["layer_errors"]["of"], "int4") << "the analysis has some";
 }
 
+TEST(ReportModel, SetsWhatRoundingToNearestGivesBesideTheErrors) {
+  const Json found = model();
+  EXPECT_EQ(found["layer_errors"]["rows"][0], (Json{{"layer", 0}, {"values", {0.2}}, {"before", {0.1}}}));
+  EXPECT_EQ(found["output_errors"], Json::parse(R"({
+    "of": "quantize", "columns": ["up_proj"], "rows": [{"layer": 0, "values": [0.03], "before": [0.0625]}]})"));
+  EXPECT_TRUE(model_of(sample_facts(), Phrases("en"))["output_errors"].is_null()) << "no step told any";
+}
+
 TEST(ReportModel, CountsWhatTheStepsWereCalibratedOnAmongTheRisks) {
   const auto found = [](const Json& facts, const char* language) {
     return model_of(facts, Phrases(language))["risks"]["found"].get<std::vector<std::string>>();
