@@ -54,10 +54,11 @@ class Job {
                         {.length = context_.parameter<std::size_t>("window"),
                          .samples = context_.parameter<std::size_t>("samples")});
     const TokenWindows& windows = calibration.windows;
-    for (const std::string& warning : calibration.warnings) context_.warning(warning);
+    for (const Message& warning : calibration.warnings) context_.warning(warning.text());
     context_.metric("calibration_windows", windows.count());
     context_.metric("calibration_digest", windows.digest());
     context_.metric("calibration_bundled", calibration.bundled);
+    context_.metric("calibration_warnings", calibration.warnings_json());
     const auto compute = make_cpu_compute(context_.threads());
     Transformer transformer(*compute, model_);
     each_layer_with_norms(transformer, windows, state_limit(context_.memory(), context_.scratch_dir()),
@@ -163,7 +164,8 @@ Json describe(const char* title, const char* text, const Json& properties) {
       "max_relative_error": {"type": "number", "description": "Largest of layer_errors."},
       "calibration_windows": {"type": "integer", "description": "Windows that the model was run on (wanda)."},
       "calibration_digest": {"type": "string", "description": "SHA-256 of their token ids (wanda)."},
-      "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input (wanda)."}
+      "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input (wanda)."},
+      "calibration_warnings": {"type": "array", "description": "What seems wrong with the calibration text (wanda): a sentence each (warning), with its parts for a report in another language (warning_parts)."}
     },
     "cacheable": true,
     "reads_run": false,

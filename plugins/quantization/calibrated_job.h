@@ -38,19 +38,27 @@ inline void describe_calibration(Json& description) {
     "calibration_tokens": {"type": "integer", "description": "Tokens that the weights were calibrated on."},
     "calibration_digest": {"type": "string", "description": "SHA-256 of the calibration's token ids (little-endian 32-bit, window after window)."},
     "calibration_bundled": {"type": "boolean", "description": "Whether the bundled text was taken, for want of a calibration input."},
+    "calibration_warnings": {"type": "array", "description": "What seems wrong with the calibration text: a sentence each (warning), with its parts for a report in another language (warning_parts)."},
     "resumed_layers": {"type": "integer", "description": "Layers that an earlier attempt had finished."},
     "calibration_seconds": {"type": "number", "unit": "s", "description": "Time for calibrating and quantizing the layers that were not resumed."},
     "peak_memory_bytes": {"type": "integer", "unit": "B", "description": "Measured peak resident memory of the stage's process."}
   })json"));
 }
 
-// Adds what a method reports that knows the output of each linear.
+// Adds what every calibrated method reports of its errors.
+inline void describe_layer_errors(Json& description) {
+  description["metrics"].update(Json::parse(R"json({
+    "rounding_errors": {"type": "object", "description": "Module to the error that layer_errors would give if its weight were rounded to nearest on the same grid."},
+    "layer_output_errors": {"type": "object", "description": "Decoder layer to the relative error of its output: what the quantized layer makes of the states that enter it, against what the original layer makes of the same, ||Y' - Y|| / ||Y||, over the first 4 windows."}
+  })json"));
+}
+
+// Adds what a method reports beside that when it knows the inputs of each linear.
 inline void describe_output_errors(Json& description) {
+  describe_layer_errors(description);
   description["metrics"].update(Json::parse(R"json({
     "output_errors": {"type": "object", "description": "Module to relative error of its output over the calibration tokens, ||X W' - X W|| / ||X W||."},
-    "rounding_errors": {"type": "object", "description": "Module to the error that layer_errors would give if its weight were rounded to nearest on the same grid."},
-    "rounding_output_errors": {"type": "object", "description": "The same for output_errors."},
-    "layer_output_errors": {"type": "object", "description": "Decoder layer to the relative error of its output: what the quantized layer makes of the states that enter it, against what the original layer makes of the same, ||Y' - Y|| / ||Y||, over the first 4 windows."},
+    "rounding_output_errors": {"type": "object", "description": "Module to the error that output_errors would give if its weight were rounded to nearest on the same grid."},
     "outlier_inputs": {"type": "object", "description": "Module to how many of its inputs have an RMS over the calibration tokens above 6 times that of the median input."},
     "largest_inputs": {"type": "object", "description": "Module to the largest RMS of an input, in those of the median input."},
     "mean_output_error": {"type": "number", "description": "Mean of output_errors."},
@@ -199,9 +207,9 @@ class CalibratedResult {
     }
     report_model(context_, job_, weight_errors, bytes);
     for (const auto& [metric, modules] : others) context_.metric(metric, modules);
+    context_.metric("layer_output_errors", layer_output_errors);
     if (output_errors.empty()) return;
     context_.metric("output_errors", output_errors);
-    context_.metric("layer_output_errors", layer_output_errors);
     context_.metric("mean_output_error", after / static_cast<double>(output_errors.size()));
     context_.metric("mean_rounding_output_error", before / static_cast<double>(output_errors.size()));
   }
@@ -233,7 +241,7 @@ struct CalibratedWork {
         set(modelkit::calibration_set(modelkit::Tokenizer::open(source.checkpoint().folder()),
                                       context.optional_input("calibration"), calibration_sampling(context))),
         limit(modelkit::state_limit(context.memory(), context.scratch_dir())) {
-    for (const std::string& warning : set.warnings) context.warning(warning);
+    for (const modelkit::Message& warning : set.warnings) context.warning(warning.text());
     if (set.bundled) context.info("calibrated on the bundled text: no calibration input was given");
     warn_of_long_windows(context, job.model);
   }
@@ -242,6 +250,7 @@ struct CalibratedWork {
     context.metric("calibration_tokens", set.windows.ids().size());
     context.metric("calibration_digest", set.windows.digest());
     context.metric("calibration_bundled", set.bundled);
+    context.metric("calibration_warnings", set.warnings_json());
     context.metric("peak_memory_bytes", modelkit::peak_resident_bytes());
   }
 

@@ -1,6 +1,8 @@
 // quantize/qat: quantization-aware training with learned step sizes, a layer at a time and then end to end.
-#include <cmath>
+#include <atomic>
+#include <utility>
 
+#include "plugins/modelkit/quantize/diagnostics.h"
 #include "plugins/modelkit/quantize/gptq_layer.h"
 #include "plugins/modelkit/quantize/integer_weight.h"
 #include "plugins/modelkit/quantize/rtn_quantizer.h"
@@ -46,7 +48,7 @@ class QuantizeQat : public Stage {
       "inputs": {},
       "metrics": {
         "layer_training_errors_before": {"type": "array", "description": "The layer_training_errors before each layer's training, with what it starts from."},
-        "layer_training_errors": {"type": "array", "description": "Of each layer after its training in the first phase: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
+        "layer_training_errors": {"type": "array", "description": "Of each layer after its training in the first phase, never more than before it: relative error of its output, the root of the mean of ||y - y'||^2 / ||y||^2 over the calibration tokens, y as in the original model."},
         "losses": {"type": "array", "description": "Of the second phase, step by step: the loss in nats per token, before the step."},
         "learning_rates": {"type": "array", "description": "Of each step of the second phase: the learning rate as a share of its peak."},
         "gradient_norms": {"type": "array", "description": "Of each step of the second phase: the norm of the gradient before it was limited."},
@@ -59,6 +61,11 @@ class QuantizeQat : public Stage {
     })json");
     quantization::describe_job(description);
     quantization::describe_calibration(description);
+    quantization::describe_layer_errors(description);
+    description["metrics"]["phase_seconds"]["description"] =
+        "Time by phase: passes (of the text through the layers), products and factorization (start: gptq), "
+        "training (of the layers), end_to_end (the second phase), rounding (with the measuring of errors), "
+        "keeping (of finished layers), writing, other. Without what was resumed.";
     description["parameters"]["properties"]["clip"]["default"] = "mse";
     return description;
   }
@@ -85,13 +92,17 @@ class QuantizeQat : public Stage {
     const CalibratedWork work(context, job);
     LayerStore blocks(context.scratch_dir() / "layers"), trained(context.scratch_dir() / "trained");
     quantization::CalibratedResult result(context, job, end_to_end(context) ? trained : blocks);
+    std::map<std::string, double> phases;
     {
       const auto compute = make_cpu_compute(context.threads());
       Transformer model(*compute, work.source);
-      train_blocks(context, job, work, model, blocks);
-      if (end_to_end(context)) train_model(context, job, work, model, blocks, trained);
+      train_blocks(context, job, work, model, blocks, phases);
+      if (end_to_end(context)) train_model(context, job, work, model, blocks, trained, phases);
     }
+    const auto begin = std::chrono::steady_clock::now();
     result.write();
+    phases["writing"] = quantization::seconds_since(begin);
+    context.metric("phase_seconds", phases);
     work.report(context);
   }
 
@@ -129,8 +140,7 @@ class QuantizeQat : public Stage {
                       .decay = context.parameter<double>("weight_decay")},
             .optimizer = optimizer_options(context),
             .seed = context.seed(),
-            .scale_dtype = job.scale_dtype,
-            .from_integers = context.parameter<std::string>("start") == "gptq"};
+            .scale_dtype = job.scale_dtype};
   }
 
   static ModelTrainingOptions model_options(const Context& context, const Job& job) {
@@ -177,46 +187,71 @@ class QuantizeQat : public Stage {
     const GptqLayerOptions options{.gptq = {.grid = job.grid()}, .targets = quantization::layer_targets(job)};
     if (context.parameter<std::string>("start") == "gptq")
       return [options, &threads](CalibrationLayer& layer) {
-        return quantize_layer_gptq(layer, options, threads);
+        BlockTraining::Beginning beginning;
+        beginning.change = quantize_layer_gptq(layer, options, threads, &beginning.weights);
+        return beginning;
       };
     return [options, &threads](CalibrationLayer& layer) {
-      LayerChange change;
+      BlockTraining::Beginning beginning;
       for (const LinearSite& site : layer_sites(layer.model().config(), layer.index()).linears) {
         const std::string name = layer.whole_name(site.module);
         if (!options.targets.contains(name)) continue;
-        LinearWeight weight =
-            quantize_rtn(layer.weight(site.module), options.gptq.grid, name, threads).weight;
+        const LinearWeight original = layer.weight(site.module);
+        LinearWeight weight = quantize_rtn(original, options.gptq.grid, name, threads).weight;
         layer.replace(site.module, weight);
-        change.linears.emplace(site.module, std::move(weight));
+        beginning.change.linears.emplace(site.module, std::move(weight));
+        beginning.weights.emplace(site.module, original.dequantize());
       }
-      return change;
+      return beginning;
     };
   }
 
   // The figures of each linear of a layer.
-  static void measure(const ModelSource& source, std::int64_t index, std::size_t tokens, LayerChange& change,
+  static void measure(const Job& job, CalibrationLayer& layer, std::size_t tokens, LayerChange& change,
                       ThreadPool& threads) {
+    const PhaseTimes::Scope timed(layer.times(), "rounding");
     change.figures.clear();
     for (const auto& [module, weight] : change.linears) {
-      const std::string name = layer_prefix(source.config(), index) + "." + module;
-      const LinearWeight original = source.linear(name);
+      const std::string name = layer.whole_name(module);
+      const LinearWeight original = layer.weight(module);
       const WeightRows rows(original, name, threads);
-      const auto in = static_cast<std::size_t>(weight.in);
+      std::atomic<std::int64_t> clipped = 0;
       const auto error =
           rows.each(WeightRows::kTileRows, [&](std::span<const float> values, std::int64_t first) {
+            clipped += count_clipped(values, first, weight);
             std::vector<double> difference(values.begin(), values.end());
-            subtract_integers(*weight.grouped_int(), first, in, difference);
+            subtract_integers(*weight.grouped_int(), first, static_cast<std::size_t>(weight.in), difference);
             double squares = 0;
             for (const double each : difference) squares += each * each;
             return squares;
           });
-      change.figures[module] = {{"weight_error", error.relative()}, {"tokens", static_cast<double>(tokens)}};
-      source.checkpoint().release(name);
+      Figures& figures = change.figures[module];
+      figures = {{"weight_error", error.relative()},
+                 {"rounding_error", quantize_rtn(original, job.grid(), name, threads).error.relative()},
+                 {"tokens", static_cast<double>(tokens)}};
+      add_integer_figures(figures, weight, clipped);
+      layer.model().checkpoint().release(name);
+    }
+  }
+
+  static void add_times(std::map<std::string, double>& phases, Calibration& calibration) {
+    for (const auto& [phase, seconds] : calibration.times().seconds()) phases[phase] += seconds;
+  }
+
+  static void tell_training(const Context& context, std::int64_t layer, const LayerChange& change) {
+    const double before = change.layer.at("output_error_before"), after = change.layer.at("output_error");
+    const std::string name = "layer " + std::to_string(layer) + ": ";
+    if (after < before) {
+      context.info(name + "output error " + std::to_string(before) + " before training, " +
+                   std::to_string(after) + " after");
+    } else {
+      context.warning(name + "training did not lower its output error of " + std::to_string(before) +
+                      ", so it stays as it was before; give more text, or lower the learning rates");
     }
   }
 
   static void train_blocks(const Context& context, const Job& job, const CalibratedWork& work,
-                           Transformer& model, LayerStore& blocks) {
+                           Transformer& model, LayerStore& blocks, std::map<std::string, double>& phases) {
     const auto begin = std::chrono::steady_clock::now();
     const StepObserver show = progress(context, job, false);
     const auto layers = static_cast<double>(job.model.layers);
@@ -232,14 +267,11 @@ class QuantizeQat : public Stage {
       before = static_cast<double>(layer.index());
       show(before / layers);
       LayerChange change = training.train(layer);
-      if (!change.layer.empty()) {
-        context.info("layer " + std::to_string(layer.index()) + ": output error " +
-                     std::to_string(change.layer.at("output_error_before")) + " before training, " +
-                     std::to_string(change.layer.at("output_error")) + " after");
-      }
-      measure(work.source, layer.index(), layer.tokens(), change, threads);
+      if (!change.layer.empty()) tell_training(context, layer.index(), change);
+      if (!end_to_end(context)) measure(job, layer, layer.tokens(), change, threads);
       return change;
     });
+    add_times(phases, calibration);
     std::vector<double> errors_before, errors;
     for (std::int64_t i = 0; i < job.model.layers; ++i) {
       const LayerChange change = blocks.load(i);
@@ -253,11 +285,23 @@ class QuantizeQat : public Stage {
   }
 
   static void train_model(const Context& context, const Job& job, const CalibratedWork& work,
-                          Transformer& model, const LayerStore& blocks, LayerStore& trained) {
+                          Transformer& model, const LayerStore& blocks, LayerStore& trained,
+                          std::map<std::string, double>& phases) {
     const auto begin = std::chrono::steady_clock::now();
-    ModelTraining training(model, work.set.windows, work.limit, blocks, model_options(context, job),
-                           context.scratch_dir() / "end-to-end.safetensors");
-    training.run(progress(context, job, true));
+    std::vector<std::map<std::string, LinearWeight>> layers;
+    {
+      ModelTraining training(model, work.set.windows, work.limit, blocks, model_options(context, job),
+                             context.scratch_dir() / "end-to-end.safetensors");
+      training.run(progress(context, job, true));
+      report_steps(context, training);
+      for (std::int64_t i = 0; i < job.model.layers; ++i) layers.push_back(training.result(i));
+    }
+    phases["end_to_end"] = quantization::seconds_since(begin);
+    keep_trained(context, job, work, model, std::move(layers), trained, phases);
+    context.metric("end_to_end_seconds", quantization::seconds_since(begin));
+  }
+
+  static void report_steps(const Context& context, const ModelTraining& training) {
     std::vector<double> losses, factors, norms;
     for (const TrainingStep& step : training.steps()) {
       losses.push_back(step.loss);
@@ -268,14 +312,24 @@ class QuantizeQat : public Stage {
     context.metric("learning_rates", factors);
     context.metric("gradient_norms", norms);
     context.metric("resumed_steps", training.resumed());
+  }
+
+  // Measures the layers as the second phase left them, which takes a walk of a few windows, and keeps them.
+  static void keep_trained(const Context& context, const Job& job, const CalibratedWork& work,
+                           Transformer& model, std::vector<std::map<std::string, LinearWeight>> layers,
+                           LayerStore& trained, std::map<std::string, double>& phases) {
+    const auto ids = work.set.windows.ids();
+    const TokenWindows few({ids.begin(), ids.end()}, work.set.windows.length(), CalibrationLayer::kCompared);
     ThreadPool threads(context.threads());
-    for (std::int64_t i = 0; i < job.model.layers; ++i) {
+    Calibration calibration(model, few, work.limit, trained, [&](double) { context.check_cancelled(); });
+    calibration.run([&](CalibrationLayer& layer) {
       LayerChange change;
-      change.linears = training.result(i);
-      measure(work.source, i, work.set.windows.ids().size(), change, threads);
-      trained.save(i, change);
-    }
-    context.metric("end_to_end_seconds", quantization::seconds_since(begin));
+      change.linears = std::move(layers.at(static_cast<std::size_t>(layer.index())));
+      for (const auto& [module, weight] : change.linears) layer.replace(module, weight);
+      measure(job, layer, ids.size(), change, threads);
+      return change;
+    });
+    add_times(phases, calibration);
   }
 };
 

@@ -80,6 +80,14 @@ std::vector<std::string> risks(const RunFacts& facts, const Figures& figures, co
   if (!figures.memory_saving_percent)
     found.push_back(say("Memory at inference is not known; the size on disk is."));
   for (const Instance* step : facts.steps()) {
+    if (member(step->metrics, "calibration_bundled", false) == true) {
+      found.push_back(
+          say("{0} was calibrated on the text that is bundled with Presswork, since none was given; text of "
+              "the kind that the model will be used for may serve it better.",
+              {step->id}));
+    }
+    for (const Json& warning : member(step->metrics, "calibration_warnings", Json::array()))
+      found.push_back(say("{0}: {1}", {step->id, say.said(warning, "warning")}));
     const auto error = step->number("max_relative_error");
     if (error && *error > 0.2) {
       found.push_back(say("{0}: the weights of one module changed by {1} % (relative Frobenius error).",

@@ -52,15 +52,18 @@ std::string heat_map(const char* title, const Json& grid, int digits, const Phra
   out += "</tr></thead>\n<tbody>\n";
   for (const Json& row : grid.at("rows")) {
     out += "<tr><th scope=\"row\">" + row.at("layer").dump() + "</th>";
-    for (const Json& value : row.at("values")) {
+    for (std::size_t i = 0; i < row.at("values").size(); ++i) {
+      const Json& value = row.at("values")[i];
       if (!value.is_number()) {
         out += "<td class=\"n\">–</td>";
         continue;
       }
       // The square root lets small differences be seen beside one large value.
       const double share = most > 0 ? std::sqrt(std::max(0.0, value.get<double>()) / most) : 0;
+      const std::string before = before_text(row, i, shown);
       out += "<td class=\"heat\"><i style=\"opacity:" + coordinate(share * 0.55) + "\"></i><span>" +
-             fixed(value.get<double>(), shown) + "</span></td>";
+             (before.empty() ? "" : "<small>" + before + "</small>") + fixed(value.get<double>(), shown) +
+             "</span></td>";
     }
     out += "</tr>\n";
   }
@@ -89,12 +92,13 @@ std::string layers(const Json& model, const Phrases& say) {
     body += paragraph(say(reason), "none");
   } else {
     const Json& errors = model.at("layer_errors");
-    body += paragraph(
-        errors.at("of") == "int4"
-            ? say("Relative error of the original's weights rounded to four bits; no step told its own.")
-            : say("Relative error of the weights after {0}.", {errors.at("of").get<std::string>()}),
-        "about");
-    body += heat_map("Errors by layer", errors, 4, say);
+    body += paragraph(errors_text(errors, kAfterOfWeights, say), "about") +
+            heat_map("Errors by layer", errors, 4, say);
+  }
+  if (const Json& errors = model.at("output_errors"); !errors.is_null()) {
+    body += "<h3>" + escape(say("Errors of the outputs by layer")) + "</h3>\n" +
+            paragraph(errors_text(errors, kAfterOfOutputs, say), "about") +
+            heat_map("Errors of the outputs by layer", errors, 4, say);
   }
   body += diagnostics(model, say);
   body += "<h3>" + escape(say("Sensitivity by layer")) + "</h3>\n";

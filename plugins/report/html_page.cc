@@ -43,7 +43,7 @@ pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;paddi
 .pass,.fail,.not_run{white-space:nowrap}
 .pass{color:var(--good)}.fail{color:var(--bad);font-weight:600}.not_run{color:var(--dim)}
 td.heat{position:relative;text-align:right;padding:5px 10px;font-variant-numeric:tabular-nums;border:2px solid var(--page)}
-td.heat i{position:absolute;inset:0;background:var(--heat);z-index:0}td.heat span{position:relative}
+td.heat i{position:absolute;inset:0;background:var(--heat);z-index:0}td.heat span{position:relative}td.heat small{display:block;white-space:nowrap}
 figure{margin:0 0 14px;overflow-x:auto}
 figcaption{color:var(--dim);font-size:.88rem}
 .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:16px;margin:0 0 14px}

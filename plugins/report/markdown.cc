@@ -49,9 +49,11 @@ class Writer {
     steps();
     sizes();
     tradeoff();
-    grid("Errors by layer", "layer_errors", 4);
+    errors("Errors by layer", "layer_errors", kAfterOfWeights);
+    if (!model_.at("output_errors").is_null())
+      errors("Errors of the outputs by layer", "output_errors", kAfterOfOutputs);
     diagnostics();
-    grid("Sensitivity by layer", "sensitivity", 2);
+    if (begin("Sensitivity by layer", "sensitivity")) grid("sensitivity", 2);
     histograms();
     predictions();
     checklists();
@@ -235,8 +237,13 @@ class Writer {
     }
   }
 
-  void grid(const char* title, const char* section, int digits) {
+  void errors(const char* title, const char* section, const char* after) {
     if (!begin(title, section)) return;
+    line(cell(errors_text(model_.at(section), after, say_)) + "\n");
+    grid(section, 4);
+  }
+
+  void grid(const char* section, int digits) {
     const Json& found = model_.at(section);
     const int shown = digits_of(found, digits);
     std::vector<std::string> names{say_("Layer")};
@@ -244,8 +251,11 @@ class Writer {
     header(names);
     for (const Json& one : found.at("rows")) {
       std::vector<std::string> cells{one.at("layer").dump()};
-      for (const Json& value : one.at("values"))
-        cells.push_back(value.is_number() ? fixed(value.get<double>(), shown) : "–");
+      for (std::size_t i = 0; i < one.at("values").size(); ++i) {
+        const Json& value = one.at("values")[i];
+        cells.push_back(value.is_number() ? before_text(one, i, shown) + fixed(value.get<double>(), shown)
+                                          : "–");
+      }
       row(cells);
     }
   }

@@ -29,6 +29,7 @@ Json build_model(const Report& report, const Phrases& say) {
       {"timeline", timeline(report)},
       {"tradeoff", tradeoff(report)},
       {"layer_errors", layer_errors(report)},
+      {"output_errors", output_errors(report)},
       {"diagnostics", diagnostics(report)},
       {"sensitivity", sensitivity(report)},
       {"histograms", histograms(report)},

@@ -34,11 +34,12 @@ Json sizes(const Report& report);  // the waterfall
 Json decisions(const Report& report);
 Json tree(const Report& report);  // the way through the guide's tree; null when the run took none
 Json timeline(const Report& report);
-Json tradeoff(const Report& report);      // perplexity against size
-Json layer_errors(const Report& report);  // layer by module, of the last step that told
-Json diagnostics(const Report& report);   // of the last quantization that told; null when none did
-Json sensitivity(const Report& report);   // layer by form, of the original
-Json histograms(const Report& report);    // of the original's weights, by kind of module
+Json tradeoff(const Report& report);       // perplexity against size
+Json layer_errors(const Report& report);   // layer by module, of the last step that told
+Json output_errors(const Report& report);  // the same of the linears' outputs; null when none told
+Json diagnostics(const Report& report);    // of the last quantization that told; null when none did
+Json sensitivity(const Report& report);    // layer by form, of the original
+Json histograms(const Report& report);     // of the original's weights, by kind of module
 Json strategies(const Report& report, const Phrases& say);  // planned and adjusted, with their reasons
 Json checklists(const Report& report, const Phrases& say);
 Json assessed_risks(const Report& report, const Phrases& say);

@@ -43,8 +43,10 @@ std::optional<Module> module_of(const std::string& path) {
 
 constexpr std::size_t kMostLayers = 512, kMostModules = 24;
 
-// {"columns", "rows": [{"layer", "values"}]} of values by module path.
-Json grid(const std::map<int, std::map<std::string, double>>& values) {
+using ByLayer = std::map<int, std::map<std::string, double>>;
+
+// {"columns", "rows": [{"layer", "values"}]}; each row with "before" too where there are any of these.
+Json grid(const ByLayer& values, const ByLayer& before = {}) {
   std::vector<std::string> columns;
   for (const auto& [layer, modules] : values) {
     for (const auto& [name, value] : modules) {
@@ -55,26 +57,45 @@ Json grid(const std::map<int, std::map<std::string, double>>& values) {
   Json rows = Json::array();
   for (const auto& [layer, modules] : values) {
     if (rows.size() == kMostLayers) break;
-    Json row = Json::array();
-    for (const std::string& name : columns) {
-      const auto found = modules.find(name);
-      row.push_back(found == modules.end() ? Json() : Json(found->second));
-    }
-    rows.push_back({{"layer", layer}, {"values", row}});
+    const auto row_of = [&](const std::map<std::string, double>& own) {
+      Json row = Json::array();
+      for (const std::string& name : columns) {
+        const auto found = own.find(name);
+        row.push_back(found == own.end() ? Json() : Json(found->second));
+      }
+      return row;
+    };
+    rows.push_back({{"layer", layer}, {"values", row_of(modules)}});
+    if (const auto own = before.find(layer); own != before.end()) rows.back()["before"] = row_of(own->second);
   }
   return {{"columns", columns}, {"rows", rows}};
 }
 
 // Values at `pick` of each module, by layer and last part of the name.
 template <class Pick>
-std::map<int, std::map<std::string, double>> by_layer(const Json& modules, Pick pick) {
-  std::map<int, std::map<std::string, double>> values;
+ByLayer by_layer(const Json& modules, Pick pick) {
+  ByLayer values;
   for (const auto& [path, content] : modules.items()) {
     const auto module = module_of(path);
     const Json value = pick(content);
     if (module && value.is_number()) values[module->layer][module->name] = value.template get<double>();
   }
   return values;
+}
+
+// Errors by module of the last step that told, beside what rounding to nearest would give; null when none
+// did.
+Json errors_of_steps(const Report& report, const char* metric, const char* of_rounding) {
+  const auto itself = [](const Json& value) { return value; };
+  for (auto step = report.facts.steps().rbegin(); step != report.facts.steps().rend(); ++step) {
+    const Json errors = member((*step)->metrics, metric, nullptr);
+    if (!errors.is_object() || errors.empty()) continue;
+    const Json before = member((*step)->metrics, of_rounding, Json::object());
+    Json found = grid(by_layer(errors, itself), by_layer(before, itself));
+    found["of"] = (*step)->id;
+    return found;
+  }
+  return nullptr;
 }
 
 Json candidate_json(const Json& candidate, const std::string& recommended) {
@@ -158,13 +179,8 @@ Json tradeoff(const Report& report) {
 }
 
 Json layer_errors(const Report& report) {
-  for (auto step = report.facts.steps().rbegin(); step != report.facts.steps().rend(); ++step) {
-    const Json errors = member((*step)->metrics, "layer_errors", nullptr);
-    if (!errors.is_object() || errors.empty()) continue;
-    Json found = grid(by_layer(errors, [](const Json& value) { return value; }));
-    found["of"] = (*step)->id;
-    return found;
-  }
+  const Json told = errors_of_steps(report, "layer_errors", "rounding_errors");
+  if (!told.is_null()) return told;
   const Json weights = member(report.documents.first("analysis"), "weights", Json::object());
   const Json modules = member(weights, "modules", Json::object());
   if (!modules.is_object() || modules.empty()) return nullptr;
@@ -172,6 +188,10 @@ Json layer_errors(const Report& report) {
       modules, [](const Json& m) { return member(member(m, "errors", Json::object()), "int4", nullptr); }));
   found["of"] = "int4";
   return found["rows"].empty() ? Json() : found;
+}
+
+Json output_errors(const Report& report) {
+  return errors_of_steps(report, "output_errors", "rounding_output_errors");
 }
 
 Json diagnostics(const Report& report) {
@@ -214,7 +234,7 @@ Json diagnostics(const Report& report) {
 
 Json sensitivity(const Report& report) {
   const Json measured = member(report.documents.first("analysis"), "sensitivity", Json::object());
-  std::map<int, std::map<std::string, double>> values;
+  ByLayer values;
   const Json forms = member(measured, "model", Json::object());
   for (const auto& [form, found] : forms.items()) {
     const Json layers = member(found, "layers", Json::array());

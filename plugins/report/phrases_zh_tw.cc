@@ -5,6 +5,12 @@ namespace presswork::summary {
 const std::map<std::string, std::string>& traditional_chinese() {
   static const std::map<std::string, std::string> table{
       {", logarithmic", "（對數刻度）"},
+      {"{0}: {1}", "{0}：{1}"},
+      {"{0} Before the arrow: rounding to nearest on the same grid.",
+       "{0}箭頭之前：在同一格點上四捨五入的誤差。"},
+      {"{0} was calibrated on the text that is bundled with Presswork, since none was given; text of the "
+       "kind that the model will be used for may serve it better.",
+       "未提供校準文本，{0} 以 Presswork 內建的文本進行校準；使用模型實際用途的文本可能有更好的結果。"},
       {"All of them as a table", "全部列成表格"},
       {"Because", "依據"},
       {"Before", "壓縮前"},
@@ -29,6 +35,7 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"Early sign", "早期徵兆"},
       {"Error of the output", "輸出誤差"},
       {"Errors by layer", "逐層誤差"},
+      {"Errors of the outputs by layer", "逐層輸出誤差"},
       {"Every stage with its parameters and digests", "每個階段的參數與摘要"},
       {"Hardware", "硬體匹配"},
       {"Histogram of the weights of {0}, from {1} to {2}", "{0} 的權重直方圖，從 {1} 到 {2}"},
@@ -80,6 +87,8 @@ const std::map<std::string, std::string>& traditional_chinese() {
       {"Plugin", "外掛"},
       {"Reading the prompt", "提示詞處理速度"},
       {"Recommendations of the analysis", "分析建議"},
+      {"Relative error of each linear's output over the calibration text after {0}.",
+       "{0} 之後各線性層在校準文本上輸出的相對誤差。"},
       {"Relative error of the original's weights rounded to four bits; no step told its own.",
        "原始權重四捨五入至 4 位元的相對誤差；沒有步驟給出自己的誤差。"},
       {"Relative error of the weights after {0}.", "{0} 之後權重的相對誤差。"},

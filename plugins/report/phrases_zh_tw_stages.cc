@@ -8,6 +8,16 @@ const std::map<std::string, std::string>& traditional_chinese_of_stages() {
       {"A way back is ready", "回滾方案準備"},
       {"Basic inference works", "基本推理功能"},
       {"Calibration data are there", "校準數據準備"},
+      {"the calibration text fills {0} windows of {1} tokens, {2} were asked for",
+       "校準文本只能填滿 {0} 個視窗（每個 {1} 個 token），要求的是 {2} 個"},
+      {"the calibration set has only {0} tokens; the model may be fitted to them and get worse on others: "
+       "give more text",
+       "校準集只有 {0} 個 token；模型可能過度擬合這些文本而在其他文本上變差：請提供更多文本"},
+      {"the calibration text repeats itself; give one that is more varied",
+       "校準文本內容重複；請提供更多樣的文本"},
+      {"the tokenizer spells the calibration text out in bytes, so the model hardly knows its language; give "
+       "text of the kind that the model will be used for",
+       "分詞器只能將校準文本逐位元組拆開，模型幾乎不認識該語言；請提供模型實際用途的文本"},
       {"Edge cases are handled", "邊界情況處理"},
       {"Errors are handled", "錯誤處理機制"},
       {"It compares well with the baseline", "對比基線模型"},

@@ -80,6 +80,23 @@ int digits_of(const Json& grid, int least) {
   return std::clamp(static_cast<int>(std::ceil(-std::log10(most))) + 1, least, 12);
 }
 
+std::string errors_text(const Json& errors, const char* after, const Phrases& say) {
+  const std::string of = errors.at("of");
+  const std::string text =
+      of == "int4"
+          ? say("Relative error of the original's weights rounded to four bits; no step told its own.")
+          : say(after, {of});
+  const Json& rows = errors.at("rows");
+  const bool before =
+      std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row.contains("before"); });
+  return before ? say("{0} Before the arrow: rounding to nearest on the same grid.", {text}) : text;
+}
+
+std::string before_text(const Json& row, std::size_t place, int digits) {
+  const Json value = row.contains("before") ? row.at("before").at(place) : Json();
+  return value.is_number() ? fixed(value.get<double>(), digits) + " → " : "";
+}
+
 std::vector<const char*> diagnostics_columns() {
   return {"#Layer",         "#Error of the output", "#Outlier inputs",
           "#Largest input", "#Dead scales",         "#Clipped weights"};

@@ -1,6 +1,7 @@
 // How the values of the model are said in both documents.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,15 @@ const char* pruning_note(const Json& model);
 double largest(const Json& grid);
 // How many digits its values need behind the point for the largest to have two that count; `least` at least.
 int digits_of(const Json& grid, int least);
+
+// What a map of errors is of: `after`, a sentence with a hole for the step, and what stands before the
+// arrows.
+std::string errors_text(const Json& errors, const char* after, const Phrases& say);
+constexpr const char* kAfterOfWeights = "Relative error of the weights after {0}.";
+constexpr const char* kAfterOfOutputs =
+    "Relative error of each linear's output over the calibration text after {0}.";
+// "0.1132 → " of a row's value at that place, or nothing.
+std::string before_text(const Json& row, std::size_t place, int digits);
 
 // The columns of the diagnostics, and a row of them as text.
 std::vector<const char*> diagnostics_columns();

@@ -31,27 +31,36 @@ double characters_per_token(std::span<const std::int32_t> ids, const Tokenizer& 
 
 }  // namespace
 
-std::vector<std::string> calibration_warnings(const TokenWindows& windows, const Tokenizer& tokenizer,
-                                              std::size_t asked) {
-  std::vector<std::string> warnings;
+std::vector<Message> calibration_warnings(const TokenWindows& windows, const Tokenizer& tokenizer,
+                                          std::size_t asked) {
+  const auto number = [](std::size_t value) { return Message::verbatim(std::to_string(value)); };
+  std::vector<Message> warnings;
   const auto ids = windows.ids();
   if (windows.count() < asked) {
-    warnings.push_back("the calibration text fills " + std::to_string(windows.count()) + " windows of " +
-                       std::to_string(windows.length()) + " tokens, " + std::to_string(asked) +
-                       " were asked for");
+    warnings.push_back(Message("the calibration text fills {0} windows of {1} tokens, {2} were asked for",
+                               {number(windows.count()), number(windows.length()), number(asked)}));
   }
   if (ids.size() < kFewTokens) {
-    warnings.push_back("the calibration set has only " + std::to_string(ids.size()) +
-                       " tokens; the model may be fitted to them and get worse on others: give more text");
+    warnings.push_back(Message(
+        "the calibration set has only {0} tokens; the model may be fitted to them and get worse on others: "
+        "give more text",
+        {number(ids.size())}));
   }
   if (distinct_triples(ids) < kDistinctTriples)
-    warnings.push_back("the calibration text repeats itself; give one that is more varied");
+    warnings.push_back(Message("the calibration text repeats itself; give one that is more varied"));
   if (characters_per_token(ids, tokenizer) < kCharactersPerToken) {
     warnings.push_back(
-        "the tokenizer spells the calibration text out in bytes, so the model hardly knows its language; "
-        "give text of the kind that the model will be used for");
+        Message("the tokenizer spells the calibration text out in bytes, so the model hardly knows its "
+                "language; give text of the kind that the model will be used for"));
   }
   return warnings;
+}
+
+nlohmann::json CalibrationSet::warnings_json() const {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Message& warning : warnings)
+    put(list.emplace_back(nlohmann::json::object()), "warning", warning);
+  return list;
 }
 
 CalibrationSet calibration_set(const Tokenizer& tokenizer, const std::optional<std::filesystem::path>& text,

@@ -9,7 +9,8 @@ namespace presswork::modelkit {
 namespace {
 
 void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inputs,
-                    const GptqLayerOptions& options, ThreadPool& threads, LayerChange& change) {
+                    const GptqLayerOptions& options, ThreadPool& threads, LayerChange& change,
+                    std::map<std::string, std::vector<float>>* unrounded) {
   const GptqSolver solver = [&] {
     const PhaseTimes::Scope timed(layer.times(), "factorization");
     return GptqSolver(inputs, options.gptq, threads);
@@ -20,7 +21,8 @@ void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inpu
     if (!options.targets.contains(name)) continue;
     QuantizationGrid grid = options.gptq.grid;
     if (const auto found = options.bits.find(name); found != options.bits.end()) grid.bits = found->second;
-    GptqResult result = solver.quantize(layer.weight(module), name, grid);
+    GptqResult result = solver.quantize(layer.weight(module), name, grid,
+                                        unrounded == nullptr ? nullptr : &(*unrounded)[module]);
     layer.model().checkpoint().release(name);
     Figures& figures = change.figures[module];
     figures = {{"weight_error", result.error.relative()},
@@ -37,8 +39,8 @@ void quantize_group(CalibrationLayer& layer, const InputGroup& group, Gram& inpu
 
 }  // namespace
 
-LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options,
-                                ThreadPool& threads) {
+LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options, ThreadPool& threads,
+                                std::map<std::string, std::vector<float>>* unrounded) {
   const std::vector<InputGroup> groups = target_groups(layer, options.targets);
   const auto passes =
       options.true_sequential ? one_by_one(groups) : within_budget(groups, gram_budget(layer.bytes()));
@@ -47,7 +49,7 @@ LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions&
   for (const auto& pass : passes) {
     std::map<std::string, Gram> inputs = observe_grams(layer, pass, threads);
     for (const InputGroup& group : pass) {
-      quantize_group(layer, group, inputs.at(group.modules.front()), options, threads, change);
+      quantize_group(layer, group, inputs.at(group.modules.front()), options, threads, change, unrounded);
       inputs.erase(group.modules.front());
       if (!options.true_sequential) continue;
       for (const std::string& module : group.modules) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "plugins/modelkit/compute/cpu/thread_pool.h"
 #include "plugins/modelkit/quantize/calibration.h"
@@ -21,7 +22,8 @@ struct GptqLayerOptions {
 
 // Figures of each linear: "weight_error" and "rounding_error", that of rounding to nearest on the same grid,
 // "output_error" and "rounding_output_error" (relative), "damp", "tokens"; and those of diagnostics.h.
-LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options,
-                                ThreadPool& threads);
+// `unrounded`, if any, gets what the integers of each linear were rounded from, see GptqSolver::quantize().
+LayerChange quantize_layer_gptq(CalibrationLayer& layer, const GptqLayerOptions& options, ThreadPool& threads,
+                                std::map<std::string, std::vector<float>>* unrounded = nullptr);
 
 }  // namespace presswork::modelkit

@@ -122,7 +122,7 @@ bool GptqSolver::factorize(double damp) {
 }
 
 GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& module,
-                                const QuantizationGrid& grid) const {
+                                const QuantizationGrid& grid, std::vector<float>* unrounded) const {
   grid.check_divides(weight.in, module);
   const std::size_t all = static_cast<std::size_t>(weight.out), tiles = (all + kTileRows - 1) / kTileRows;
   GptqResult result{{weight.out, weight.in, empty_integers(weight.out, weight.in, grid)}, {}, {}, {}};
@@ -133,6 +133,7 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
     std::int64_t clipped = 0;
   };
   std::vector<Sums> sums(tiles);
+  if (unrounded != nullptr) unrounded->resize(all * size_);
   threads_.run(tiles, [&](std::size_t tile) {
     Rows rows;
     rows.first = static_cast<std::int64_t>(tile * kTileRows);
@@ -143,6 +144,12 @@ GptqResult GptqSolver::quantize(const LinearWeight& weight, const std::string& m
     weight.dequantize(rows.first, rows.first + static_cast<std::int64_t>(rows.count), rows.original.data());
     expect_finite_rows(rows.original, size_, rows.first, module);
     round_rows(rows);
+    if (unrounded != nullptr) {
+      for (std::size_t at = 0; at < rows.weights.size(); ++at) {
+        const std::size_t row = tile * kTileRows + at / size_;
+        (*unrounded)[row * size_ + order_[at % size_]] = static_cast<float>(rows.weights[at]);
+      }
+    }
 
     Sums& sum = sums[tile];
     std::vector<double> difference(rows.original.begin(), rows.original.end());

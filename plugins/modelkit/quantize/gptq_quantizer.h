@@ -42,12 +42,13 @@ class GptqSolver {
   double damp() const { return damp_; }       // that was used
   std::size_t dead() const { return dead_; }  // inputs that were 0 on every token: rounded to nearest
 
-  // Errors as quantize_rtn(). Independent of the number of threads.
+  // Errors as quantize_rtn(). Independent of the number of threads. `unrounded`, if any, becomes [out, in]:
+  // what each integer was rounded from, the weight with what makes up for the errors before it.
   GptqResult quantize(const LinearWeight& weight, const std::string& module) const {
     return quantize(weight, module, options_.grid);
   }
-  GptqResult quantize(const LinearWeight& weight, const std::string& module,
-                      const QuantizationGrid& grid) const;
+  GptqResult quantize(const LinearWeight& weight, const std::string& module, const QuantizationGrid& grid,
+                      std::vector<float>* unrounded = nullptr) const;
 
  private:
   struct Rows;  // a tile of them, on the way

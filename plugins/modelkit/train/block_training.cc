@@ -35,7 +35,8 @@ BlockTraining::BlockTraining(Transformer& model, const TokenWindows& windows, co
     *room = model.compute().allocate(options.batch * windows.length(), target_.width());
 }
 
-void BlockTraining::advance(std::int64_t index) {
+void BlockTraining::advance(std::int64_t index, PhaseTimes& times) {
+  const PhaseTimes::Scope timed(times, "passes");
   for (; passed_ <= index; ++passed_) {
     DecoderLayer layer = model_.layer(passed_);
     target_.each([&](const Matrix& block, std::size_t, std::size_t) {
@@ -46,24 +47,22 @@ void BlockTraining::advance(std::int64_t index) {
 }
 
 LayerChange BlockTraining::train(CalibrationLayer& layer) {
-  LayerChange change = start_(layer);
-  if (options_.epochs == 0) return change;
-  advance(layer.index());
+  auto [change, weights] = start_(layer);
+  if (options_.epochs == 0) return std::move(change);
+  advance(layer.index(), layer.times());
+  const PhaseTimes::Scope timed(layer.times(), "training");
   Compute& compute = model_.compute();
   const TrainingLayer one(compute, *gradients_, model_.source(), layer.index());
-  std::map<std::string, std::vector<float>> weights;
-  if (!options_.from_integers) {
-    for (const auto& [module, ints] : change.linears) weights[module] = layer.weight(module).dequantize();
-  }
   LearnedLayer learned(compute, *gradients_, model_.source(), one, change.linears, options_.scale_dtype,
                        Learned::WeightsAndScales, weights);
   weights.clear();
-  change.layer["output_error_before"] = mean_error(layer, one, learned.quantize(weights_));
+  const double before = mean_error(layer, one, learned.quantize(weights_));
   train_steps(layer, learned, one);
-  change.layer["output_error"] = mean_error(layer, one, learned.quantize(weights_));
-  change.linears = learned.result();
+  const double after = mean_error(layer, one, learned.quantize(weights_));
+  if (after < before) change.linears = learned.result();
+  change.layer = {{"output_error_before", before}, {"output_error", std::min(before, after)}};
   for (const auto& [module, weight] : change.linears) layer.replace(module, weight);
-  return change;
+  return std::move(change);
 }
 
 void BlockTraining::train_steps(CalibrationLayer& layer, LearnedLayer& learned, const TrainingLayer& one) {

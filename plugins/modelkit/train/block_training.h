@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "plugins/modelkit/quantize/calibration.h"
@@ -23,13 +25,18 @@ struct BlockTrainingOptions {
   OptimizerOptions optimizer = {};
   std::uint64_t seed = 0;
   DType scale_dtype = DType::F32;
-  bool from_integers = false;  // weights begin at the values of the start's integers, not at the model's
 };
 
 class BlockTraining {
  public:
-  // Gives the integers that a layer's training starts from, by module; may observe the layer.
-  using Start = std::function<LayerChange(CalibrationLayer&)>;
+  // What a layer's training starts from, by module: integers, and the weights that these were rounded from,
+  // which are trained. (Not the integers' own values: a weight on a level gives its step size no gradient,
+  // and of the little that is left AdamW makes steps of full length.)
+  struct Beginning {
+    LayerChange change;
+    std::map<std::string, std::vector<float>> weights;
+  };
+  using Start = std::function<Beginning(CalibrationLayer&)>;  // may observe the layer
 
   // All arguments must outlive it. `windows` and `limit` are those of the calibration. `share` hears which
   // part of a layer's training is done and may throw to end the work.
@@ -37,12 +44,13 @@ class BlockTraining {
                 const BlockTrainingOptions& options, Start start, StepObserver share);
 
   // A method of Calibration, whose layers must come in order. Figures of the layer: "output_error_before" and
-  // "output_error", the root of the mean over all tokens of ||y - y'||^2 / ||y||^2, y as the model was.
+  // "output_error", the root of the mean over all tokens of ||y - y'||^2 / ||y||^2, y as the model was. A
+  // layer that training does not bring nearer to that keeps what it started from.
   LayerChange train(CalibrationLayer& layer);
 
  private:
   // The states that enter layer `index` of the model as it was become those behind it.
-  void advance(std::int64_t index);
+  void advance(std::int64_t index, PhaseTimes& times);
   void train_steps(CalibrationLayer& layer, LearnedLayer& learned, const TrainingLayer& one);
   // The loss and, in `d`, its gradient by `out`, for the windows of a batch.
   double loss(const Matrix& d, const Matrix& out, const std::vector<std::size_t>& windows);

@@ -81,6 +81,7 @@ TEST(PruneStage, SaysThatItTookTheBundledTextForWantOfAnother) {
   const auto result = runner.run();
   ASSERT_TRUE(result.ok()) << result.message;
   EXPECT_EQ(result.metrics.at("calibration_bundled"), true);
+  EXPECT_EQ(result.metrics.at("calibration_warnings").size(), 1u) << "64 tokens are few";
 }
 
 TEST(PruneStage, LeavesOutWhatIsIgnored) {

@@ -218,6 +218,24 @@ TEST_F(Gptq, InputsThatAreAlwaysZeroAreRoundedToNearestAndCounted) {
   EXPECT_EQ(idle.weight.grouped_int()->q, rounded.weight.grouped_int()->q);
 }
 
+TEST_F(Gptq, TellsWhatItRoundedEachIntegerFrom) {
+  const auto x = dense::random_inputs(200, 96, 10), w = dense::random_floats(70 * 96, 11);
+  for (const bool actorder : {false, true}) {
+    Gram gram = gram_of(x, 96);
+    const QuantizationGrid grid{.bits = 3, .group_size = 32, .symmetric = false};
+    std::vector<float> unrounded;
+    const auto result = GptqSolver(gram, {.grid = grid, .actorder = actorder}, threads_)
+                            .quantize(float_weight(70, 96, w), "m", grid, &unrounded);
+    const GroupedIntWeight& ints = *result.weight.grouped_int();
+    ASSERT_EQ(unrounded.size(), w.size());
+    EXPECT_NE(unrounded, w);
+    std::vector<std::int8_t> q(w.size());
+    for (std::size_t g = 0; g < ints.scales.size(); ++g)
+      round_group(unrounded.data() + g * 32, 32, grid, {ints.scales[g], ints.zeros[g]}, q.data() + g * 32);
+    EXPECT_EQ(q, ints.q);
+  }
+}
+
 TEST_F(Gptq, GivesTheSameOnAnyNumberOfThreads) {
   const auto x = dense::random_inputs(300, 200, 8), w = dense::random_floats(150 * 200, 9);
   std::vector<GptqResult> results;

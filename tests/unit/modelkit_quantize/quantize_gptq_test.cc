@@ -116,6 +116,10 @@ TEST(QuantizeGptqStage, WithoutATextItTakesTheBundledOneAndSaysSo) {
   EXPECT_EQ(result.metrics.at("calibration_bundled"), true);
   EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("bundled text")));
   EXPECT_THAT(result.log, ::testing::Contains(HasSubstr("only 32 tokens")));
+  const auto& warnings = result.metrics.at("calibration_warnings");
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0].at("warning").get<std::string>(), HasSubstr("only 32 tokens"));
+  EXPECT_EQ(warnings[0].at("warning_parts").at("with"), ::presswork::Json({"32"}));
 }
 
 TEST(QuantizeGptqStage, WarnsOfWindowsLongerThanTheModelWasMadeFor) {

@@ -46,13 +46,16 @@ class Phases : public ::testing::Test {
     Transformer model(*compute, source_);
     ThreadPool pool(threads);
     const auto start = [&](CalibrationLayer& layer) {
-      LayerChange change;
-      for (const char* module : {"self_attn.k_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj"})
-        change.linears[module] = quantize_rtn(layer.weight(module), grid_, module, pool).weight;
-      return change;
+      BlockTraining::Beginning beginning;
+      for (const char* module : {"self_attn.k_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj"}) {
+        const LinearWeight weight = layer.weight(module);
+        beginning.change.linears[module] = quantize_rtn(weight, grid_, module, pool).weight;
+        beginning.weights[module] = weight.dequantize();
+      }
+      return beginning;
     };
-    BlockTraining training(model, windows_, limit, {.epochs = 3, .batch = 4, .seed = 9}, start,
-                           stop_at(stop));
+    BlockTraining training(model, windows_, limit, {.epochs = 3, .batch = 4, .rates = rates_, .seed = 9},
+                           start, stop_at(stop));
     Calibration calibration(model, windows_, limit, store, {});
     resumed_ = calibration.resumed();
     try {
@@ -93,6 +96,7 @@ class Phases : public ::testing::Test {
   ModelSource source_ = ModelSource::open(fs::path(PRESSWORK_SOURCE_DIR) / "examples/models/tiny-llama");
   TokenWindows windows_ = random_windows();
   QuantizationGrid grid_{.bits = 3, .group_size = 32};
+  LearningRates rates_;
   Objective objective_ = Objective::Distillation;
   std::int64_t resumed_ = 0;
   std::vector<double> losses_;
@@ -112,6 +116,20 @@ TEST_F(Phases, BlocksThatAreBrokenOffEndWithTheSameIntegersAndScales) {
     expect_same(straight.load(i).linears, spilled.load(i).linears);
     EXPECT_EQ(straight.load(i).layer, broken.load(i).layer);
     EXPECT_LT(straight.load(i).layer.at("output_error"), straight.load(i).layer.at("output_error_before"));
+  }
+}
+
+TEST_F(Phases, ALayerThatTrainingMakesWorseKeepsWhatItStartedFrom) {
+  rates_ = {.weights = 10, .scales = 3};  // far too much
+  const LayerStore store = blocks("worse", {});
+  const LayerChange change = store.load(0);
+  EXPECT_EQ(change.layer.at("output_error"), change.layer.at("output_error_before"));
+  ThreadPool pool(1);
+  for (const auto& [module, weight] : change.linears) {
+    const std::string name = "model.layers.0." + module;
+    const auto start = quantize_rtn(source_.linear(name), grid_, name, pool).weight;
+    EXPECT_EQ(weight.grouped_int()->q, start.grouped_int()->q);
+    EXPECT_EQ(weight.grouped_int()->scales, start.grouped_int()->scales);
   }
 }
 

@@ -37,6 +37,40 @@ TEST(QuantizeQatStage, TrainingLowersTheErrorOfEachLayerAndThenTheLoss) {
   EXPECT_EQ(load_linear(written, config, "model.layers.0.mlp.up_proj").grouped_int()->bits, 3);
 }
 
+TEST(QuantizeQatStage, TellsHowItWentByLinearLayerAndPhase) {
+  for (const int epochs : {0, 1}) {  // of the second phase, which changes the layers once more
+    Runner runner;
+    const auto result = small(runner).parameter("end_to_end_epochs", epochs).run();
+    ASSERT_TRUE(result.ok()) << result.message;
+    const auto& metrics = result.metrics;
+    for (const char* name : {"rounding_errors", "dead_scales", "clipped_weights"})
+      EXPECT_EQ(metrics.at(name).size(), 28U) << name;
+    EXPECT_EQ(metrics.at("layer_output_errors").size(), 4U);
+    for (const auto& [layer, error] : metrics.at("layer_output_errors").items()) {
+      EXPECT_GT(error, 0.0) << layer;
+      EXPECT_LT(error, 1.0) << layer;
+    }
+    for (const auto& [module, error] : metrics.at("rounding_errors").items()) {
+      EXPECT_GT(error, 0.0) << module;
+      EXPECT_GT(metrics.at("clipped_weights").at(module), 0.0);  // the range is shrunk
+      EXPECT_EQ(metrics.at("dead_scales").at(module), 0.0);
+    }
+    for (const char* phase : {"passes", "training", "rounding", "keeping", "writing"})
+      EXPECT_TRUE(metrics.at("phase_seconds").contains(phase)) << phase;
+    EXPECT_EQ(metrics.at("phase_seconds").contains("end_to_end"), epochs > 0);
+  }
+}
+
+TEST(QuantizeQatStage, FromGptqTrainingLowersTheErrorOfEachLayerToo) {
+  Runner runner;
+  const auto result = small(runner).parameter("end_to_end_epochs", 0).parameter("start", "gptq").run();
+  ASSERT_TRUE(result.ok()) << result.message;
+  const auto before = result.metrics.at("layer_training_errors_before").get<std::vector<double>>(),
+             after = result.metrics.at("layer_training_errors").get<std::vector<double>>();
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_LT(after[i], before[i]);
+  EXPECT_TRUE(result.metrics.at("phase_seconds").contains("factorization"));
+}
+
 TEST(QuantizeQatStage, ASecondAttemptTakesWhatTheFirstFinishedAndWritesTheSameBytes) {
   Runner runner, fresh;
   const auto first = small(runner).run();

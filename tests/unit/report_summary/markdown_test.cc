@@ -41,6 +41,17 @@ TEST(Report, TellsHowAQuantizationWentByLayer) {
   EXPECT_THAT(text, HasSubstr("Time by phase: passes 2.50 s, rounding 0.25 s"));
 }
 
+TEST(Report, SetsErrorsBesideThoseOfRoundingToNearest) {
+  const std::string text = written(sample_run(), Phrases("en"));
+  EXPECT_THAT(text, HasSubstr("after quantize. Before the arrow: rounding to nearest on the same grid.\n\n"
+                              "| Layer | `up_proj` |\n| --- | --- |\n"
+                              "| 0 | 0.1000 → 0.2000 |\n| 1 | 0.4000 |"));
+  EXPECT_THAT(text, HasSubstr("## Errors of the outputs by layer\n"));
+  EXPECT_THAT(text, HasSubstr("| 0 | 0.0625 → 0.0300 |"));
+  const Json model = model_of(sample_run(), Phrases("en"));
+  EXPECT_THAT(to_html(model, Phrases("en")), HasSubstr("<small>0.0625 → </small>0.0300"));
+}
+
 TEST(Report, LeadsWithARequiredCheckThatDoesNotHold) {
   Json facts = sample_facts();
   facts["checklist"] =

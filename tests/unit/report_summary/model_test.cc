@@ -13,8 +13,11 @@
 namespace presswork::summary {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 Json model() { return model_of(sample_run(), Phrases("en")); }
 
@@ -93,6 +96,28 @@ TEST(ReportModel, TellsErrorsByLayerOfTheStepThatMadeThem) {
   Json facts = sample_run();
   facts["instances"][7]["metrics"].erase("layer_errors");
   EXPECT_EQ(model_of(facts, Phrases("en"))["layer_errors"]["of"], "int4") << "the analysis has some";
+}
+
+TEST(ReportModel, SetsWhatRoundingToNearestGivesBesideTheErrors) {
+  const Json found = model();
+  EXPECT_EQ(found["layer_errors"]["rows"][0], (Json{{"layer", 0}, {"values", {0.2}}, {"before", {0.1}}}));
+  EXPECT_EQ(found["output_errors"], Json::parse(R"({
+    "of": "quantize", "columns": ["up_proj"], "rows": [{"layer": 0, "values": [0.03], "before": [0.0625]}]})"));
+  EXPECT_TRUE(model_of(sample_facts(), Phrases("en"))["output_errors"].is_null()) << "no step told any";
+}
+
+TEST(ReportModel, CountsWhatTheStepsWereCalibratedOnAmongTheRisks) {
+  const auto found = [](const Json& facts, const char* language) {
+    return model_of(facts, Phrases(language))["risks"]["found"].get<std::vector<std::string>>();
+  };
+  EXPECT_THAT(found(sample_run(), "en"),
+              IsSupersetOf({HasSubstr("quantize was calibrated on the text that is bundled with Presswork"),
+                            HasSubstr("quantize: the calibration text repeats itself"),
+                            HasSubstr("quantize: of few tokens")}));
+  EXPECT_THAT(found(sample_run(), "zh-TW"),
+              IsSupersetOf({HasSubstr("quantize 以 Presswork 內建的文本進行校準"),
+                            HasSubstr("quantize：校準文本內容重複"), HasSubstr("只有 1024 個 token")}));
+  EXPECT_THAT(found(sample_facts(), "en"), Not(Contains(HasSubstr("calibrat"))));
 }
 
 TEST(ReportModel, GathersTheDiagnosticsOfEachLayersLinears) {

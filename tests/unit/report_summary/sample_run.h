@@ -91,6 +91,18 @@ inline Json sample_run() {
   Json& quantize = facts["instances"][7];
   quantize["metrics"]["layer_errors"] = {{"model.layers.0.mlp.up_proj", 0.2},
                                          {"model.layers.1.mlp.up_proj", 0.4}};
+  quantize["metrics"]["rounding_errors"] = {{"model.layers.0.mlp.up_proj", 0.1}};
+  quantize["metrics"]["output_errors"] = {{"model.layers.0.mlp.up_proj", 0.03}};
+  quantize["metrics"]["rounding_output_errors"] = {{"model.layers.0.mlp.up_proj", 0.0625}};
+  quantize["metrics"]["calibration_bundled"] = true;
+  quantize["metrics"]["calibration_warnings"] = {
+      {{"warning", "the calibration text repeats itself; give one that is more varied"}},
+      {{"warning", "of few tokens"},
+       {"warning_parts",
+        {{"say",
+          "the calibration set has only {0} tokens; the model may be fitted to them and get worse on "
+          "others: give more text"},
+         {"with", {"1024"}}}}}};
   quantize["metrics"]["layer_output_errors"] = {{"model.layers.0", 0.05}, {"model.layers.1", 0.0625}};
   quantize["metrics"]["outlier_inputs"] = {{"model.layers.0.mlp.up_proj", 2},
                                            {"model.layers.0.mlp.gate_proj", 3}};
