@@ -453,12 +453,18 @@ void Runner::remember(const RunResult& result) {
   around_.ledger.put(memo);
 }
 
-// After an error of our own: leaves no child behind. The ledger's last commit stands.
+// After an error of our own: leaves no child behind, nor its work. The ledger's last commit stands.
 void Runner::abandon() noexcept {
   // The first error is the one to tell.
   try {
     for (const auto& [token, step] : running_) around_.executor.kill(token);
     for (int i = 0; i < 50 && around_.executor.running() > 0; ++i) around_.executor.poll(milliseconds(100));
+    // What they wrote may be what fills the disk.
+    for (auto& [step, work] : works_) done_works_.push_back(std::move(work));
+    for (const auto& work : done_works_) {
+      if (!work->attempt.id.empty())
+        base::real_file_system().remove_all(around_.workspace.attempts() / work->attempt.id);
+    }
   } catch (...) {
   }
   try {

@@ -121,6 +121,7 @@ stages:
   }
   EXPECT_THAT(recorder.lines, Not(Contains("stage_succeeded a")));
   EXPECT_EQ(executor->running(), 0u) << "b, which had been started, is not left behind";
+  EXPECT_TRUE(fs::is_empty(workspace.attempts())) << "nor what it has written so far";
   disk_fails = false;
   open();
   EXPECT_EQ(resume("r1").state, "succeeded");
