@@ -253,7 +253,7 @@ Json explanation_of(Session& session, const store::RunRow& run, store::InstanceR
   const auto checkpoint = row.key.empty() || row.uses.empty()
                               ? std::nullopt
                               : session.ledger().checkpoint(row.key, row.checkpoint);
-  const bool good = row.state == "succeeded" || row.state == "cached";
+  const bool good = store::has_result(row.state);
   Decisions decisions;
   for (store::DecisionRow& decision : session.ledger().decisions(run.id)) {
     decisions.emplace(decision.id, std::move(decision));

@@ -14,8 +14,6 @@ int generation_now(const Marks& marks, const std::string& instance) {
   return past == marks.end() ? 1 : past->second.generation + 1;
 }
 
-bool is_finished(const std::string& state) { return state == "succeeded" || state == "cached"; }
-
 // A loop and a selection have no work of their own: what they offer, others made.
 bool only_offers(const std::string& kind) { return kind == "loop" || kind == "select"; }
 
@@ -53,12 +51,13 @@ std::vector<Kept> kept_results(store::Ledger& ledger, const std::string& run) {
   std::vector<Kept> kept = kept_checkpoints(ledger, run);
   const Marks marks = ledger.superseded(run);
   for (const store::InstanceBrief& brief : ledger.instance_briefs(run)) {
-    if (!only_offers(brief.kind) || !is_finished(brief.state)) continue;
+    if (!only_offers(brief.kind) || !store::has_result(brief.state)) continue;
     if (const auto row = ledger.instance(run, brief.id))
       kept.push_back(offered_by(*row, generation_now(marks, row->id), false));
   }
   for (const store::SupersededRow& row : ledger.history(run)) {
-    if (!row.instance || !only_offers(row.instance->kind) || !is_finished(row.instance->state)) continue;
+    if (!row.instance || !only_offers(row.instance->kind) || !store::has_result(row.instance->state))
+      continue;
     kept.push_back(offered_by(*row.instance, row.generation, true));
   }
   return kept;
@@ -67,7 +66,8 @@ std::vector<Kept> kept_results(store::Ledger& ledger, const std::string& run) {
 std::vector<std::string> lost_results(store::Ledger& ledger, const std::string& run) {
   std::vector<std::string> lost;
   for (const auto& [instance, checkpoint] : ledger.instances_with_checkpoints(run)) {
-    if (is_finished(instance.state) && !checkpoint && !instance.uses.empty()) lost.push_back(instance.id);
+    if (store::has_result(instance.state) && !checkpoint && !instance.uses.empty())
+      lost.push_back(instance.id);
   }
   return lost;
 }

@@ -20,7 +20,7 @@ void refuse_unfinished(const engine::History& history, const std::string& run, c
                 "go on with `presswork resume " + run + "`, or name a stage before it");
   }
   for (const store::InstanceRow& row : history.instances) {
-    if (row.id != id || row.state == "succeeded" || row.state == "cached") continue;
+    if (row.id != id || store::has_result(row.state)) continue;
     throw Error(ErrorCode::invalid_input,
                 id + " of " + run + " is " + row.state + ": there is no result to go back to",
                 "name a stage before it, which `presswork checkpoints " + run +

@@ -75,6 +75,16 @@ KeyParts key_parts(const Binding& binding, const Step& step, const std::string& 
   return parts;
 }
 
+std::map<std::string, executor::InputFile> input_files(const Binding& binding,
+                                                       store::ArtifactStore& artifacts) {
+  std::map<std::string, executor::InputFile> files;
+  for (const auto& [name, input] : binding.inputs) {
+    files[name] = {artifacts.locate(input.digest).string(), input.type, input.digest, input.instance,
+                   input.output};
+  }
+  return files;
+}
+
 std::string metrics_text(const Json& metrics) { return metrics.dump(2) + "\n"; }
 
 Json to_json(const std::map<std::string, BoundInput>& inputs) {

@@ -34,6 +34,10 @@ KeyParts key_parts(const Binding& binding, const Step& step, const std::string& 
 // The file metrics.json that the metrics of an instance are to whoever reads them as an artifact.
 std::string metrics_text(const base::Json& metrics);
 
+// As a stage is given them. Throws as ArtifactStore::locate().
+std::map<std::string, executor::InputFile> input_files(const Binding& binding,
+                                                       store::ArtifactStore& artifacts);
+
 // {name: {instance, output, type, digest}}, as the ledger keeps it, and back.
 base::Json to_json(const std::map<std::string, BoundInput>& inputs);
 std::map<std::string, BoundInput> bound_inputs_from(const base::Json& json);

@@ -67,9 +67,7 @@ RecordedRun read_run(const Plan& plan, store::Ledger& ledger, const std::string&
   RecordedRun recorded;
   recorded.graph = plan.graph;
   add_iterations(recorded.graph, ledger, run);
-  recorded.instances = Instances(
-      recorded.graph.size(),
-      [&ledger](const std::string& key, std::int64_t serial) { return ledger.checkpoint(key, serial); });
+  recorded.instances = Instances(recorded.graph.size(), &ledger);
   for (const store::InstanceBrief& row : ledger.instance_briefs(run)) {
     const std::size_t step = recorded.graph.find(row.id);
     if (step == recorded.graph.size()) continue;

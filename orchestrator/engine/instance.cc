@@ -97,8 +97,8 @@ std::optional<BoundInput> output_of(const Standing& standing, std::size_t step, 
 const store::CheckpointRow* Instances::checkpoint(std::size_t step) const {
   Instance& instance = all_[step];
   if (!is_good(instance.state)) return nullptr;
-  if (!instance.checkpoint && load_ && !instance.key.empty()) {
-    instance.checkpoint = load_(instance.key, instance.serial);
+  if (!instance.checkpoint && ledger_ != nullptr && !instance.key.empty()) {
+    instance.checkpoint = ledger_->checkpoint(instance.key, instance.serial);
   }
   return instance.checkpoint ? &*instance.checkpoint : nullptr;
 }

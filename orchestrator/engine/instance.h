@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,10 +40,8 @@ struct Instance {
 // without reading what nobody needs.
 class Instances {
  public:
-  using Load =
-      std::function<std::optional<store::CheckpointRow>(const std::string& key, std::int64_t serial)>;
-
-  explicit Instances(std::size_t size = 0, Load load = {}) : all_(size), load_(std::move(load)) {}
+  // `ledger`: where checkpoints are read from; none are without it.
+  explicit Instances(std::size_t size = 0, store::Ledger* ledger = nullptr) : all_(size), ledger_(ledger) {}
 
   std::size_t size() const { return all_.size(); }
   void resize(std::size_t size) { all_.resize(size); }
@@ -56,7 +53,7 @@ class Instances {
 
  private:
   mutable std::deque<Instance> all_;
-  Load load_;
+  store::Ledger* ledger_;
 };
 
 // Where a run stands: all that expressions and inputs are read from. One thread.

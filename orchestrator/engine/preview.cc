@@ -142,14 +142,8 @@ class Previewer {
   void ask(std::size_t step, const Binding& binding, Preview& preview) {
     const auto [place, fresh] = asked_.try_emplace(graph_[step].node);
     if (fresh) {
-      std::map<std::string, executor::InputFile> inputs;
-      for (const auto& [name, input] : binding.inputs) {
-        inputs[name] = {artifacts_.locate(input.digest).string(), input.type, input.digest, input.instance,
-                        input.output};
-      }
-      place->second = options_.ask(graph_[step], binding.with, inputs);
-      const bool matters = graph_[step].node->stage()->on_failure != workflow::OnFailure::carry_on;
-      if (matters && wants_estimate(graph_[step]))
+      place->second = options_.ask(graph_[step], binding.with, input_files(binding, artifacts_));
+      if (!graph_[step].node->may_fail() && wants_estimate(graph_[step]))
         preview.misfit = misfit("stage " + preview.id, place->second, options_.limits);
     }
     preview.estimate = place->second;

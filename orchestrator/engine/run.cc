@@ -2,12 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
-#include <iterator>
 #include <set>
 
 #include "orchestrator/base/file_system.h"
 #include "orchestrator/engine/named_steps.h"
 #include "orchestrator/engine/runner.h"
+#include "orchestrator/workflow/position.h"
 
 namespace presswork::engine {
 
@@ -64,11 +64,9 @@ void clean_up(const Surroundings& around) {
 namespace {
 
 void refuse_what_cannot_fit(const Plan& plan, const Limits& limits) {
-  std::vector<Error> errors = misfits(plan.workflow, limits);
-  if (errors.empty()) return;
-  Error first = std::move(errors.front());
-  first.others.assign(std::make_move_iterator(errors.begin() + 1), std::make_move_iterator(errors.end()));
-  throw first;
+  workflow::Faults faults(ErrorCode::cannot_fit);
+  for (Error& error : misfits(plan.workflow, limits)) faults.add(std::move(error));
+  faults.throw_if_any();
 }
 
 void check_options(const Plan& plan, const RunOptions& options) {

@@ -40,8 +40,7 @@ Runner::Runner(const Plan& plan, std::string run, const Surroundings& surroundin
       around_(surroundings),
       options_(options),
       graph_(plan.graph),
-      instances_(0, [this](const std::string& key,
-                           std::int64_t serial) { return around_.ledger.checkpoint(key, serial); }),
+      instances_(0, &surroundings.ledger),
       folders_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
       logs_(static_cast<std::size_t>(options.limits.cores) + ended_between_syncs),
       worker_([this] { around_.executor.wake(); }) {

@@ -104,6 +104,7 @@ class Runner {
   // runner_stage.cc: a stage from ready to its first attempt
   void prepare(std::size_t step);
   store::ByteProgress unless_stopped(int request) const;
+  void beside(std::size_t step, std::function<Worker::Continuation()> job);
   void look_up(std::size_t step);
   void discard_later(store::CheckpointRow checkpoint);
   void check_inputs(std::size_t step);

@@ -81,10 +81,7 @@ executor::StageRequest Runner::request_for(std::size_t step, executor::Verb verb
   folders_.make(request.work_dir);
   files.create_directories(fs::path(work.attempt.log).parent_path());
   logs_.give(work.attempt.log);
-  for (const auto& [name, input] : work.binding.inputs) {
-    request.inputs[name] = {around_.artifacts.locate(input.digest).string(), input.type, input.digest,
-                            input.instance, input.output};
-  }
+  request.inputs = input_files(work.binding, around_.artifacts);
   for (const auto& [name, output] : graph_[step].stage->outputs) request.output_names.push_back(name);
   request.plugin = graph_[step].stage->plugin;
   request.stage = work.row.uses;

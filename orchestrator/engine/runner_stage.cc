@@ -31,13 +31,20 @@ void Runner::prepare(std::size_t step) {
     return;
   }
   one.phase = Phase::writing_down;
-  worker_.submit([this, step, binding = one.binding]() mutable -> Worker::Continuation {
+  beside(step, [this, step, binding = one.binding]() mutable -> Worker::Continuation {
+    write_down(binding, around_.artifacts, around_.ledger, options_.rehash, unless_stopped(1));
+    return [this, step, binding] {
+      work(step).binding = binding;
+      look_up(step);
+    };
+  });
+}
+
+// A job on the way to a stage's first attempt; its error is the stage's.
+void Runner::beside(std::size_t step, std::function<Worker::Continuation()> job) {
+  worker_.submit([this, step, job = std::move(job)]() mutable -> Worker::Continuation {
     try {
-      write_down(binding, around_.artifacts, around_.ledger, options_.rehash, unless_stopped(1));
-      return [this, step, binding] {
-        work(step).binding = binding;
-        look_up(step);
-      };
+      return job();
     } catch (const Error& error) {
       if (error.code == base::ErrorCode::cancelled) return [] {};  // a resume begins with it again
       return
@@ -132,25 +139,18 @@ void Runner::check_inputs(std::size_t step) {
     return;
   }
   one.phase = Phase::checking;
-  worker_.submit([this, step, unread]() -> Worker::Continuation {
-    try {
-      for (const std::string& digest : unread) {
-        const auto damage = around_.artifacts.verify_before_use(digest, unless_stopped(1));
-        const auto lost =
-            std::find_if(damage.begin(), damage.end(), [](const auto& each) { return !each.tree; });
-        if (lost != damage.end())
-          return [this, step, digest, lost = *lost] { lose_input(step, digest, lost); };
-        if (!damage.empty()) around_.artifacts.discard_tree(digest);
-      }
-      return [this, step] {
-        work(step).phase = Phase::waiting;
-        waiting_.insert(step);
-      };
-    } catch (const Error& error) {
-      if (error.code == base::ErrorCode::cancelled) return [] {};
-      return
-          [this, step, error] { fail(step, State::failed, std::string(base::to_string(error.code)), error); };
+  beside(step, [this, step, unread]() -> Worker::Continuation {
+    for (const std::string& digest : unread) {
+      const auto damage = around_.artifacts.verify_before_use(digest, unless_stopped(1));
+      const auto lost =
+          std::find_if(damage.begin(), damage.end(), [](const auto& each) { return !each.tree; });
+      if (lost != damage.end()) return [this, step, digest, lost = *lost] { lose_input(step, digest, lost); };
+      if (!damage.empty()) around_.artifacts.discard_tree(digest);
     }
+    return [this, step] {
+      work(step).phase = Phase::waiting;
+      waiting_.insert(step);
+    };
   });
 }
 

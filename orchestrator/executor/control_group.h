@@ -42,7 +42,8 @@ class ControlGroups {
   // to a group beside those of the attempts (a group with controllers handed down may hold none itself).
   // `systemd-run --scope -p Delegate=yes presswork …` gives such a group. Must be called before there are
   // children.
-  static std::unique_ptr<ControlGroups> open(const fs::path& root, std::string_view self);
+  static std::unique_ptr<ControlGroups> open(const fs::path& root = "/sys/fs/cgroup",
+                                             std::string_view self = read_own_groups());
   ~ControlGroups();  // moves this process back
   ControlGroups(const ControlGroups&) = delete;
   ControlGroups& operator=(const ControlGroups&) = delete;

@@ -102,7 +102,7 @@ class LocalExecutor : public Executor {
 
   void enforce_memory() override {
     enforce_memory_ = true;
-    groups_ = ControlGroups::open("/sys/fs/cgroup", read_own_groups());
+    groups_ = ControlGroups::open();
   }
 
   std::size_t running() const override { return children_.size(); }

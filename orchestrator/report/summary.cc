@@ -46,8 +46,6 @@ void add_checkpoint(NodeSummary& node, const store::CheckpointRow& checkpoint,
   node.headlines = headlines_of(node.uses, node.metrics, catalogue);
 }
 
-bool is_finished(const std::string& state) { return state == "succeeded" || state == "cached"; }
-
 // What of a stage can be compared: its headlines, or all its numbers where no stage of the run has any.
 std::vector<Metric> comparable(const NodeSummary& node, bool headlines_only) {
   if (headlines_only) return node.headlines;
@@ -176,7 +174,7 @@ Summary summarize(const std::string& run, store::Ledger& ledger, store::Artifact
     node.attempts = instance.attempts;
     node.kind = instance.kind;
     if (checkpoint) add_checkpoint(node, *checkpoint, catalogue);
-    if (!checkpoint && is_finished(node.state) && !node.uses.empty()) {
+    if (!checkpoint && store::has_result(node.state) && !node.uses.empty()) {
       node.cause = "its result was damaged and has been discarded";
     }
     summary.nodes.push_back(std::move(node));

@@ -13,7 +13,7 @@ namespace {
 
 using base::Json;
 
-bool is_good(const NodeSummary& node) { return node.state == "succeeded" || node.state == "cached"; }
+bool is_good(const NodeSummary& node) { return store::has_result(node.state); }
 
 NodeSummary pending(const engine::Step& step) {
   NodeSummary node;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct InstanceRow {
   base::Json key_rest = nullptr;        // what else went into the key than `with` and `inputs`
   std::int64_t checkpoint = 0;          // the serial of what it came to; 0: none, or the latest of its key
 };
+
+// Whether an instance in that state came to something.
+inline bool has_result(std::string_view state) { return state == "succeeded" || state == "cached"; }
 
 // An instance without what takes long to read.
 struct InstanceBrief {

@@ -162,7 +162,7 @@ Json SqliteLedger::take_away(std::int64_t run, const std::string& id) {
     if (query.step()) {
       const InstanceRow row = read_instance(query);
       record["instance"] = to_json(row);
-      if (row.state == "succeeded" || row.state == "cached") {
+      if (has_result(row.state)) {
         if (const auto checkpoint = find_checkpoint(row.key, row.checkpoint))
           record["checkpoint"] = to_json(*checkpoint);
       }

@@ -236,9 +236,7 @@ InstancesWithCheckpoints SqliteLedger::instances_with_checkpoints(const std::str
     auto& row = rows.emplace_back(read_brief(query), std::nullopt);
     origin.apply(row.first);
     if (query.integer() != 0) row.second = read_checkpoint(query);
-    const std::int64_t serial = row.first.checkpoint;
-    if (serial == 0 || (row.second && row.second->serial == serial)) continue;
-    if (auto earlier = earlier_checkpoint(row.first.key, serial)) row.second = std::move(earlier);
+    row.second = of_serial(std::move(row.second), row.first.key, row.first.checkpoint);
   }
   return rows;
 }
@@ -261,11 +259,13 @@ std::vector<AttemptRow> SqliteLedger::open_attempts() {
   return rows;
 }
 
-std::optional<CheckpointRow> SqliteLedger::earlier_checkpoint(const std::string& key, std::int64_t serial) {
+std::optional<CheckpointRow> SqliteLedger::of_serial(std::optional<CheckpointRow> latest,
+                                                     const std::string& key, std::int64_t serial) {
+  if (serial == 0 || (latest && latest->serial == serial)) return latest;
   auto query =
       db_.prepare("SELECT " CHECKPOINT_COLUMNS " FROM earlier_checkpoints WHERE key = ? AND serial = ?");
   query.bind(key).bind(serial);
-  if (!query.step()) return {};
+  if (!query.step()) return latest;
   CheckpointRow row = read_checkpoint(query);
   row.latest = false;
   return row;
@@ -276,9 +276,7 @@ std::optional<CheckpointRow> SqliteLedger::find_checkpoint(const std::string& ke
   auto query = db_.prepare("SELECT * FROM checkpoints WHERE key = ?");
   query.bind(key);
   if (query.step()) latest = read_checkpoint(query);
-  if (serial == 0 || (latest && latest->serial == serial)) return latest;
-  auto earlier = earlier_checkpoint(key, serial);
-  return earlier ? earlier : latest;
+  return of_serial(std::move(latest), key, serial);
 }
 
 std::optional<CheckpointRow> SqliteLedger::checkpoint(const std::string& key, std::int64_t serial) {

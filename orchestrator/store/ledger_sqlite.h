@@ -79,7 +79,9 @@ class SqliteLedger : public Ledger {
     }
   };
   void retire(const std::string& key);
-  std::optional<CheckpointRow> earlier_checkpoint(const std::string& key, std::int64_t serial);
+  // The one of that serial if the ledger has it, else the latest.
+  std::optional<CheckpointRow> of_serial(std::optional<CheckpointRow> latest, const std::string& key,
+                                         std::int64_t serial);
   std::optional<CheckpointRow> find_checkpoint(const std::string& key, std::int64_t serial);
   Origin origin_of(std::int64_t run);
   void make_own(std::int64_t run);

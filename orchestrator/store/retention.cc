@@ -15,8 +15,6 @@ bool may_go(const RunRow& run, const Retention& retention) {
   return run.state == "failed" ? retention.failed : retention.interrupted;
 }
 
-bool is_good(const std::string& state) { return state == "succeeded" || state == "cached"; }
-
 void add_digest(std::set<std::string>& digests, const std::string& digest) {
   if (is_digest(digest)) digests.insert(digest);
 }
@@ -98,7 +96,7 @@ std::set<std::string> needed_artifacts(Ledger& ledger, const Forgettable& withou
     }
     if (run.state == "succeeded") continue;
     for (const InstanceRow& instance : ledger.instances(run.id)) {
-      if (!is_good(instance.state)) add_inputs(needed, instance.inputs);
+      if (!has_result(instance.state)) add_inputs(needed, instance.inputs);
     }
   }
   return needed;
@@ -124,7 +122,7 @@ std::set<std::string> unfinished_keys(Ledger& ledger) {
   for (const RunRow& run : ledger.runs()) {
     if (run.state == "succeeded") continue;
     for (const InstanceBrief& instance : ledger.instance_briefs(run.id)) {
-      if (!is_good(instance.state) && !instance.key.empty()) keys.insert(instance.key);
+      if (!has_result(instance.state) && !instance.key.empty()) keys.insert(instance.key);
     }
     for (const SupersededRow& row : ledger.pending_undo(run.id)) {
       if (row.instance) keys.insert(row.instance->key);

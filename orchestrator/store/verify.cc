@@ -136,9 +136,8 @@ std::vector<Damage> ArtifactStore::verify_before_use(const std::string& digest,
 bool ArtifactStore::is_known_sound(const std::string& digest) {
   try {
     const Manifest contents = manifest(digest);
-    const bool outside = !places(digest).empty();
     return std::all_of(contents.files.begin(), contents.files.end(), [&](const FileEntry& entry) {
-      return known_sound(entry) || (outside && !object_intact(entry));
+      return known_sound(entry) || (!object_intact(entry) && !places(digest).empty());
     });
   } catch (const Error& error) {
     if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupt) throw;

@@ -244,7 +244,7 @@ TEST_P(MisbehaviourTest, a_stage_is_held_to_its_memory_when_that_is_enforced) {
 
 TEST_P(MisbehaviourTest, the_processes_of_a_stage_are_held_to_its_memory_together) {
   if (is_sanitized) GTEST_SKIP() << "skipped: a sanitizer's shadow is larger than any limit";
-  if (!ControlGroups::open("/sys/fs/cgroup", read_own_groups()))
+  if (!ControlGroups::open())
     GTEST_SKIP() << "skipped: no control groups (v2) here whose memory controller we may hand down";
   executor_->enforce_memory();
   StageRequest together = request("misbehaving-plugins/test-misbehaving", "misbehaving/grows-together");
